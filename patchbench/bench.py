@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stage 6: two arms, machines and seeds in, a run's folder full of logs out.
+
+Exact boots are shelved and reused, and as many run at once as the host has cores: nothing on
+the host can change them, and every bench boots one of them again to prove it. Other boots run
+alone, the two arms alternating in an order drawn for each block.
+"""
+
+import os
+import random
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from patchbench import boot
+from patchbench.catalog import SplatPolicy
+from patchbench.errors import BadInput, BootFailed, NotComparable, NotRepeatable
+from patchbench.model import Arm, Boot, Machine
+from patchbench.store import Store
+from patchbench.story import Story
+from patchbench.tools.qemu import CONSOLE, RESULTS
+
+#: After this many lost boots of one arm the rest would only cost time.
+_LOST_TOO_MANY = 2
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One boot to come: which arm, which seed."""
+
+    arm: Arm
+    seed: int
+
+    def folder(self, run: Path) -> Path:
+        """Return where its logs go in a run's folder."""
+        return boot_folder(run, self.arm.machine.name, self.arm.image.series, self.seed)
+
+
+def boot_folder(run: Path, machine: str, series: str, seed: int) -> Path:
+    """Return the folder of one boot's logs."""
+    return run / "boots" / machine / series / f"seed-{seed}"
+
+
+def check_comparable(base: Arm, test: Arm) -> None:
+    """Raise NotComparable, naming the conditions that differ, unless only the image does."""
+    ours, theirs = base.conditions(), test.conditions()
+    different = [name for name in ours if name != "image" and ours[name] != theirs[name]]
+    if different:
+        raise NotComparable(f"the arms differ in {', '.join(different)}, not in the image alone")
+
+
+def check_machine(machine: Machine) -> None:
+    """Refuse more vCPUs than host cores where vCPUs run in parallel.
+
+    Spinning vCPUs burn whole host time slices: four on two cores take a thousand times longer.
+    """
+    cores = os.cpu_count() or 1
+    if not machine.exact and machine.vcpus > cores:
+        raise BadInput(
+            f"machine {machine.name} has {machine.vcpus} vCPUs, this host has {cores} cores; "
+            "use an exact machine, or a machine file with fewer"
+        )
+
+
+class Bench:
+    """What boots need: QEMU, the shelf, and who listens."""
+
+    def __init__(
+        self, hypervisor: boot.CanBoot, store: Store, policy: SplatPolicy, story: Story, run: Path
+    ) -> None:
+        self._hypervisor = hypervisor
+        self._store = store
+        self._policy = policy
+        self._story = story
+        self._run = run
+        self._lost: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def exact(self, jobs: list[Job], *, fresh: bool, pick: random.Random) -> list[Boot]:
+        """Return the boots of an exact machine, from the shelf where they are there.
+
+        One boot is always run again and must not differ from the shelf in a single byte;
+        with `fresh` all are. Raises NotRepeatable when one does.
+        """
+        before = [job for job in jobs if self._shelved(job)]
+        todo = jobs if fresh else [job for job in jobs if job not in before]
+        with self._story.meter(f"booting {jobs[0].arm.machine.name}", len(todo) + 1, "boots") as m:
+            done = 0
+
+            def one(job: Job) -> None:
+                nonlocal done
+                self._boot_and_shelve(job)
+                done += 1
+                m.at(done)
+
+            _in_parallel(todo, one, self._hypervisor.stop)
+            good = [job for job in (before or jobs) if self._shelved(job)]
+            if good and not fresh:
+                self._prove(pick.choice(good))
+            m.at(len(todo) + 1)
+        return [self._collect(job) for job in jobs]
+
+    def blocks(
+        self, base: Arm, test: Arm, seeds: tuple[int, ...], order: random.Random
+    ) -> list[Boot]:
+        """Return the boots of a noisy machine: one at a time, arms alternating block by block."""
+        jobs = []
+        for seed in seeds:
+            block = [Job(base, seed), Job(test, seed)]
+            order.shuffle(block)
+            jobs += block
+        with self._story.meter(f"booting {base.machine.name}", len(jobs), "boots") as meter:
+            for number, job in enumerate(jobs):
+                meter.at(number)
+                if not self._hopeless(job):
+                    self._boot(job, job.folder(self._run))
+            meter.at(len(jobs))
+        return [self._collect(job) for job in jobs]
+
+    def _boot_and_shelve(self, job: Job) -> None:
+        if self._hopeless(job):
+            return
+        made_of = boot.ingredients(job.arm, job.seed)
+        old = self._store.get("boots", made_of)
+        folder = job.folder(self._run)
+        if self._boot(job, folder):
+            if old:
+                _same_bytes(folder, old, job)
+                return
+            with self._store.publish("boots", made_of) as new:
+                _copy(folder, new)
+
+    def _prove(self, job: Job) -> None:
+        shelf = self._shelved(job)
+        assert shelf is not None  # for mypy: only shelved jobs are picked
+        again = self._run / "again"
+        self._story.say(
+            f"booting {job.arm.image.series} seed {job.seed} again, to see it repeat to the byte"
+        )
+        boot.run(self._hypervisor, job.arm, job.seed, again)
+        _same_bytes(again, shelf, job)
+        shutil.rmtree(again)
+
+    def _boot(self, job: Job, folder: Path) -> bool:
+        """Boot once; return whether its samples can be used, and count it where not."""
+        boot.run(self._hypervisor, job.arm, job.seed, folder)
+        try:
+            self._read(job, folder)
+        except BootFailed as err:
+            with self._lock:
+                lost = self._lost[job.arm.image.key] = self._lost.get(job.arm.image.key, 0) + 1
+            self._story.say(f"{job.arm.image.series} seed {job.seed}: {err}")
+            if lost == _LOST_TOO_MANY:
+                self._story.say(f"{job.arm.image.series}: {lost} boots lost, leaving out the rest")
+            return False
+        return True
+
+    def _collect(self, job: Job) -> Boot:
+        folder = job.folder(self._run)
+        shelf = self._shelved(job) if job.arm.machine.exact else None
+        if shelf and not folder.exists():
+            folder.mkdir(parents=True)
+            _copy(shelf, folder)
+        if not folder.exists():
+            folder.mkdir(parents=True)  # left out: read_or_count finds no log, which is a loss
+        return boot.read_or_count(
+            folder,
+            machine=job.arm.machine.name,
+            series=job.arm.image.series,
+            release=job.arm.image.release,
+            seed=job.seed,
+            policy=self._policy,
+        )
+
+    def _read(self, job: Job, folder: Path) -> Boot:
+        return boot.read(
+            folder,
+            machine=job.arm.machine.name,
+            series=job.arm.image.series,
+            release=job.arm.image.release,
+            seed=job.seed,
+            policy=self._policy,
+        )
+
+    def _shelved(self, job: Job) -> Path | None:
+        return self._store.get("boots", boot.ingredients(job.arm, job.seed))
+
+    def _hopeless(self, job: Job) -> bool:
+        return self._lost.get(job.arm.image.key, 0) >= _LOST_TOO_MANY
+
+
+def _same_bytes(new: Path, shelf: Path, job: Job) -> None:
+    for name in (RESULTS, CONSOLE):
+        ours, theirs = (new / name).read_bytes(), (shelf / name).read_bytes()
+        if ours != theirs:
+            raise NotRepeatable(
+                f"{job.arm.image.series} seed {job.seed} on {job.arm.machine.name} did not repeat: "
+                f"{name} differs in line {_first_difference(ours, theirs)}\n"
+                f"  shelved: {shelf / name}\n  now:     {new / name}\n"
+                "  this host or its QEMU is not deterministic: rely on none of its exact results"
+            )
+
+
+def _first_difference(ours: bytes, theirs: bytes) -> int:
+    pairs = enumerate(zip(ours.splitlines(), theirs.splitlines(), strict=False), start=1)
+    shorter = min(len(ours.splitlines()), len(theirs.splitlines()))
+    return next((number for number, (one, two) in pairs if one != two), shorter + 1)
+
+
+def _copy(source: Path, target: Path) -> None:
+    for name in (RESULTS, CONSOLE, boot.HOST_NOTE):
+        shutil.copyfile(source / name, target / name)
+
+
+def _in_parallel(items: list[T], work: Callable[[T], None], stop: Callable[[], None]) -> None:
+    """Work on all items, as many at once as there are cores; the first error stops the rest.
+
+    `stop` ends the work that is under way, which would otherwise be waited for.
+    """
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        futures: set[Future[None]] = set()
+        rest: Iterator[T] = iter(items)
+        try:
+            for item in rest:
+                if len(futures) >= (os.cpu_count() or 1):
+                    finished, futures = wait(futures, return_when=FIRST_COMPLETED)
+                    _raise_first(finished)
+                futures.add(pool.submit(work, item))
+            _raise_first(wait(futures).done)
+        except BaseException:
+            stop()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _raise_first(futures: set[Future[None]]) -> None:
+    for future in futures:
+        future.result()

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stage 5: an Arm and a seed in, a Boot out.
+
+A boot leaves two logs and a note on how it went on the host; `read` judges those three files
+and nothing else, so a report made later from a run's folder says what the bench said.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import NoReturn, Protocol
+
+from patchbench import records
+from patchbench.catalog import SplatPolicy
+from patchbench.errors import BadRecord, BootFailed, KernelSplat, LostGuest, WrongKernel
+from patchbench.model import Arm, Boot, Json, Machine, Record, Workload
+from patchbench.store import write_whole
+from patchbench.tools.qemu import CONSOLE, RESULTS, Ran, command
+
+HOST_NOTE = "host.json"
+_TAIL_LINES = 12
+
+
+class CanBoot(Protocol):
+    """What runs a guest: tools.qemu.Hypervisor, or a fake in a test."""
+
+    def run(
+        self,
+        machine: Machine,
+        workload: Workload,
+        *,
+        image: Path,
+        initrd: Path,
+        seed: int,
+        out: Path,
+    ) -> Ran:
+        """Boot once and leave the logs in `out`."""
+
+    def stop(self) -> None:
+        """End every boot that is under way, and start no more."""
+
+
+def run(hypervisor: CanBoot, arm: Arm, seed: int, out: Path) -> Ran:
+    """Boot an arm once; `read` then says what came of it."""
+    ran = hypervisor.run(
+        arm.machine,
+        arm.workload,
+        image=arm.image.path,
+        initrd=arm.guest.path,
+        seed=seed,
+        out=out,
+    )
+    write_whole(out / HOST_NOTE, json.dumps(asdict(ran)) + "\n")
+    return ran
+
+
+def ingredients(arm: Arm, seed: int) -> dict[str, Json]:
+    """Return everything that decides what an exact boot prints, the command line included."""
+    line: list[Json] = [*command(arm.machine, arm.workload, seed)]
+    return {**arm.conditions(), "command": line, "seed": seed}
+
+
+def read(
+    folder: Path, *, machine: str, series: str, release: str, seed: int, policy: SplatPolicy
+) -> Boot:
+    """Return the boot whose logs are in `folder`.
+
+    Raises LostGuest, WrongKernel, BadRecord or KernelSplat when its samples cannot be used.
+    """
+    results, console = _text(folder / RESULTS), _text(folder / CONSOLE)
+    try:
+        record = records.parse(results)
+    except BadRecord as err:
+        raise BadRecord(f"{err}\n  {folder / RESULTS}") from err
+
+    found = record.meta.get("release", release)
+    if found != release:
+        raise WrongKernel(f"the guest runs {found}, its image is {release}\n  {folder}")
+    splats = find_splats(console, policy)
+    if not record.complete:
+        _lost(folder, record, console)
+    if splats:
+        raise KernelSplat(
+            f"the kernel complained, {len(splats)} lines of it\n  {splats[0]}\n  {folder / CONSOLE}"
+        )
+    if absent := records.missing(record):
+        raise BadRecord(f"no sample of {', '.join(absent)}\n  {folder / RESULTS}")
+    return Boot(machine, series, seed, record)
+
+
+def read_or_count(
+    folder: Path, *, machine: str, series: str, release: str, seed: int, policy: SplatPolicy
+) -> Boot:
+    """Return the boot as `read` does, or, where that fails, one that carries the failure."""
+    try:
+        return read(
+            folder, machine=machine, series=series, release=release, seed=seed, policy=policy
+        )
+    except BootFailed as err:
+        splats = find_splats(_text(folder / CONSOLE), policy)
+        nothing = Record(complete=False, metrics=(), samples=(), meta={}, last_line="")
+        return Boot(machine, series, seed, nothing, str(err), err.exit_code, splats)
+
+
+def find_splats(console: str, policy: SplatPolicy) -> tuple[str, ...]:
+    """Return the console lines that the policy calls splats."""
+    return records.splats(
+        console.splitlines(),
+        [rule.pattern for rule in policy.deny],
+        [rule.pattern for rule in policy.allow],
+    )
+
+
+def _lost(folder: Path, record: Record, console: str) -> NoReturn:
+    lines = console.splitlines()
+    panic = next((line for line in lines if "Kernel panic" in line), None)
+    if panic:
+        how = f"the guest panicked: {panic}"
+    elif _timed_out(folder):
+        how = "the guest did not finish before its deadline"
+    else:
+        how = "the guest ended without saying `end ok`"
+    tail = "\n".join(f"    {line}" for line in lines[-_TAIL_LINES:])
+    raise LostGuest(
+        f"{how}\n  last record: {record.last_line or 'none'}\n"
+        f"  console, last lines of {folder / CONSOLE}:\n{tail or '    (empty)'}"
+    )
+
+
+def _timed_out(folder: Path) -> bool:
+    try:
+        return bool(json.loads((folder / HOST_NOTE).read_text())["timed_out"])
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _text(path: Path) -> str:
+    return path.read_bytes().decode(errors="replace") if path.is_file() else ""

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Drop-in TOML files become model objects here, or an error that names file and key."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError, with_config
+
+from patchbench.errors import BadInput, UnknownName
+from patchbench.model import STRICT, KernelSpec, Machine, Workload
+
+T = TypeVar("T")
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class SplatRule:
+    """A line of the guest's console that means a kernel splat, or is known not to."""
+
+    pattern: str
+    why: str
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class SplatPolicy:
+    """Which console lines are splats: `deny`, unless `allow` matches as well."""
+
+    deny: tuple[SplatRule, ...]
+    allow: tuple[SplatRule, ...] = ()
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class SeriesNote:
+    """patches/SERIES/series.toml: where the series comes from and how it shows itself."""
+
+    title: str
+    engaged_vmstat: str | None = None
+    author: str = ""
+    posted: str = ""
+    cover: str = ""
+    link: str = ""
+    message_ids: tuple[str, ...] = ()
+
+
+class Catalog:
+    """What is dropped into the project's folders."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def kernel(self, name: str) -> KernelSpec:
+        """Return configs/kernels/NAME.toml; UnknownName lists the known ones."""
+        return _named(self.root / "configs/kernels", "kernel", name, KernelSpec)
+
+    def machine(self, name: str) -> Machine:
+        """Return qemu/machines/NAME.toml; UnknownName lists the known ones."""
+        machine = _named(self.root / "qemu/machines", "machine", name, Machine)
+        if machine.exact != (machine.icount_shift is not None):
+            raise BadInput(
+                f"qemu/machines/{name}.toml: icount_shift goes with accel = 'icount' and no other"
+            )
+        return machine
+
+    def workload(self, name: str) -> Workload:
+        """Return workloads/NAME.toml; UnknownName lists the known ones."""
+        return _named(self.root / "workloads", "workload", name, Workload)
+
+    def flavour(self, name: str) -> Path:
+        """Return configs/kconfig/NAME.config; UnknownName lists the known ones."""
+        folder = self.root / "configs/kconfig"
+        path = folder / f"{name}.config"
+        if not path.is_file():
+            raise UnknownName("kconfig flavour", name, _names(folder, ".config"), folder)
+        return path
+
+    def series_note(self, folder: Path) -> SeriesNote:
+        """Return what patches/SERIES/series.toml says; BadInput if it is missing or wrong."""
+        return _load(folder / "series.toml", SeriesNote)
+
+    def splat_policy(self) -> SplatPolicy:
+        """Return configs/splats.toml."""
+        return _load(self.root / "configs/splats.toml", SplatPolicy)
+
+    def listing(self) -> dict[str, dict[str, str]]:
+        """Return every drop-in's name and summary, by noun; the patches' by their titles."""
+        series = {
+            folder.name: "{} ({})".format(
+                self.series_note(folder).title,
+                ", ".join(sorted(line.name for line in folder.iterdir() if line.is_dir())),
+            )
+            for folder in sorted((self.root / "patches").iterdir())
+            if folder.is_dir()
+        }
+        return {
+            "series": {"none": "the kernel as it is", **series},
+            "kernel": self._summaries("configs/kernels", KernelSpec),
+            "flavour": dict.fromkeys(_names(self.root / "configs/kconfig", ".config"), ""),
+            "machine": self._summaries("qemu/machines", Machine),
+            "workload": self._summaries("workloads", Workload),
+        }
+
+    def _summaries(self, folder: str, noun: type[Any]) -> dict[str, str]:
+        return {
+            name: str(_named(self.root / folder, noun.__name__, name, noun).summary)
+            for name in _names(self.root / folder, ".toml")
+        }
+
+
+def _names(folder: Path, suffix: str) -> list[str]:
+    return sorted(path.stem for path in folder.glob(f"*{suffix}"))
+
+
+def _named(folder: Path, noun: str, name: str, kind: type[T]) -> T:
+    path = folder / f"{name}.toml"
+    if Path(name).name != name or not path.is_file():
+        raise UnknownName(noun, name, _names(folder, ".toml"), folder)
+    return _load(path, kind, name=name)
+
+
+def _load(path: Path, kind: type[T], **known: str) -> T:
+    try:
+        told = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as err:
+        raise BadInput(f"{path}: {err}") from err
+    try:
+        return TypeAdapter(kind).validate_python({**told, **known})
+    except ValidationError as err:
+        wrong = "\n".join(
+            f"  {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in err.errors()
+        )
+        raise BadInput(f"{path} is not a valid {kind.__name__}:\n{wrong}") from err

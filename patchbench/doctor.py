@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What this machine has and lacks, with what to do about each lack."""
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from patchbench.errors import PipelineError
+from patchbench.tools import process
+from patchbench.tools.container import find_engine
+
+#: Two kernels with their build folders, the toolchain image and its base.
+_DISK_GIB = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at; `remedy` is the command that puts it right."""
+
+    what: str
+    good: bool
+    detail: str
+    remedy: str = ""
+
+    def row(self) -> tuple[str, str, str]:
+        """Return the finding as a table's row."""
+        return self.what, "ok" if self.good else "MISSING", self.detail
+
+
+def examine(cache: Path) -> list[Finding]:
+    """Return every finding; nothing is installed, started or written."""
+    return [_python(), _git(), _engine(), _debootstrap(), _cores(), _disk(cache)]
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("python", sys.version_info >= (3, 11), version, "install Python 3.11 or newer")
+
+
+def _git() -> Finding:
+    try:
+        return Finding("git", True, process.run(["git", "--version"]).strip())
+    except PipelineError as err:
+        return Finding("git", False, str(err), "apt-get install git")
+
+
+def _engine() -> Finding:
+    try:
+        return Finding("container engine", True, find_engine())
+    except PipelineError as err:
+        remedy = "any engine task of ./bootstrap, for example `./bootstrap build`, sets one up"
+        return Finding("container engine", False, str(err), remedy)
+
+
+def _debootstrap() -> Finding:
+    path = shutil.which("debootstrap", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    detail = path or "not there; needed only where no container registry answers"
+    return Finding("debootstrap", True, detail)
+
+
+def _cores() -> Finding:
+    cores = os.cpu_count() or 1
+    return Finding("host cores", True, f"{cores}; machines with parallel vCPUs need as many")
+
+
+def _disk(cache: Path) -> Finding:
+    place = next(folder for folder in [cache, *cache.parents] if folder.exists())
+    free = shutil.disk_usage(place).free / (1 << 30)
+    good = free >= _DISK_GIB
+    detail = f"{free:.0f} GiB free at {place}; {_DISK_GIB} GiB are needed"
+    return Finding("disk", good, detail, "make room, or set PATCHBENCH_CACHE to another disk")

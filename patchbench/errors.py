@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every failure a user can act on, and the exit status it leaves.
+
+A message says what is wrong, where, and what to do. Anything that is not a PipelineError is
+a bug of ours and leaves status 1 with a traceback.
+"""
+
+from pathlib import Path
+
+
+class PipelineError(Exception):
+    """The base of all: something a user, and not a programmer, can put right."""
+
+    exit_code = 30
+
+
+class BadInput(PipelineError):
+    """A file, a key, a name or a flag is not what it must be."""
+
+    exit_code = 20
+
+
+class UnknownName(BadInput):
+    """A name that no drop-in file carries; the message lists those that exist."""
+
+    def __init__(self, noun: str, name: str, known: list[str], folder: Path) -> None:
+        listed = ", ".join(known) or "none"
+        super().__init__(f"no {noun} is called {name!r}\n  known in {folder}: {listed}")
+
+
+class DoesNotApply(PipelineError):
+    """A patch of the series does not apply to the chosen kernel."""
+
+    exit_code = 21
+
+
+class KconfigDropped(PipelineError):
+    """The kernel's configuration came out other than it was asked for."""
+
+    exit_code = 22
+
+
+class BuildFailed(PipelineError):
+    """The kernel or a guest program does not compile."""
+
+    exit_code = 22
+
+
+class BootFailed(PipelineError):
+    """One boot gave no samples that can be used; `bench` keeps and counts it."""
+
+    exit_code = 23
+
+
+class LostGuest(BootFailed):
+    """The guest never said `end ok`: it hung, panicked, or its workload gave up."""
+
+
+class WrongKernel(BootFailed):
+    """The guest runs another kernel than the image it was given."""
+
+
+class BadRecord(BootFailed):
+    """The results log breaks the guest protocol."""
+
+
+class KernelSplat(BootFailed):
+    """The kernel warned or oopsed during the boot, so its timings mean nothing."""
+
+    exit_code = 24
+
+
+class NotComparable(PipelineError):
+    """Two arms differ in more than the image, or hold too little to be compared."""
+
+    exit_code = 25
+
+
+class NotEngaged(NotComparable):
+    """The series' own counter did not move, so the comparison measured nothing."""
+
+
+class NotRepeatable(PipelineError):
+    """A boot on an exact machine gave other bytes than the boot on the shelf."""
+
+
+class ToolFailed(PipelineError):
+    """git, the container engine or QEMU is missing or broken."""

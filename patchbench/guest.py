@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stage 4: qemu/guest/init and workloads/*.c in, an initrd out."""
+
+import hashlib
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from patchbench.errors import BuildFailed
+from patchbench.model import Guest, Json, Toolchain
+from patchbench.store import Store, key
+from patchbench.story import Story
+from patchbench.tools.container import Bind, Engine, Limits, own
+
+_BUSYBOX = "/opt/guest/usr/bin/busybox"
+_FOLDERS = ("bin", "dev", "proc", "sys", "tmp")
+#: The kernel opens it for init before anything is mounted.
+_CONSOLE = (5, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class CpioEntry:
+    """One member of an initrd; `device` is the major and minor number of a node."""
+
+    name: str
+    mode: int
+    data: bytes = b""
+    device: tuple[int, int] = (0, 0)
+
+
+def build(
+    engine: Engine,
+    store: Store,
+    root: Path,
+    toolchain: Toolchain,
+    *,
+    work: Path,
+    story: Story,
+) -> Guest:
+    """Return the initrd of this checkout; BuildFailed if a workload does not compile."""
+    made_of = _ingredients(root, toolchain)
+    folder = store.get("guests", made_of)
+    if folder is None:
+        story.say("building the guest")
+        programs = _compile(engine, root / "workloads", toolchain, own(work / "guest"))
+        with store.publish("guests", made_of) as new:
+            (new / "initrd").write_bytes(cpio(_entries(root / "qemu/guest/init", programs)))
+        folder = store.entry("guests", made_of)
+    return Guest(key(made_of), folder / "initrd")
+
+
+def cpio(entries: Iterable[CpioEntry]) -> bytes:
+    """Return an archive in the kernel's `newc` format, the same bytes for the same entries.
+
+    Format: Documentation/driver-api/early-userspace/buffer-format.rst of the kernel.
+    """
+    archive = b""
+    for inode, entry in enumerate([*entries, CpioEntry("TRAILER!!!", 0)], start=1):
+        name = entry.name.encode() + b"\0"
+        fields = (inode, entry.mode, 0, 0, 1, 0, len(entry.data), 0, 0, *entry.device, len(name), 0)
+        header = b"070701" + b"".join(b"%08x" % number for number in fields)
+        archive += _padded(header + name) + _padded(entry.data)
+    return archive
+
+
+def _entries(init: Path, programs: dict[str, bytes]) -> list[CpioEntry]:
+    return [
+        *(CpioEntry(name, stat.S_IFDIR | 0o755) for name in _FOLDERS),
+        CpioEntry("dev/console", stat.S_IFCHR | 0o600, device=_CONSOLE),
+        CpioEntry("init", stat.S_IFREG | 0o755, init.read_bytes()),
+        *(
+            CpioEntry(f"bin/{name}", stat.S_IFREG | 0o755, data)
+            for name, data in sorted(programs.items())
+        ),
+    ]
+
+
+def _compile(engine: Engine, sources: Path, toolchain: Toolchain, out: Path) -> dict[str, bytes]:
+    for old in out.iterdir():
+        old.unlink()
+    done = engine.run(
+        toolchain.image_id,
+        ["sh", "-euc", f"make -C /src CROSS_COMPILE=aarch64-linux-gnu- O=/out; cp {_BUSYBOX} /out"],
+        Limits(timeout_s=300),
+        binds=[Bind(sources, "/src"), Bind(out, "/out", writable=True)],
+    )
+    if done.status != 0:
+        raise BuildFailed(f"the workloads in {sources} do not compile\n{done.said[-3000:]}")
+    return {path.name: path.read_bytes() for path in out.iterdir() if path.suffix != ".o"}
+
+
+def _ingredients(root: Path, toolchain: Toolchain) -> dict[str, Json]:
+    files = [
+        root / "qemu/guest/init",
+        *sorted((root / "workloads").glob("*.[ch]")),
+        root / "workloads/Makefile",
+    ]
+    sums: dict[str, Json] = {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+    }
+    return {"files": sums, "toolchain": toolchain.digest}
+
+
+def _padded(data: bytes) -> bytes:
+    return data + b"\0" * (-len(data) % 4)

@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The glossary: every noun of the pipeline as a frozen dataclass; no I/O.
+
+A number carries its unit as the last word of its name. Nouns that users drop in as TOML
+(KernelSpec, Machine, Workload) are validated by catalog.py against the very same fields.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal, TypeAlias
+
+from pydantic import ConfigDict, with_config
+
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+
+#: For nouns that are read from TOML: a key that is not a field is an error, not ignored.
+STRICT = ConfigDict(extra="forbid")
+
+#: A clock that never stopped. It is worse than every finite time, and not a missing sample.
+NEVER = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """One mail of a series: its number, its file, its subject and the files it touches."""
+
+    number: int
+    path: Path
+    subject: str
+    sha256: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Patches for one kernel line, in order; the series `none` has no patches."""
+
+    name: str
+    line: str
+    patches: tuple[Patch, ...] = ()
+    engaged_vmstat: str | None = None
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class DebianOrigin:
+    """A linux-source package of a Debian suite."""
+
+    kind: Literal["debian"]
+    package: str
+    suite: str
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class GitOrigin:
+    """A ref of a git repository, by URL or local path."""
+
+    kind: Literal["git"]
+    url: str
+    ref: str
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class TarballOrigin:
+    """A kernel tarball, by URL or local path, that must have this sha256."""
+
+    kind: Literal["tarball"]
+    url: str
+    sha256: str
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class DirectoryOrigin:
+    """An unpacked kernel tree, taken as it stands (`.git` left out)."""
+
+    kind: Literal["directory"]
+    path: str
+
+
+Origin: TypeAlias = DebianOrigin | GitOrigin | TarballOrigin | DirectoryOrigin
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class KernelSpec:
+    """Where a kernel comes from; a file in configs/kernels/."""
+
+    name: str
+    summary: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A kernel as it was fetched: one commit in a repository of its own."""
+
+    kernel: str
+    version: str  # as its Makefile says, for example 7.3.4
+    provenance: str  # for example linux-source-7.3 7.3.4-1~bpo13+1
+    repository: Path
+    commit: str
+
+    @property
+    def line(self) -> str:
+        """Return the release line that patches/SERIES/LINE is named after: 7.3 for 7.3.4."""
+        return ".".join(self.version.split("-")[0].split(".")[:2])
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A kernel with a series applied; `id` is git's tree id, so equal trees are equal."""
+
+    source: Source
+    series: Series
+    commit: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """The container image that compiles and boots everything.
+
+    `digest` is over the recipe and the exact version of every package in the image, so it is
+    the same on every host with the same compiler; `image_id` is the engine's own name for it.
+    """
+
+    image_id: str
+    digest: str
+    base: str  # registry or debootstrap
+    gcc: str
+    binutils: str
+    qemu: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A bootable arm64 kernel; `release` carries the key, so a guest can prove which it is."""
+
+    key: str
+    path: Path
+    release: str
+    series: str
+    tree_id: str
+    flavour: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """An initrd: init, busybox and the workloads."""
+
+    key: str
+    path: Path
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """How QEMU boots a guest; a file in qemu/machines/."""
+
+    name: str
+    summary: str
+    cannot_show: str
+    accel: Literal["icount", "tcg", "kvm"]
+    cpu: str
+    vcpus: int
+    memory_mib: int
+    zram_mib: int
+    zram_algorithm: str
+    boots: int  # an arm, unless --seeds says otherwise
+    boot_timeout_s: int
+    icount_shift: int | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Return whether a boot is a pure function of its arm and seed."""
+        return self.accel == "icount"
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A program for the guest and its parameters; a file in workloads/."""
+
+    name: str
+    summary: str
+    program: str
+    parameters: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What a sample measures, as declared by the guest that emitted it."""
+
+    name: str
+    unit: str
+    better: Literal["lower", "higher"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """All the conditions of a boot, save its seed."""
+
+    image: Image
+    guest: Guest
+    machine: Machine
+    workload: Workload
+    qemu: str
+
+    def conditions(self) -> dict[str, Json]:
+        """Return everything that decides what a boot on an exact machine prints."""
+        told = ("summary", "cannot_show", "boots", "boot_timeout_s")
+        machine: dict[str, Json] = {
+            name: value for name, value in asdict(self.machine).items() if name not in told
+        }
+        return {
+            "guest": self.guest.key,
+            "image": self.image.key,
+            "machine": machine,
+            "qemu": self.qemu,
+            "workload": {"program": self.workload.program, **self.workload.parameters},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One number from the guest; NEVER for a clock that did not stop."""
+
+    metric: str
+    value: float
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one results log says."""
+
+    complete: bool
+    metrics: tuple[Metric, ...]
+    samples: tuple[Sample, ...]
+    meta: Mapping[str, str]
+    last_line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """One boot of one arm. `failure` is empty when its samples can be used."""
+
+    machine: str
+    arm: str  # the name of its series
+    seed: int
+    record: Record
+    failure: str = ""
+    failure_status: int = 0
+    splats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything about a bench that is known before its first boot, for its report."""
+
+    run: str
+    command: str
+    kernel: str
+    version: str
+    provenance: str
+    flavour: str
+    base: "ArmNote"
+    test: "ArmNote"
+    workload: Workload
+    machines: tuple[Machine, ...]
+    seeds: Mapping[str, tuple[int, ...]]  # by machine
+    toolchain: Mapping[str, str]
+    guest: str
+    host: Mapping[str, str]
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ArmNote:
+    """Which image an arm boots, and the counter that proves its series was at work."""
+
+    series: str
+    tree_id: str
+    image: str
+    release: str
+    engaged_vmstat: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """One metric on one machine: both arms, and the paired change with its 95 % interval.
+
+    base, test: medians over boots (a boot counts as the median of its samples).
+    change, low, high: ratio test / base, minus one, in per cent; None where it cannot be said,
+    and then `note` says why. NEVER stands for a change from finite to never.
+    """
+
+    machine: str
+    metric: Metric
+    base: float
+    test: float
+    change_pct: float | None
+    low_pct: float | None
+    high_pct: float | None
+    pairs: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a run says. `invalid` holds every reason why it must not be relied on."""
+
+    plan: Plan
+    deltas: tuple[Delta, ...]
+    engaged: Mapping[str, bool | None]  # by machine; None when the series names no counter
+    outcomes: tuple[str, ...]  # things that never came: drains, swapoffs
+    failures: tuple[str, ...]  # boots without usable samples
+    splats: tuple[str, ...]
+    invalid: tuple[str, ...]
+    facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    known_schema: ClassVar[int] = 1

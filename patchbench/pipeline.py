@@ -1,0 +1,430 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the verbs do: the only file that knows both the stages and the tools."""
+
+import fcntl
+import json
+import os
+import random
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TextIO
+
+from pydantic import TypeAdapter, ValidationError
+
+from patchbench import bench, boot, build, compare, guest, series, toolchain, tree
+from patchbench.catalog import Catalog
+from patchbench.errors import BadInput, KernelSplat, LostGuest, NotEngaged, PipelineError
+from patchbench.model import (
+    Arm,
+    ArmNote,
+    Boot,
+    Comparison,
+    DebianOrigin,
+    Guest,
+    Image,
+    KernelSpec,
+    Machine,
+    Plan,
+    Source,
+    TarballOrigin,
+    Toolchain,
+    Tree,
+)
+from patchbench.store import Store, write_whole
+from patchbench.story import Story
+from patchbench.tools import debian, host
+from patchbench.tools.container import Engine
+from patchbench.tools.qemu import CONSOLE, Hypervisor
+
+PLAN = "plan.json"
+TIMINGS = "timings.json"
+
+
+def default_cache() -> Path:
+    """Return $PATCHBENCH_CACHE, else patchbench/ in the user's XDG cache folder."""
+    if told := os.environ.get("PATCHBENCH_CACHE"):
+        return Path(told).expanduser().absolute()
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "patchbench"
+
+
+@dataclass(frozen=True, slots=True)
+class BenchRequest:
+    """What `bench` was asked for."""
+
+    series: str
+    against: str
+    kernel: str
+    tree: str
+    workload: str
+    machines: tuple[str, ...]
+    flavour: str
+    seeds: int | None  # None: as many as the machine's file says
+    fresh: bool
+    parameters: Mapping[str, int]
+
+    def command(self) -> str:
+        """Return the one command that repeats the run."""
+        told = ["./bootstrap bench", f"--kernel {self.kernel}"]
+        if self.tree:
+            told = [told[0], f"--tree {self.tree}"]
+        told += [
+            f"--series {self.series}",
+            f"--against {self.against}",
+            f"--workload {self.workload}",
+            f"--machine {','.join(self.machines)}",
+        ]
+        told += [f"--flavour {self.flavour}"] if self.flavour != "bench" else []
+        told += [f"--seeds {self.seeds}"] if self.seeds else []
+        told += [f"--set {name}={value}" for name, value in self.parameters.items()]
+        return " ".join(told)
+
+
+class Pipeline:
+    """A checkout, a cache and a listener; alone on the cache while its `with` block runs."""
+
+    def __init__(self, root: Path, cache: Path, story: Story) -> None:
+        self.root = root
+        self.cache = cache
+        self.results = root / "results"
+        self.story = story
+        self.catalog = Catalog(root)
+        self.store = Store(cache / "shelf")
+        self._engine: Engine | None = None
+        self._lock: TextIO | None = None
+        self._started = time.time()
+
+    def __enter__(self) -> "Pipeline":
+        """Take the lock, saying so if another run has it; clear what a killed run left."""
+        self.cache.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.cache / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.story.say(f"another run is using {self.cache}; waiting for it to end")
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self.store.prune()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._engine:
+            self._engine.__exit__()
+        if self._lock:
+            self._lock.close()
+
+    @property
+    def engine(self) -> Engine:
+        """Return the container engine, connecting at first use."""
+        if self._engine is None:
+            self._engine = Engine(self.cache)
+            if reaped := self._engine.reap():
+                self.story.say(f"ended {reaped} containers that a killed run had left")
+        return self._engine
+
+    @cached_property
+    def toolchain(self) -> Toolchain:
+        """Return the toolchain image, made at first use."""
+        return toolchain.ensure(
+            self.engine,
+            self.store,
+            self.root / "configs/toolchain",
+            self.story,
+            bootstrap_base=lambda tag: host.bootstrap_base(
+                self.engine, tag, self.cache / "work/base", self.story
+            ),
+        )
+
+    @cached_property
+    def guest(self) -> Guest:
+        """Return the guest's initrd, built at first use."""
+        return guest.build(
+            self.engine,
+            self.store,
+            self.root,
+            self.toolchain,
+            work=self.cache / "work",
+            story=self.story,
+        )
+
+    def source(self, kernel: str, path: str = "") -> Source:
+        """Return a kernel's source, fetched unless it is known; `path` overrides the name.
+
+        A folder or a repository may change under its name, so those are always read again.
+        """
+        spec = tree.spec_for_path(Path(path)) if path else self.catalog.kernel(kernel)
+        if isinstance(spec.origin, DebianOrigin | TarballOrigin):
+            known = tree.known_source(spec, self.cache)
+            if known:
+                return known
+        return self.fetch(spec)
+
+    def fetch(self, spec: KernelSpec) -> Source:
+        """Return a kernel's source as its origin has it now."""
+        return tree.fetch(
+            spec,
+            self.cache,
+            self.story,
+            debian=lambda origin, downloads: debian.fetch_source(
+                self.engine, self.toolchain, origin, downloads, self.story
+            ),
+        )
+
+    def apply(self, source: Source, name: str) -> Tree:
+        """Return the source with a series applied, as a commit."""
+        return tree.apply(source, series.load(self.root, name, source.line), self.cache / "work")
+
+    def image(self, applied: Tree, flavour: str) -> Image:
+        """Return the tree's kernel, built unless it is shelved."""
+        fragment = self.catalog.flavour(flavour)
+        if image := build.shelved(self.store, applied, fragment, self.toolchain):
+            return image
+        lane = self.cache / "work" / f"{applied.source.kernel}-{applied.series.name}"
+        place = build.Bench(
+            source=lane / "source",
+            objects=lane / flavour,
+            # One for each series: a patch cannot leave objects for another's build.
+            compiler_cache=self.cache / "ccache" / applied.series.name,
+            logs=self.cache / "logs",
+        )
+        made_of = build.ingredients(applied, fragment.read_text(), self.toolchain)
+        why = self.store.explain("images", made_of)
+        self.story.say(f"building, for: {', '.join(why)}")
+        tree.check_out(applied, place.source, self.story)
+        return build.build(
+            self.engine,
+            self.store,
+            applied,
+            fragment,
+            self.toolchain,
+            bench=place,
+            story=self.story,
+        )
+
+    def arm(
+        self, image: Image, machine: Machine, workload: str, parameters: Mapping[str, int]
+    ) -> Arm:
+        """Return the conditions of a boot; BadInput for a parameter the workload has not."""
+        bench.check_machine(machine)
+        told = self.catalog.workload(workload)
+        if unknown := parameters.keys() - told.parameters.keys():
+            raise BadInput(
+                f"workload {workload} has no parameter {', '.join(sorted(unknown))}\n"
+                f"  known: {', '.join(told.parameters)}"
+            )
+        told = replace(told, parameters={**told.parameters, **parameters})
+        return Arm(image, self.guest, machine, told, self.toolchain.qemu)
+
+    def boot_once(self, arm: Arm, seed: int) -> tuple[str, Boot]:
+        """Boot once, outside any run; return its console and its samples, or raise."""
+        out = self.cache / "work" / "boot"
+        shutil.rmtree(out, ignore_errors=True)
+        boot.run(Hypervisor(self.engine, self.toolchain), arm, seed, out)
+        told = boot.read(
+            out,
+            machine=arm.machine.name,
+            series=arm.image.series,
+            release=arm.image.release,
+            seed=seed,
+            policy=self.catalog.splat_policy(),
+        )
+        return (out / CONSOLE).read_text(errors="replace"), told
+
+    def bench(self, request: BenchRequest) -> Path:
+        """Build both arms, boot them on every machine, and return the run's folder."""
+        if request.series == request.against:
+            raise BadInput(f"series {request.series} against itself compares nothing")
+        if request.seeds is not None and request.seeds < 1:
+            raise BadInput(f"--seeds {request.seeds}: at least 1")
+        machines = [self.catalog.machine(name) for name in request.machines]
+        self.catalog.workload(request.workload)
+        source = self.source(request.kernel, request.tree)
+        trees = [self.apply(source, name) for name in (request.against, request.series)]
+        images = [self.image(one, request.flavour) for one in trees]
+        pairs = [
+            tuple(
+                self.arm(image, machine, request.workload, request.parameters) for image in images
+            )
+            for machine in machines
+        ]
+        for base, test in pairs:
+            bench.check_comparable(base, test)
+
+        plan = self._plan(request, trees, [arms[0] for arms in pairs], images)
+        folder = self.results / "runs" / plan.run
+        folder.mkdir(parents=True)
+        write_whole(folder / PLAN, TypeAdapter(Plan).dump_json(plan, indent=1).decode() + "\n")
+        self.story.say(f"run {plan.run}")
+        self._boot_all(plan, pairs, folder, fresh=request.fresh)
+        self._note_timings(folder)
+        return folder
+
+    def _note_timings(self, folder: Path) -> None:
+        """Keep what ran when, for `dev.timings`."""
+        note = {"started": self._started, "ended": time.time(), "busy": self.engine.busy}
+        write_whole(folder / TIMINGS, json.dumps(note, indent=1) + "\n")
+
+    def _boot_all(
+        self, plan: Plan, pairs: Sequence[tuple[Arm, ...]], folder: Path, *, fresh: bool
+    ) -> None:
+        bencher = bench.Bench(
+            Hypervisor(self.engine, self.toolchain),
+            self.store,
+            self.catalog.splat_policy(),
+            self.story,
+            folder,
+        )
+        draw = random.Random(plan.run)
+        for base, test in pairs:
+            seeds = plan.seeds[base.machine.name]
+            if base.machine.exact:
+                jobs = [bench.Job(arm, seed) for seed in seeds for arm in (base, test)]
+                bencher.exact(jobs, fresh=fresh, pick=draw)
+            else:
+                bencher.blocks(base, test, seeds, draw)
+
+    def _plan(
+        self,
+        request: BenchRequest,
+        trees: Sequence[Tree],
+        arms: Sequence[Arm],
+        images: Sequence[Image],
+    ) -> Plan:
+        source, tools = trees[0].source, self.toolchain
+        notes = [
+            ArmNote(one.series.name, one.id, image.key, image.release, one.series.engaged_vmstat)
+            for one, image in zip(trees, images, strict=True)
+        ]
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+        return Plan(
+            run=f"{stamp}-{request.series}-against-{request.against}-{source.kernel}",
+            command=request.command(),
+            kernel=source.kernel,
+            version=source.version,
+            provenance=source.provenance,
+            flavour=request.flavour,
+            base=notes[0],
+            test=notes[1],
+            workload=arms[0].workload,
+            machines=tuple(arm.machine for arm in arms),
+            seeds={
+                arm.machine.name: tuple(range(1, (request.seeds or arm.machine.boots) + 1))
+                for arm in arms
+            },
+            toolchain={
+                "toolchain": tools.digest,
+                "toolchain image": tools.image_id,
+                "base image": tools.base,
+                "gcc": tools.gcc,
+                "binutils": tools.binutils,
+                "qemu": tools.qemu,
+            },
+            guest=self.guest.key,
+            host=host.describe(),
+        )
+
+    def clean(self, *, what: Sequence[str]) -> list[Path]:
+        """Remove parts of the cache or the results and return what was removed."""
+        parts = {
+            "work": self.cache / "work",
+            "shelf": self.cache / "shelf",
+            "ccache": self.cache / "ccache",
+            "sources": self.cache / "kernels",
+            "downloads": self.cache / "downloads",
+            "runs": self.results / "runs",
+            "reports": self.results / "reports",
+        }
+        removed = [parts[name] for name in what if parts[name].exists()]
+        for folder in removed:
+            shutil.rmtree(folder)
+        return removed
+
+
+def find_run(results: Path, name: str) -> Path:
+    """Return a run's folder by its name, or the newest one for `latest`."""
+    runs = sorted(path.parent.name for path in (results / "runs").glob(f"*/{PLAN}"))
+    if not runs:
+        raise BadInput(f"{results / 'runs'} holds no run; `invoke bench` makes one")
+    if name == "latest":
+        return results / "runs" / runs[-1]
+    if name not in runs:
+        raise BadInput(f"no run is called {name!r}\n  newest: {', '.join(runs[-5:])}")
+    return results / "runs" / name
+
+
+def comparison(root: Path, folder: Path) -> Comparison:
+    """Return what a run's folder says; BadInput if its plan is broken or too new."""
+    path = folder / PLAN
+    try:
+        plan = TypeAdapter(Plan).validate_json(path.read_text())
+    except (OSError, ValidationError) as err:
+        raise BadInput(f"{path} is not a plan this version reads:\n  {err}") from err
+    if plan.schema > Comparison.known_schema:
+        raise BadInput(
+            f"{path} has schema {plan.schema}; this version reads up to "
+            f"{Comparison.known_schema}: update patchbench"
+        )
+    policy = Catalog(root).splat_policy()
+    boots = [
+        boot.read_or_count(
+            bench.boot_folder(folder, machine.name, arm.series, seed),
+            machine=machine.name,
+            series=arm.series,
+            release=arm.release,
+            seed=seed,
+            policy=policy,
+        )
+        for machine in plan.machines
+        for arm in (plan.base, plan.test)
+        for seed in plan.seeds[machine.name]
+    ]
+    return compare.compare(plan, boots)
+
+
+def timings(folder: Path) -> list[tuple[str, str, str]]:
+    """Return where a run's wall time went, as rows of what, seconds and share.
+
+    Containers that run side by side count once; what is neither make, QEMU nor another
+    container is the pipeline's own.
+    """
+    note = json.loads((folder / TIMINGS).read_text())
+    wall = note["ended"] - note["started"]
+    names = {"make": "make", "timeout": "QEMU"}
+    spans: dict[str, list[tuple[float, float]]] = {"make": [], "QEMU": [], "other containers": []}
+    for program, start, end in note["busy"]:
+        spans[names.get(program, "other containers")].append((start, end))
+    seconds = {name: _covered(those) for name, those in spans.items()}
+    seconds["pipeline"] = wall - sum(seconds.values())
+    seconds["wall"] = wall
+    return [(name, f"{value:.1f}", f"{value / wall:.1%}") for name, value in seconds.items()]
+
+
+def _covered(spans: Sequence[tuple[float, float]]) -> float:
+    """Return the length of the union of time spans."""
+    covered, reached = 0.0, float("-inf")
+    for start, end in sorted(spans):
+        covered += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return covered
+
+
+def verdict_error(told: Comparison) -> PipelineError | None:
+    """Return what keeps a comparison from being relied on, as the error to end with."""
+    if told.failures:
+        kind = KernelSplat if told.splats else LostGuest
+        return kind(f"{len(told.failures)} boots gave no usable samples; the report tells which")
+    if told.invalid:
+        return NotEngaged("\n  ".join(told.invalid))
+    return None
+
+
+@contextmanager
+def opened(root: Path, story: Story) -> Iterator[Pipeline]:
+    """Give the pipeline of this checkout and the user's cache."""
+    with Pipeline(root, default_cache(), story) as pipeline:
+        yield pipeline

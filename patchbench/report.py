@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stage 8: a Comparison in; JSON, Markdown and table rows out. Pure."""
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from patchbench import records
+from patchbench.model import NEVER, Comparison, Delta, Json
+from patchbench.stats import CONFIDENCE
+
+HEADINGS = ("machine", "metric", "base", "test", "change", f"{CONFIDENCE:.0%} interval")
+
+
+def as_json(comparison: Comparison) -> dict[str, Json]:
+    """Return the comparison as `bench --json` prints it; `never` is the word "never"."""
+    plan = comparison.plan
+    seeds: dict[str, Json] = {name: [*those] for name, those in plan.seeds.items()}
+    return {
+        "schema": plan.schema,
+        "run": plan.run,
+        "command": plan.command,
+        "kernel": plan.kernel,
+        "kernel_version": plan.version,
+        "kernel_provenance": plan.provenance,
+        "flavour": plan.flavour,
+        "base": _plain(asdict(plan.base)),
+        "test": _plain(asdict(plan.test)),
+        "guest": plan.guest,
+        "workload": _plain(asdict(plan.workload)),
+        "machines": [_plain(asdict(machine)) for machine in plan.machines],
+        "seeds": seeds,
+        "toolchain": dict(plan.toolchain),
+        "host": dict(plan.host),
+        "metrics": [_delta(delta) for delta in comparison.deltas],
+        "engaged": dict(comparison.engaged),
+        "outcomes": [*comparison.outcomes],
+        "failures": [*comparison.failures],
+        "splats": [*comparison.splats],
+        "invalid": [*comparison.invalid],
+        "valid": not comparison.invalid,
+        "facts": _plain({name: dict(facts) for name, facts in comparison.facts.items()}),
+    }
+
+
+def rows(comparison: Comparison) -> list[tuple[str, ...]]:
+    """Return the table's rows as text, one a metric and machine, under HEADINGS."""
+    return [
+        (
+            delta.machine,
+            delta.metric.name,
+            quantity(delta.base, delta.metric.unit),
+            quantity(delta.test, delta.metric.unit),
+            per_cent(delta.change_pct),
+            interval(delta),
+        )
+        for delta in comparison.deltas
+    ]
+
+
+def headline(comparison: Comparison) -> list[str]:
+    """Return what a reader must know before any number."""
+    return [
+        *(f"INVALID: {reason}" for reason in comparison.invalid),
+        *(f"NEVER ENDED: {outcome}" for outcome in comparison.outcomes),
+        *(f"LOST BOOT: {failure}" for failure in comparison.failures),
+    ]
+
+
+def markdown(comparison: Comparison) -> str:
+    """Return the whole report."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701  # Markdown; the templates put what guests say in backticks
+    )
+    return environment.get_template("report.md.j2").render(
+        comparison=comparison,
+        plan=comparison.plan,
+        headline=headline(comparison),
+        headings=HEADINGS,
+        rows=rows(comparison),
+        notes=[
+            f"{delta.machine} {delta.metric.name}: {delta.note}"
+            for delta in comparison.deltas
+            if delta.note
+        ],
+    )
+
+
+def quantity(value: float, unit: str) -> str:
+    """Return a number with its unit: nanoseconds as ms with three decimals, the rest plain."""
+    if value == NEVER:
+        return "never"
+    if unit == "ns":
+        return f"{value / 1e6:.3f} ms"
+    return f"{value:.0f} {unit}" if value == int(value) else f"{value:.2f} {unit}"
+
+
+def number(value: float) -> str:
+    """Return a sample as the guest told it."""
+    return records.render(value)
+
+
+def per_cent(value: float | None) -> str:
+    """Return a change in per cent, or a word where there is no number."""
+    if value is None:
+        return "-"
+    if value == NEVER:
+        return "to never"
+    return f"{value:+.2f} %"
+
+
+def interval(delta: Delta) -> str:
+    """Return the interval of a change, or a dash."""
+    if delta.low_pct is None or delta.high_pct is None:
+        return "-"
+    return f"[{per_cent(delta.low_pct)}, {per_cent(delta.high_pct)}]".replace(" %", "")
+
+
+def _delta(delta: Delta) -> dict[str, Json]:
+    return {
+        "machine": delta.machine,
+        "name": delta.metric.name,
+        "unit": delta.metric.unit,
+        "better": delta.metric.better,
+        "base": _plain(delta.base),
+        "test": _plain(delta.test),
+        "change_pct": _plain(delta.change_pct),
+        "low_pct": _plain(delta.low_pct),
+        "high_pct": _plain(delta.high_pct),
+        "pairs": delta.pairs,
+        "note": delta.note,
+    }
+
+
+def _plain(value: object) -> Json:
+    match value:
+        case dict():
+            return {str(name): _plain(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case float() if math.isinf(value):
+            return "never"
+        case None | bool() | int() | float() | str():
+            return value
+        case _:
+            return str(value)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stage 1: patches/SERIES/LINE/*.patch in, a Series out. Every oddity is refused here."""
+
+import re
+from email import message_from_bytes, policy
+from pathlib import Path
+
+from patchbench.catalog import Catalog
+from patchbench.errors import BadInput, UnknownName
+from patchbench.model import Patch, Series
+from patchbench.store import file_sha256
+
+NONE = "none"
+_FILE_NAME = re.compile(r"(\d{4})-.+\.patch")
+_TOUCHED = re.compile(r"^(?:\+\+\+ b/|--- a/|rename (?:from|to) )(.+)$", re.MULTILINE)
+
+
+def load(root: Path, name: str, line: str) -> Series:
+    """Return the series `name` as ported to the kernel line, for example 7.3.
+
+    Raises UnknownName for a series or a port that does not exist, BadInput for a gap in the
+    numbering, a stray file, or a patch that is not a mail.
+    """
+    if name == NONE:
+        return Series(NONE, line)
+    patches_folder = root / "patches"
+    folder = patches_folder / name
+    if Path(name).name != name or not folder.is_dir():
+        known = [NONE, *sorted(path.name for path in patches_folder.iterdir() if path.is_dir())]
+        raise UnknownName("series", name, known, patches_folder)
+    if not (folder / line).is_dir():
+        ports = sorted(path.name for path in folder.iterdir() if path.is_dir())
+        raise UnknownName(f"port of series {name}", line, ports, folder)
+    note = Catalog(root).series_note(folder)
+    return Series(name, line, _patches(folder / line), note.engaged_vmstat)
+
+
+def _patches(folder: Path) -> tuple[Patch, ...]:
+    files = sorted(path for path in folder.iterdir() if path.name != "README.md")
+    if not files:
+        raise BadInput(f"{folder} holds no patch; `git format-patch` writes them")
+    for expected, path in enumerate(files, start=1):
+        match = _FILE_NAME.fullmatch(path.name)
+        if not match:
+            raise BadInput(f"{path} is not named NNNN-subject.patch; rename it or move it away")
+        if int(match[1]) != expected:
+            raise BadInput(f"{folder}: patch {expected:04} is missing, {path.name} comes instead")
+    return tuple(_patch(number, path) for number, path in enumerate(files, start=1))
+
+
+def _patch(number: int, path: Path) -> Patch:
+    try:
+        raw = path.read_bytes()
+    except OSError as err:
+        raise BadInput(f"{path} cannot be read: {err.strerror}") from err
+    mail = message_from_bytes(raw, policy=policy.default)
+    body = raw.decode(errors="replace")
+    touched = tuple(dict.fromkeys(_TOUCHED.findall(body)))
+    subject = " ".join(str(mail["Subject"] or "").split())
+    if not (subject and mail["From"] and touched):
+        raise BadInput(
+            f"{path} is not a patch as a mail: it needs From:, Subject: and a diff\n"
+            "  `git format-patch -N` writes one"
+        )
+    return Patch(number, path, subject, file_sha256(path), touched)

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The shelf: what can be rebuilt, kept under the hash of what it was made from.
+
+An entry is a folder KIND/KEY that holds the artefact's files, `ingredients.json` (what the
+key was made from) and `sums.json` (sha256 of every file). It appears by one rename, so an
+entry that exists is whole; a file that no longer has its sum is as good as absent.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from patchbench.model import Json
+
+_INGREDIENTS = "ingredients.json"
+_SUMS = "sums.json"
+
+
+def canonical(value: Json | Mapping[str, Json]) -> str:
+    """Return the one JSON text of a value: sorted keys, no spaces, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def key(ingredients: Mapping[str, Json]) -> str:
+    """Return the sha256 of the ingredients' canonical JSON, in hex."""
+    return hashlib.sha256(canonical(ingredients).encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file's bytes, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is seen either whole or not at all, power cut included."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fchmod(descriptor, 0o644)
+            os.fsync(descriptor)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+class Store:
+    """A folder of entries. Safe to delete as a whole, at any time that nothing runs."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def entry(self, kind: str, ingredients: Mapping[str, Json]) -> Path:
+        """Return where the entry made from these ingredients is or would be."""
+        return self.root / kind / key(ingredients)
+
+    def get(self, kind: str, ingredients: Mapping[str, Json]) -> Path | None:
+        """Return the entry's folder, or None if it is absent or a file lost its sum."""
+        folder = self.entry(kind, ingredients)
+        return folder if _whole(folder) else None
+
+    @contextmanager
+    def publish(self, kind: str, ingredients: Mapping[str, Json]) -> Iterator[Path]:
+        """Give a folder to fill; when the block ends without an error it is on the shelf.
+
+        What was on the shelf under the same key, damaged or outdated, is replaced.
+        """
+        final = self.entry(kind, ingredients)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=final.parent, prefix=".new-"))
+        try:
+            yield folder
+            sums = {
+                str(path.relative_to(folder)): file_sha256(path)
+                for path in sorted(folder.rglob("*"))
+                if path.is_file()
+            }
+            write_whole(folder / _INGREDIENTS, canonical(ingredients) + "\n")
+            write_whole(folder / _SUMS, json.dumps(sums, indent=1) + "\n")
+            folder.chmod(0o755)
+            for path in [*folder.rglob("*"), folder]:
+                _fsync(path)
+            shutil.rmtree(final, ignore_errors=True)
+            folder.rename(final)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def explain(self, kind: str, ingredients: Mapping[str, Json]) -> tuple[str, ...]:
+        """Return which ingredients keep the nearest shelved entry from being this one.
+
+        Empty when the entry is there; `("nothing of this kind is shelved",)` when none is.
+        """
+        if self.get(kind, ingredients):
+            return ()
+        differences = [
+            tuple(_differing(json.loads(path.read_text()), dict(ingredients)))
+            for path in sorted(self.root.glob(f"{kind}/*/{_INGREDIENTS}"))
+        ]
+        return min(differences, key=len, default=("nothing of this kind is shelved",))
+
+    def prune(self) -> int:
+        """Remove what an interrupted run left half-made; return how many folders."""
+        left = [*self.root.glob("*/.new-*")]
+        for folder in left:
+            shutil.rmtree(folder, ignore_errors=True)
+        return len(left)
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _whole(folder: Path) -> bool:
+    try:
+        sums = json.loads((folder / _SUMS).read_text())
+        return all(file_sha256(folder / name) == digest for name, digest in sums.items())
+    except (OSError, ValueError):
+        return False
+
+
+def _differing(old: Json, new: Json, path: str = "") -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in sorted({*old, *new}):
+            below = f"{path}.{name}" if path else name
+            yield from _differing(old.get(name), new.get(name), below)
+    elif old != new:
+        yield path

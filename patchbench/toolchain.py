@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stage 0: configs/toolchain in, the Toolchain image out."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from patchbench.errors import ToolFailed
+from patchbench.model import Json, Toolchain
+from patchbench.store import Store, key
+from patchbench.story import Story
+from patchbench.tools.container import Engine, Limits
+
+BASE = "debian:trixie-slim"
+_BASE_TAG = "patchbench/base:trixie"
+_ORIGIN_LABEL = "patchbench.base"
+
+
+def ensure(
+    engine: Engine,
+    store: Store,
+    recipe: Path,
+    story: Story,
+    *,
+    bootstrap_base: Callable[[str], None],
+) -> Toolchain:
+    """Return the toolchain image of the recipe folder, building what is not there yet.
+
+    `bootstrap_base` makes the base image, under the tag it is given, where no registry answers.
+    """
+    files = {path.name: path.read_bytes() for path in sorted(recipe.iterdir()) if path.is_file()}
+    sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    tag = f"patchbench/toolchain:{key({'files': dict(sums)})[:12]}"
+    if engine.image_id(tag) is None:
+        base = _base(engine, story, bootstrap_base)
+        with story.meter("toolchain image", 400, "packages") as meter:
+            unpacked = 0
+
+            def count(line: str) -> None:
+                nonlocal unpacked
+                unpacked += line.startswith(("Unpacking", "Setting up"))
+                meter.at(unpacked)
+
+            engine.build(
+                files,
+                tag,
+                arguments={"BASE": _BASE_TAG},
+                labels={_ORIGIN_LABEL: base},
+                on_line=count,
+            )
+    return _describe(engine, store, tag, sums)
+
+
+def _base(engine: Engine, story: Story, bootstrap_base: Callable[[str], None]) -> str:
+    if engine.image_id(_BASE_TAG) is not None:
+        return engine.labels(_BASE_TAG).get(_ORIGIN_LABEL, "kept")
+    story.say(f"toolchain: asking the registry for {BASE}")
+    if engine.pull(BASE, _BASE_TAG):
+        return "registry"
+    story.say("toolchain: no registry answers, bootstrapping the base from Debian's archive")
+    bootstrap_base(_BASE_TAG)
+    return "debootstrap"
+
+
+def _describe(engine: Engine, store: Store, tag: str, sums: dict[str, str]) -> Toolchain:
+    image_id = engine.image_id(tag) or tag
+    ingredients: dict[str, Json] = {"image": image_id, "files": dict(sums)}
+    shelved = store.get("toolchain", ingredients)
+    if shelved is None:
+        with store.publish("toolchain", ingredients) as folder:
+            (folder / "toolchain.txt").write_text(_interrogate(engine, tag))
+        shelved = store.entry("toolchain", ingredients)
+    packages, _, rest = (shelved / "toolchain.txt").read_text().partition("\n\n")
+    gcc, binutils, qemu, busybox = rest.splitlines()
+    return Toolchain(
+        image_id=image_id,
+        digest=key({"busybox": busybox, "files": dict(sums), "packages": packages}),
+        base=engine.labels(tag).get(_ORIGIN_LABEL, "unknown"),
+        gcc=gcc,
+        binutils=binutils.rpartition(" ")[2],
+        qemu=qemu.removeprefix("QEMU emulator version "),
+    )
+
+
+def _interrogate(engine: Engine, tag: str) -> str:
+    """Return the packages of the image, an empty line, and four lines on its tools."""
+    told = engine.run(tag, ["describe-toolchain"], Limits(timeout_s=60))
+    if told.status != 0 or len(told.said.partition("\n\n")[2].splitlines()) != 4:
+        raise ToolFailed(f"the toolchain image {tag} is broken:\n{told.said[-2000:]}")
+    return told.said

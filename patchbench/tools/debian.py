@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Kernel sources from Debian's archive, fetched in the toolchain container: any host will do."""
+
+import shutil
+from pathlib import Path
+
+from patchbench.errors import BadInput, ToolFailed
+from patchbench.model import DebianOrigin, Toolchain
+from patchbench.store import file_sha256
+from patchbench.story import Story
+from patchbench.tools.container import Bind, Engine, Limits
+
+_NO_SUCH_PACKAGE = 3  # what configs/toolchain/fetch-source leaves
+
+
+def fetch_source(
+    engine: Engine, toolchain: Toolchain, origin: DebianOrigin, downloads: Path, story: Story
+) -> tuple[Path, str]:
+    """Return a linux-source package's tarball, named by its sha256, and the package's version.
+
+    Older versions leave the archive, so the newest of the suite is taken, and kept.
+    """
+    folder = downloads / f"{origin.package}.new"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    told: dict[str, str] = {}
+    with story.meter(f"downloading {origin.package} from {origin.suite}", 1, "done") as meter:
+
+        def listen(line: str) -> None:
+            word, _, rest = line.partition(" ")
+            told[word] = rest
+
+        def arrived() -> None:
+            size = sum(path.stat().st_size for path in folder.glob("**/*.deb*"))
+            meter.at(min(size / int(told.get("expect") or size or 1), 1))
+
+        done = engine.run(
+            toolchain.image_id,
+            ["fetch-source", origin.package, origin.suite, "/out"],
+            Limits(timeout_s=1800),
+            binds=[Bind(folder, "/out", writable=True)],
+            trusted=True,
+            on_line=listen,
+            poll=arrived,
+        )
+    if done.status == _NO_SUCH_PACKAGE:
+        raise BadInput(
+            f"{origin.suite} has no package {origin.package}; a newer kernel may have taken "
+            "its place: see the suite's linux-source packages, then mend configs/kernels/"
+        )
+    if done.status != 0:
+        raise ToolFailed(f"{origin.package} cannot be fetched:\n{done.said[-2000:]}")
+    tarball = downloads / file_sha256(folder / "linux.tar.xz")
+    (folder / "linux.tar.xz").rename(tarball)
+    shutil.rmtree(folder)
+    return tarball, told["version"]

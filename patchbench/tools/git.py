@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""git, through GitPython: snapshots in, series applied, work trees out."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import git
+from git.exc import GitCommandNotFound
+
+from patchbench.errors import ToolFailed
+
+#: Who commits; fixed, so that the same tree and patches give the same commits everywhere.
+_WHO = "patchbench <patchbench@localhost>"
+_ENVIRONMENT = {
+    "GIT_AUTHOR_NAME": "patchbench",
+    "GIT_AUTHOR_EMAIL": "patchbench@localhost",
+    "GIT_COMMITTER_NAME": "patchbench",
+    "GIT_COMMITTER_EMAIL": "patchbench@localhost",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_SYSTEM": os.devnull,
+    "GIT_TERMINAL_PROMPT": "0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file of a snapshot; `mode` is git's: 100644, 100755 or 120000 (a link)."""
+
+    path: str
+    mode: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Where `git am` stopped: what it said, and where each file's first bad hunk starts."""
+
+    said: str
+    hunks: tuple[tuple[str, int], ...]
+
+
+class Repository:
+    """A repository or one of its work trees."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path) -> "Repository":
+        """Return a new bare repository."""
+        repository = cls(path)
+        path.mkdir(parents=True)
+        repository._git("init", "--quiet", "--bare", "--initial-branch=unused", ".")
+        # Work trees may have been removed by hand, and `gc` would be paid for mid-run.
+        repository._git("config", "gc.auto", "0")
+        return repository
+
+    def import_snapshot(self, entries: Iterable[FileEntry], message: str) -> str:
+        """Commit files as one parentless commit and return its id.
+
+        Goes through fast-import, which neither unpacks to disk nor obeys the snapshot's own
+        .gitignore: a packaged kernel's ends in `/*`, and `git add` would add nothing.
+        """
+        handle = self._stream("-c", "core.compression=1", "fast-import", "--quiet", "--depth=0")
+        process = handle.proc
+        feed = process.stdin
+        try:
+            header = f"commit refs/patchbench/import\ncommitter {_WHO} 0 +0000\n"
+            feed.write(header.encode() + _data(message.encode()) + b"deleteall\n")
+            for entry in entries:
+                feed.write(f"M {entry.mode} inline {_quoted(entry.path)}\n".encode())
+                feed.write(_data(entry.data))
+            feed.close()
+        except BrokenPipeError:
+            pass  # fast-import died; its status and words follow
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        said = process.stderr.read().decode(errors="replace")
+        if process.wait():
+            raise ToolFailed(f"git fast-import failed in {self.path}:\n  {said.strip()}")
+        return self.resolve("refs/patchbench/import")
+
+    def fetch(self, url: str, ref: str) -> str:
+        """Fetch one ref without its history and return the commit."""
+        self._git("fetch", "--quiet", "--no-tags", "--depth=1", url, ref)
+        commit = self.resolve("FETCH_HEAD^{commit}")
+        self.keep(commit)
+        return commit
+
+    def keep(self, commit: str) -> None:
+        """Name a commit, so that no garbage collection takes it."""
+        self._git("update-ref", f"refs/patchbench/{commit}", commit)
+
+    def resolve(self, name: str) -> str:
+        """Return the full id of a revision; ToolFailed if there is none."""
+        return self._git("rev-parse", "--verify", "--quiet", name)
+
+    def show(self, name: str) -> str:
+        """Return a blob's text, by revision:path."""
+        return self._git("show", name)
+
+    def dirty(self) -> str:
+        """Return the changed files of a work tree, one a line; empty when it is clean."""
+        return self._git("status", "--porcelain", "--untracked-files=no")
+
+    def checkout(self, commit: str, folder: Path) -> "Repository":
+        """Bring a whole work tree to a commit, touching only files that change."""
+        tree = Repository(folder)
+        if (folder / ".git").exists() and tree._is_work_tree():
+            tree._git("reset", "--quiet", "--hard", commit)
+            tree._git("clean", "--quiet", "-d", "-f", "-x")
+        else:
+            self.discard(folder)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            checkout = ("-c", "checkout.workers=0", "worktree", "add", "--quiet", "--force")
+            self._git(*checkout, "--detach", str(folder), commit)
+        return tree
+
+    def scratch(self, commit: str, folder: Path, files: Sequence[str]) -> "Repository":
+        """Return a work tree that holds only the named files: enough for `git am`."""
+        self.discard(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        self._git("worktree", "add", "--quiet", "--no-checkout", "--detach", str(folder), commit)
+        tree = Repository(folder)
+        anchored = [f"/{_unglobbed(name)}" for name in files]
+        tree._git("sparse-checkout", "set", "--no-cone", *anchored)
+        tree._git("checkout", "--quiet", "--detach", commit)
+        return tree
+
+    def discard(self, folder: Path) -> None:
+        """Remove a work tree, registered or not."""
+        shutil.rmtree(folder, ignore_errors=True)
+        self._git("worktree", "prune")
+
+    def am(self, patch: Path) -> Stopped | None:
+        """Apply one mail with a three-way merge; where it stops, leave it stopped and say so."""
+        before = self.resolve("HEAD")
+        try:
+            self._git(
+                "am",
+                "--quiet",
+                "--3way",
+                "--committer-date-is-author-date",
+                "--keep-cr",
+                str(patch),
+            )
+        except ToolFailed as err:
+            return Stopped(str(err), self._bad_hunks(before, patch))
+        return None
+
+    def _bad_hunks(self, commit: str, patch: Path) -> tuple[tuple[str, int], ...]:
+        """Return file and first old line of the first hunk that fails, file by file."""
+        index = self.path / ".git-check-index"
+        environment = {"GIT_INDEX_FILE": str(index)}
+        self._git("read-tree", commit, environment=environment)
+        try:
+            self._git("apply", "--check", "--cached", str(patch), environment=environment)
+        except ToolFailed as err:
+            found = re.findall(r"patch failed: (.+):(\d+)$", str(err), re.MULTILINE)
+            absent = re.findall(r"error: (.+): does not exist in index$", str(err), re.MULTILINE)
+            return (*((name, int(line)) for name, line in found), *((name, 0) for name in absent))
+        finally:
+            index.unlink(missing_ok=True)
+        return ()
+
+    def _is_work_tree(self) -> bool:
+        try:
+            self._git("rev-parse", "--verify", "--quiet", "HEAD")
+        except ToolFailed:
+            return False
+        return True
+
+    def _git(self, *arguments: str, environment: dict[str, str] | None = None) -> str:
+        try:
+            command = git.cmd.Git(str(self.path))
+            command.update_environment(**_ENVIRONMENT, **(environment or {}))
+            status, out, err = command.execute(
+                ["git", *arguments],
+                with_extended_output=True,
+                with_exceptions=False,
+                stdout_as_string=True,
+            )
+        except GitCommandNotFound as error:
+            raise ToolFailed(f"git is not installed, or {self.path} is gone") from error
+        if status:
+            said = f"{out}\n{err}".strip()
+            raise ToolFailed(f"`git {' '.join(arguments)}` in {self.path}:\n{said}")
+        return str(out)
+
+    def _stream(self, *arguments: str) -> Any:
+        """Return GitPython's handle on a running git, which ends git when it is collected."""
+        command = git.cmd.Git(str(self.path))
+        command.update_environment(**_ENVIRONMENT)
+        return command.execute(["git", *arguments], as_process=True, istream=subprocess.PIPE)
+
+
+def _data(data: bytes) -> bytes:
+    return b"data %d\n%b\n" % (len(data), data)
+
+
+def _quoted(path: str) -> str:
+    if '"' in path or "\\" in path or "\n" in path or path.startswith(" "):
+        escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'"{escaped}"'
+    return path
+
+
+def _unglobbed(path: str) -> str:
+    return re.sub(r"([*?\[\\])", r"\\\1", path)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""QEMU, inside the toolchain container: an image and an initrd in, two log files out.
+
+QEMU's exit status says nothing about the guest; whoever reads the logs decides.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from patchbench.errors import ToolFailed
+from patchbench.model import Machine, Toolchain, Workload
+from patchbench.tools.container import Bind, Engine, Limits, own
+
+RESULTS = "results.log"
+CONSOLE = "console.log"
+#: QEMU ends itself this much after its deadline, should nobody be left to end it.
+_GRACE_S = 10
+_ACCELERATORS = {
+    "icount": ["-accel", "tcg,thread=single"],
+    "tcg": ["-accel", "tcg,thread=multi"],
+    "kvm": ["-accel", "kvm"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a boot went on the host: its seconds, and whether its time was up."""
+
+    seconds: float
+    timed_out: bool
+
+
+def command(machine: Machine, workload: Workload, seed: int) -> list[str]:
+    """Return the QEMU command line of a boot. Paths are the container's."""
+    clock = (
+        [
+            "-icount",
+            f"shift={machine.icount_shift},sleep=off",
+            "-rtc",
+            "base=2026-01-01T00:00:00,clock=vm",
+        ]
+        if machine.exact
+        else []
+    )
+    return [
+        "qemu-system-aarch64",
+        *("-M", "virt,gic-version=3", "-cpu", machine.cpu, "-smp", str(machine.vcpus)),
+        *("-m", str(machine.memory_mib), "-nodefaults", "-no-reboot", "-display", "none"),
+        *_ACCELERATORS[machine.accel],
+        *clock,
+        *("-seed", str(seed)),
+        *("-chardev", f"file,id=console,path=/out/{CONSOLE}", "-serial", "chardev:console"),
+        *("-device", "virtio-serial-device"),
+        *("-chardev", f"file,id=results,path=/out/{RESULTS}"),
+        *("-device", "virtserialport,chardev=results,name=patchbench"),
+        *("-kernel", "/image", "-initrd", "/initrd"),
+        *("-append", kernel_arguments(machine, workload, seed)),
+    ]
+
+
+def kernel_arguments(machine: Machine, workload: Workload, seed: int) -> str:
+    """Return the kernel's command line; what the kernel does not know reaches init."""
+    parameters = {**workload.parameters, "seed": seed}
+    run = " ".join([workload.program, *(f"{name}={value}" for name, value in parameters.items())])
+    return (
+        "console=ttyAMA0 loglevel=7 panic=-1 "
+        f"pb_zram_mib={machine.zram_mib} pb_zram_algorithm={machine.zram_algorithm} "
+        f'pb_workload="{run}"'
+    )
+
+
+class Hypervisor:
+    """QEMU of one toolchain."""
+
+    def __init__(self, engine: Engine, toolchain: Toolchain) -> None:
+        self._engine = engine
+        self._image = toolchain.image_id
+        self.version = toolchain.qemu
+
+    def stop(self) -> None:
+        """End every boot that is under way, and start no more."""
+        self._engine.stop_all()
+
+    def run(
+        self,
+        machine: Machine,
+        workload: Workload,
+        *,
+        image: Path,
+        initrd: Path,
+        seed: int,
+        out: Path,
+    ) -> Ran:
+        """Boot once, until the guest powers off, panics, or its time is up."""
+        own(out)
+        deadline = str(machine.boot_timeout_s + _GRACE_S)
+        done = self._engine.run(
+            self._image,
+            ["timeout", "--kill-after=1", deadline, *command(machine, workload, seed)],
+            Limits(
+                timeout_s=machine.boot_timeout_s,
+                memory_gib=machine.memory_mib // 1024 + 2,
+                processes=256,
+            ),
+            binds=[Bind(image, "/image"), Bind(initrd, "/initrd"), Bind(out, "/out", True)],
+        )
+        if done.status and not (out / RESULTS).exists():
+            raise ToolFailed(f"QEMU does not start (status {done.status}):\n{done.said[-2000:]}")
+        if _disk_full(out):
+            raise ToolFailed(f"the disk is full; make room below {out}, then run again")
+        return Ran(done.seconds, done.status is None)
+
+
+def _disk_full(folder: Path) -> bool:
+    free = os.statvfs(folder)
+    return free.f_bavail * free.f_frsize < 1 << 20

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stage 2: a kernel and a Series in, a Tree out.
+
+Every kernel has one repository of its own in the cache. A series is applied by `git am` in a
+scratch work tree that holds only the files it touches, which takes a second where a whole
+kernel takes sixteen; the commit is what goes on. A work tree for building follows later, and
+touches only the files that differ from what it held before.
+"""
+
+import json
+import lzma
+import os
+import re
+import shutil
+import stat
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from io import BufferedReader
+from pathlib import Path
+
+from patchbench.errors import BadInput, DoesNotApply
+from patchbench.model import (
+    DebianOrigin,
+    DirectoryOrigin,
+    GitOrigin,
+    KernelSpec,
+    Patch,
+    Series,
+    Source,
+    TarballOrigin,
+    Tree,
+)
+from patchbench.store import write_whole
+from patchbench.story import Meter, Story
+from patchbench.tools import download
+from patchbench.tools.git import FileEntry, Repository, Stopped
+
+_STAMP = "source.json"
+
+
+def known_source(spec: KernelSpec, cache: Path) -> Source | None:
+    """Return the source as it was fetched before, if the kernel file still asks for it."""
+    folder = cache / "kernels" / spec.name
+    try:
+        stamp = json.loads((folder / _STAMP).read_text())
+    except (OSError, ValueError):
+        return None
+    if stamp["origin"] != asdict(spec.origin):
+        return None
+    return Source(
+        spec.name, stamp["version"], stamp["provenance"], folder / "repo.git", stamp["commit"]
+    )
+
+
+def fetch(
+    spec: KernelSpec,
+    cache: Path,
+    story: Story,
+    *,
+    debian: Callable[[DebianOrigin, Path], tuple[Path, str]],
+) -> Source:
+    """Bring a kernel from its origin into its repository and return it.
+
+    `debian` brings a package's tarball into a folder and says its version. The stamp that
+    makes it all a source is written last: whatever breaks off before leaves none.
+    """
+    folder = cache / "kernels" / spec.name
+    downloads = cache / "downloads"
+    repository = _repository(folder)
+    match spec.origin:
+        case DebianOrigin(package=package):
+            tarball, package_version = debian(spec.origin, downloads)
+            commit = _import_tarball(tarball, package, repository, story)
+            provenance = f"{package} {package_version}"
+        case GitOrigin(url=url, ref=ref):
+            commit, provenance = _from_git(url, ref, repository, story)
+        case TarballOrigin(url=url, sha256=sha256):
+            tarball = download.fetch(url, sha256, downloads, story)
+            commit = _import_tarball(tarball, spec.name, repository, story)
+            provenance = f"{Path(url).name} sha256 {sha256}"
+        case DirectoryOrigin(path=path):
+            commit, provenance = _from_directory(Path(path).expanduser(), repository, story)
+    version = kernel_version(repository.show(f"{commit}:Makefile"))
+    repository.keep(commit)
+    stamp = {
+        "origin": asdict(spec.origin),
+        "version": version,
+        "provenance": provenance,
+        "commit": commit,
+    }
+    write_whole(folder / _STAMP, json.dumps(stamp, indent=1) + "\n")
+    return Source(spec.name, version, provenance, repository.path, commit)
+
+
+def spec_for_path(path: Path) -> KernelSpec:
+    """Return the kernel that `--tree PATH` means: HEAD of a git tree, else the files."""
+    resolved = path.expanduser().resolve()
+    if not (resolved / "Makefile").is_file():
+        raise BadInput(f"--tree {path} is not a kernel tree: it has no Makefile")
+    name = f"tree-{resolved.name}"
+    if (resolved / ".git").exists():
+        if changed := Repository(resolved).dirty():
+            raise BadInput(
+                f"--tree {path} has changes that no commit holds; commit or stash them, "
+                f"so that the result can name what it measured\n{changed}"
+            )
+        return KernelSpec(name, f"HEAD of {resolved}", GitOrigin("git", str(resolved), "HEAD"))
+    return KernelSpec(name, f"files of {resolved}", DirectoryOrigin("directory", str(resolved)))
+
+
+def kernel_version(makefile: str) -> str:
+    """Return VERSION.PATCHLEVEL.SUBLEVEL+EXTRAVERSION of a kernel's top Makefile."""
+    found: dict[str, str] = dict(
+        re.findall(
+            r"^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION) *= *(\S*) *$", makefile, re.MULTILINE
+        )
+    )
+    if not {"VERSION", "PATCHLEVEL", "SUBLEVEL"} <= found.keys():
+        raise BadInput("this is not a kernel tree: its Makefile states no VERSION")
+    number = ".".join(found[name] for name in ("VERSION", "PATCHLEVEL", "SUBLEVEL"))
+    return number + found.get("EXTRAVERSION", "")
+
+
+def apply(source: Source, series: Series, work: Path) -> Tree:
+    """Return the source with the series applied as a commit; nothing is checked out.
+
+    Raises DoesNotApply, and then the stopped `git am` stays parked in `work`.
+    """
+    repository = Repository(source.repository)
+    if not series.patches:
+        return Tree(source, series, source.commit, repository.resolve(f"{source.commit}^{{tree}}"))
+    scratch_folder = work / f"{source.kernel}-{series.name}-apply"
+    files = tuple(dict.fromkeys(name for patch in series.patches for name in patch.files))
+    scratch = repository.scratch(source.commit, scratch_folder, files)
+    for patch in series.patches:
+        if stopped := scratch.am(patch.path):
+            raise DoesNotApply(_conflict(patch, source, stopped, scratch_folder))
+    commit = scratch.resolve("HEAD")
+    repository.keep(commit)
+    repository.discard(scratch_folder)
+    return Tree(source, series, commit, repository.resolve(f"{commit}^{{tree}}"))
+
+
+def check_out(tree: Tree, folder: Path, story: Story) -> None:
+    """Bring the build's work tree to the tree, touching only what differs."""
+    story.say(f"tree: {folder.name} at {tree.id[:12]}")
+    Repository(tree.source.repository).checkout(tree.commit, folder)
+
+
+def _conflict(patch: Patch, source: Source, stopped: Stopped, parked: Path) -> str:
+    text = patch.path.read_text(errors="replace")
+    hunks = [f"{name}, {_hunk(text, name, line)}" for name, line in stopped.hunks]
+    where = "\n  ".join(hunks) or stopped.said.strip().replace("\n", "\n  ")
+    return (
+        f"{patch.path} does not apply to {source.kernel} {source.version}\n  {where}\n"
+        f"  the stopped git-am is in {parked} (only the files the series touches; "
+        "`git sparse-checkout disable` there brings the rest)\n"
+        "  look, mend the patch, then `invoke clean --work`"
+    )
+
+
+def _hunk(patch: str, name: str, line: int) -> str:
+    """Return the header of the hunk of file `name` that starts at old line `line`."""
+    if line == 0:
+        return "which this kernel does not have"
+    part = patch.partition(f"--- a/{name}\n")[2]
+    for header in re.finditer(r"^@@ -(\d+).*$", part, re.MULTILINE):
+        if int(header[1]) == line:
+            return f"hunk {header[0]}"
+    return f"hunk at line {line}"
+
+
+def _repository(folder: Path) -> Repository:
+    path = folder / "repo.git"
+    if (path / "patchbench").exists():
+        return Repository(path)
+    shutil.rmtree(folder, ignore_errors=True)
+    repository = Repository.create(path)
+    (path / "patchbench").touch()
+    return repository
+
+
+def _from_git(url: str, ref: str, repository: Repository, story: Story) -> tuple[str, str]:
+    local = Path(url).expanduser()
+    address = str(local.resolve()) if local.exists() else url
+    story.say(f"fetching {ref} from {url}")
+    commit = repository.fetch(address, ref)
+    return commit, f"{url} {ref} at {commit}"
+
+
+def _from_directory(path: Path, repository: Repository, story: Story) -> tuple[str, str]:
+    if not path.is_dir():
+        raise BadInput(f"kernel directory {path} does not exist")
+    story.say(f"importing {path}")
+    commit = repository.import_snapshot(_directory_entries(path), f"files of {path.name}")
+    return commit, f"files of {path}"
+
+
+def _import_tarball(tarball: Path, name: str, repository: Repository, story: Story) -> str:
+    size = tarball.stat().st_size
+    try:
+        with (
+            tarball.open("rb") as raw,
+            story.meter(f"importing {name}", size, "bytes") as meter,
+            tarfile.open(fileobj=raw, mode="r|*") as tar,
+        ):
+            return repository.import_snapshot(_tar_entries(tar, raw, meter), name)
+    except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as err:
+        raise BadInput(f"{tarball} is not a whole tarball: {err}") from err
+
+
+def _tar_entries(tar: tarfile.TarFile, raw: BufferedReader, meter: Meter) -> Iterator[FileEntry]:
+    for member in tar:
+        meter.at(raw.tell())
+        path = member.name.removeprefix("./").partition("/")[2]
+        if not path or member.isdir():
+            continue
+        if member.issym():
+            yield FileEntry(path, "120000", member.linkname.encode())
+        elif member.isreg():
+            stream = tar.extractfile(member)
+            assert stream is not None  # for mypy: a regular file has one
+            mode = "100755" if member.mode & stat.S_IXUSR else "100644"
+            yield FileEntry(path, mode, stream.read())
+        else:
+            raise BadInput(f"the tarball's {member.name} is neither a file nor a link")
+
+
+def _directory_entries(root: Path) -> Iterator[FileEntry]:
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(set(folders) - {".git"})
+        links = [name for name in folders if (Path(folder) / name).is_symlink()]
+        for name in sorted([*files, *links]):
+            path = Path(folder) / name
+            inside = str(path.relative_to(root))
+            if path.is_symlink():
+                yield FileEntry(inside, "120000", str(path.readlink()).encode())
+            elif path.is_file():
+                mode = "100755" if path.stat().st_mode & stat.S_IXUSR else "100644"
+                yield FileEntry(inside, mode, path.read_bytes())

@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The verbs: parse flags, call the pipeline, print, choose the exit status. No logic."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from patchbench import doctor as doctors
+from patchbench import pipeline
+from patchbench import report as reports
+from patchbench.catalog import Catalog
+from patchbench.errors import BadInput, PipelineError
+from patchbench.store import write_whole
+from patchbench.tools import process
+from patchbench.tools.terminal import Terminal, print_table
+
+ROOT = Path(__file__).resolve().parent
+_INTERRUPTED = 130
+_HELP = {
+    "series": "folder in patches/, or none",
+    "against": "the series to compare with, or none",
+    "kernel": "file in configs/kernels/",
+    "tree": "a kernel tree of your own, instead of --kernel",
+    "flavour": "file in configs/kconfig/",
+    "machine": "files in qemu/machines/, with commas",
+    "workload": "file in workloads/",
+    "seeds": "boots an arm; 0: as many as the machine's file says",
+    "set": "a workload's parameter, name=value; may be repeated",
+    "fresh": "boot everything again and compare with the shelf, to the byte",
+    "json": "print comparison.json and nothing else",
+    "run": "folder in results/runs/, or latest",
+}
+
+
+def _help(*flags: str) -> dict[str, str]:
+    return {name: _HELP[name] for name in flags}
+
+
+@contextmanager
+def exits() -> Iterator[None]:
+    """Turn a failure the user can act on into its message and exit status."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except PipelineError as err:
+        raise Exit(f"error: {err}", code=err.exit_code) from err
+    except OSError as err:
+        if err.filename is None and err.errno is None:
+            raise
+        raise Exit(f"error: {err}", code=PipelineError.exit_code) from err
+    except KeyboardInterrupt as err:
+        raise Exit(
+            "interrupted; the next run carries on from what is shelved", _INTERRUPTED
+        ) from err
+
+
+@task(name="list")
+def list_(_: Context) -> None:
+    """1 List the series, kernels, flavours, machines and workloads that are dropped in."""
+    with exits():
+        listing = Catalog(ROOT).listing()
+        rows = [
+            (noun, name, text) for noun, names in listing.items() for name, text in names.items()
+        ]
+        print_table(("noun", "name", "what it is"), rows, words=3)
+
+
+@task(help=_help("kernel"))
+def fetch(_: Context, kernel: str = "mainline") -> None:
+    """2 Fetch the newest version of KERNEL from its origin (other verbs use what is there)."""
+    with exits(), pipeline.opened(ROOT, Terminal()) as run:
+        source = run.fetch(run.catalog.kernel(kernel))
+        print(f"{source.kernel} {source.version}  {source.provenance}  {source.commit}")
+
+
+@task(help=_help("series", "kernel", "tree"))
+def apply(_: Context, series: str = "v0", kernel: str = "mainline", tree: str = "") -> None:
+    """3 Apply SERIES to KERNEL with a three-way merge, and print the tree."""
+    with exits(), pipeline.opened(ROOT, Terminal()) as run:
+        applied = run.apply(run.source(kernel, tree), series)
+        print(f"tree {applied.id}  commit {applied.commit}  {applied.source.version}")
+
+
+@task(help=_help("series", "kernel", "tree", "flavour"))
+def build(
+    _: Context,
+    series: str = "v0",
+    kernel: str = "mainline",
+    tree: str = "",
+    flavour: str = "bench",
+) -> None:
+    """4 Build the ARM64 image of SERIES on KERNEL; --series none is the kernel as it is."""
+    with exits(), pipeline.opened(ROOT, Terminal()) as run:
+        image = run.image(run.apply(run.source(kernel, tree), series), flavour)
+        print(f"image {image.key[:12]}  {image.release}  {image.path}")
+
+
+@task(
+    help=_help("series", "kernel", "tree", "flavour", "machine", "workload", "set")
+    | {"seed": "which seed to boot with"},
+    iterable=["set"],
+)
+def boot(
+    _: Context,
+    series: str = "v0",
+    kernel: str = "mainline",
+    tree: str = "",
+    flavour: str = "bench",
+    machine: str = "exact",
+    workload: str = "exit-storm",
+    seed: int = 1,
+    set: list[str] | None = None,  # noqa: A002  # the flag's name
+) -> None:
+    """5 Boot once and print the guest's console and samples."""
+    with exits(), pipeline.opened(ROOT, Terminal()) as run:
+        image = run.image(run.apply(run.source(kernel, tree), series), flavour)
+        arm = run.arm(image, run.catalog.machine(machine), workload, _parameters(set))
+        console, told = run.boot_once(arm, seed)
+        print(console)
+        rows = [(one.metric, one.label, reports.number(one.value)) for one in told.record.samples]
+        print_table(("metric", "label", "value"), rows)
+
+
+@task(
+    help=_help(
+        "series", "against", "kernel", "tree", "workload", "machine", "flavour", "seeds", "set",
+        "fresh", "json",
+    ),
+    iterable=["set"],
+)  # fmt: skip
+def bench(
+    _: Context,
+    series: str = "v0",
+    against: str = "none",
+    kernel: str = "mainline",
+    tree: str = "",
+    workload: str = "exit-storm",
+    machine: str = "exact,parallel",
+    flavour: str = "bench",
+    seeds: int = 0,
+    set: list[str] | None = None,  # noqa: A002  # the flag's name
+    fresh: bool = False,
+    json: bool = False,
+) -> None:
+    """6 Build SERIES and the series AGAINST, boot both, and report what changed."""
+    with exits():
+        request = pipeline.BenchRequest(
+            series=series,
+            against=against,
+            kernel=kernel,
+            tree=tree,
+            workload=workload,
+            machines=tuple(machine.split(",")),
+            flavour=flavour,
+            seeds=seeds or None,
+            fresh=fresh,
+            parameters=_parameters(set),
+        )
+        with pipeline.opened(ROOT, Terminal()) as run:
+            folder = run.bench(request)
+        _report(folder, as_json=json)
+
+
+@task(help=_help("run", "json"))
+def report(_: Context, run: str = "latest", json: bool = False) -> None:
+    """7 Report a run again, from its logs."""
+    with exits():
+        _report(pipeline.find_run(ROOT / "results", run), as_json=json)
+
+
+@task
+def doctor(_: Context) -> None:
+    """8 Say what this machine has, what it lacks, and how to get that."""
+    with exits():
+        findings = doctors.examine(pipeline.default_cache())
+        print_table(("what", "state", "detail"), [finding.row() for finding in findings], words=3)
+        if any(not finding.good for finding in findings):
+            raise PipelineError("\n".join(finding.remedy for finding in findings if finding.remedy))
+
+
+@task(
+    help={
+        "work": "work trees, build folders and parked git-am's",
+        "shelf": "images, guests and exact boots",
+        "sources": "kernel repositories and downloads",
+        "results": "runs and reports (published ones stay)",
+        "everything": "all of these, and the compiler cache",
+    }
+)
+def clean(
+    _: Context,
+    work: bool = False,
+    shelf: bool = False,
+    sources: bool = False,
+    results: bool = False,
+    everything: bool = False,
+) -> None:
+    """9 Remove what can be made again; needs a flag that says what."""
+    chosen = [
+        *(["work"] if work or everything else []),
+        *(["shelf"] if shelf or everything else []),
+        *(["sources", "downloads"] if sources or everything else []),
+        *(["runs", "reports"] if results or everything else []),
+        *(["ccache"] if everything else []),
+    ]
+    with exits():
+        if not chosen:
+            raise BadInput("clean what? --work, --shelf, --sources, --results or --everything")
+        with pipeline.opened(ROOT, Terminal()) as run:
+            for path in run.clean(what=chosen):
+                print(f"removed {path}")
+
+
+@task(help={"fast": "stop before the container engine: seconds instead of minutes"})
+def test(_: Context, fast: bool = False) -> None:
+    """Run the tests: the pure ones, the stages', then the real thing on a real kernel."""
+    with exits():
+        chosen = ["-m", "not e2e"] if fast else []
+        _finish(process.call([sys.executable, "-m", "pytest", *chosen], cwd=ROOT))
+
+
+@task
+def lint(_: Context) -> None:
+    """Check Python, shell and the drop-in files for style and types."""
+    scripts = [
+        "bootstrap",
+        ".ci/run",
+        "configs/toolchain/describe-toolchain",
+        "configs/toolchain/fetch-source",
+        "qemu/guest/init",
+    ]
+    checks = [
+        [sys.executable, "-m", "ruff", "check", "."],
+        [sys.executable, "-m", "ruff", "format", "--check", "."],
+        [sys.executable, "-m", "mypy"],
+        ["shellcheck", *scripts],
+    ]
+    with exits():
+        here = Path(sys.executable).parent
+        os.environ["PATH"] = f"{here}{os.pathsep}{os.environ.get('PATH', '')}"
+        _finish(max(process.call(check, cwd=ROOT) for check in checks))
+
+
+@task(help=_help("run"))
+def timings(_: Context, run: str = "latest") -> None:
+    """Print where a run's time went: make, QEMU, and what is ours."""
+    with exits():
+        folder = pipeline.find_run(ROOT / "results", run)
+        print_table(("what", "wall s", "share"), pipeline.timings(folder))
+
+
+def _report(folder: Path, *, as_json: bool) -> None:
+    """Write a run's report, print it, and leave the status that it deserves."""
+    told = pipeline.comparison(ROOT, folder)
+    out = ROOT / "results/reports" / folder.name
+    out.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(reports.as_json(told), indent=1)
+    write_whole(out / "comparison.json", text + "\n")
+    write_whole(out / "report.md", reports.markdown(told))
+    if as_json:
+        print(text)
+    else:
+        for line in reports.headline(told):
+            print(line)
+        plan = told.plan
+        title = f"{plan.test.series} against {plan.base.series}, {plan.kernel} {plan.version}"
+        print_table(reports.HEADINGS, reports.rows(told), title)
+        print(f"report {out / 'report.md'}")
+    if error := pipeline.verdict_error(told):
+        raise error
+
+
+def _parameters(told: list[str] | None) -> dict[str, int]:
+    parameters = {}
+    for text in told or []:
+        name, _, value = text.partition("=")
+        if not value.isdigit():
+            raise BadInput(f"--set {text}: expected name=NUMBER")
+        parameters[name] = int(value)
+    return parameters
+
+
+def _finish(status: int) -> None:
+    if status:
+        raise Exit(code=status)
+
+
+namespace = Collection(
+    list_, fetch, apply, build, boot, bench, report, doctor, clean, test, lint,
+    Collection("dev", timings),
+)  # fmt: skip

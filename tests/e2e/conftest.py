@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The real thing: the user's own cache, engine and kernel. Nothing here is skipped."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from patchbench import pipeline
+from patchbench.model import Source
+from patchbench.pipeline import Pipeline
+from patchbench.tools.git import Repository
+from tests.fakes import Listener, git
+
+ROOT = Path(__file__).resolve().parents[2]
+KERNEL = "mainline"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("e2e")
+
+
+@pytest.fixture
+def run() -> Iterator[Pipeline]:
+    """Return the pipeline of this checkout, on the user's cache."""
+    with pipeline.opened(ROOT, Listener()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a copy of the project's drop-ins, free to be changed."""
+    for name in ("configs", "patches", "qemu", "workloads"):
+        shutil.copytree(ROOT / name, tmp_path / "project" / name)
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def copied(project: Path) -> Iterator[Pipeline]:
+    """Return a pipeline of the copied project, on the user's cache."""
+    with Pipeline(project, pipeline.default_cache(), Listener()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def write_series(project: Path, tmp_path: Path) -> Callable[[Source, str, str, str, str], None]:
+    """Return a way to write a series of one patch that replaces text in one file."""
+
+    def write(source: Source, name: str, file: str, old: str, new: str) -> None:
+        scratch = tmp_path / f"author-{name}"
+        Repository(source.repository).scratch(source.commit, scratch, [file])
+        path = scratch / file
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+        git(scratch, "commit", "--quiet", "--all", "--message", f"{name}: for a test\n\nBecause.")
+        port = project / "patches" / name / source.line
+        port.mkdir(parents=True)
+        (port.parent / "series.toml").write_text('title = "for a test"\n')
+        mail = git(scratch, "format-patch", "-1", "--stdout", "--no-signature")
+        (port / "0001-for-a-test.patch").write_text(mail + "\n")
+        Repository(source.repository).discard(scratch)
+
+    return write

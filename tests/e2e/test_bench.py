@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The whole thing as a user types it: a bench, its repetition, and a bench that is killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from patchbench import pipeline
+from patchbench.tools.container import find_engine
+from tests.e2e.conftest import ROOT
+
+EXACT = ["bench", "--machine", "exact", "--set", "victims=4", "--set", "mib=16"]
+
+
+def start(*arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "invoke", *arguments],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def bench(*arguments: str) -> dict[str, Any]:
+    process = start("bench", "--json", "--machine", "exact", *arguments)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    read: dict[str, Any] = json.loads(out)  # nothing else is on stdout
+    return read
+
+
+def logs(run: str) -> dict[str, bytes]:
+    folder = ROOT / "results/runs" / run / "boots"
+    paths = sorted([*folder.rglob("results.log"), *folder.rglob("console.log")])
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def containers() -> int:
+    label = f"patchbench.cache={pipeline.default_cache()}"
+    client = docker.DockerClient(base_url=find_engine())
+    return len(client.containers.list(all=True, filters={"label": label}))
+
+
+def test_a_bench_of_v0_is_valid_and_repeats_to_the_byte() -> None:
+    first = bench("--seeds", "2")
+    assert first["valid"]
+    assert first["engaged"] == {"exact": True}
+    assert first["kernel_version"].startswith("7.3.")
+    assert first["splats"] == []
+    assert {"exit_ns", "makespan_ns", "drain_ns", "cpu_ns", "swapoff_ns", "residue_pages"} == {
+        metric["name"] for metric in first["metrics"]
+    }
+    again = bench("--seeds", "2", "--fresh")
+    assert again["metrics"] == first["metrics"]
+    assert len(logs(first["run"])) == 8
+    assert logs(again["run"]) == logs(first["run"])
+
+
+def boots_on_the_shelf() -> int:
+    return len(list((pipeline.default_cache() / "shelf/boots").glob("[0-9a-f]*")))
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_a_bench_that_is_ended_half_way_carries_on(end: signal.Signals) -> None:
+    # Seeds of their own, so that there is something left to boot each time.
+    arguments = [*EXACT, "--seeds", "2", "--fresh", "--set", f"random_bytes={1000 + end}"]
+    process = start(*arguments)
+    deadline = time.monotonic() + 300
+    while containers() == 0 or boots_on_the_shelf() == 0:
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    process.send_signal(end)
+    process.communicate()
+    assert process.returncode == (-signal.SIGKILL if end == signal.SIGKILL else 130)
+    if end == signal.SIGINT:
+        assert containers() == 0
+    assert not list((pipeline.default_cache() / "shelf").glob("*/.new-*")) or end == signal.SIGKILL
+
+    process = start(*[word for word in arguments if word != "--fresh"])
+    out, err = process.communicate()
+    assert process.returncode == 0, out + err
+    assert containers() == 0
+
+
+def test_a_report_is_made_again_from_the_logs_alone(tmp_path: Path) -> None:
+    told = bench("--seeds", "2")
+    process = start("report", "--run", told["run"], "--json")
+    out, _ = process.communicate()
+    assert json.loads(out) == told
+    assert os.access(ROOT / "results/reports" / told["run"] / "report.md", os.R_OK)

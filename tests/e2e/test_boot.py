@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Real boots: good ones, and every way in which one can go wrong."""
+
+import base64
+import stat
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from patchbench.errors import KernelSplat, LostGuest, WrongKernel
+from patchbench.guest import CpioEntry, cpio
+from patchbench.model import Arm, Guest, Source
+from patchbench.pipeline import Pipeline
+from patchbench.tools.container import Limits
+from tests.e2e.conftest import KERNEL
+
+WriteSeries = Callable[[Source, str, str, str, str], None]
+SMALL = {"victims": 3, "mib": 8}
+
+
+def arm(run: Pipeline, machine: str = "exact", series: str = "none") -> Arm:
+    image = run.image(run.apply(run.source(KERNEL), series), "bench")
+    return run.arm(image, run.catalog.machine(machine), "exit-storm", SMALL)
+
+
+def with_init(run: Pipeline, tmp_path: Path, script: str) -> Arm:
+    """Return an arm whose guest does nothing but a script of ours."""
+    busybox = run.engine.run(
+        run.toolchain.image_id, ["base64", "/opt/guest/usr/bin/busybox"], Limits(timeout_s=60)
+    )
+    initrd = tmp_path / "initrd"
+    initrd.write_bytes(
+        cpio(
+            [
+                *(CpioEntry(name, stat.S_IFDIR | 0o755) for name in ("bin", "dev", "proc")),
+                CpioEntry("dev/console", stat.S_IFCHR | 0o600, device=(5, 1)),
+                CpioEntry("bin/busybox", stat.S_IFREG | 0o755, base64.b64decode(busybox.said)),
+                CpioEntry("init", stat.S_IFREG | 0o755, script.encode()),
+            ]
+        )
+    )
+    return replace(arm(run), guest=Guest("a-test's", initrd))
+
+
+@pytest.mark.parametrize("machine", ["exact", "exact4", "parallel"])
+def test_every_machine_boots_a_small_storm(run: Pipeline, machine: str) -> None:
+    _, told = run.boot_once(arm(run, machine), seed=1)
+    meta = told.record.meta
+    assert int(meta["swapped_pages"]) >= 3 * 8 * 256 * 0.99
+    assert float(meta["zram_ratio"]) > 1.5
+    assert meta["drained"] == "yes"
+    assert meta["swapoff"] == "done"
+    assert len([one for one in told.record.samples if one.metric == "exit_ns"]) == 3
+
+
+def test_a_seed_repeats_to_the_byte_and_another_differs(run: Pipeline) -> None:
+    one, two, other = (run.boot_once(arm(run), seed)[0] for seed in (1, 1, 2))
+    assert one == two
+    assert one != other
+
+
+def test_a_panic_is_seen_within_two_seconds(run: Pipeline, tmp_path: Path) -> None:
+    began = time.monotonic()
+    with pytest.raises(LostGuest, match=r"panicked: .*Attempted to kill init"):
+        run.boot_once(with_init(run, tmp_path, "#!/bin/busybox sh\nexit 1\n"), seed=1)
+    ended = time.monotonic()
+    console = run.cache / "work/boot/console.log"
+    assert console.stat().st_mtime > time.time() - (ended - began)
+    assert time.time() - console.stat().st_mtime < 2
+
+
+def test_a_hung_guest_is_ended_at_its_deadline(run: Pipeline, tmp_path: Path) -> None:
+    hung = with_init(run, tmp_path, "#!/bin/busybox sh\nwhile :; do :; done\n")
+    hung = replace(hung, machine=replace(hung.machine, boot_timeout_s=8))
+    with pytest.raises(LostGuest, match=r"before its deadline(.|\n)*Run /init"):
+        run.boot_once(hung, seed=1)
+
+
+def test_another_kernel_than_the_image_s_is_refused(run: Pipeline) -> None:
+    honest = arm(run)
+    with pytest.raises(WrongKernel, match=r"its image is 7\.3\.4-forged"):
+        run.boot_once(replace(honest, image=replace(honest.image, release="7.3.4-forged")), seed=1)
+
+
+def test_a_workload_that_cannot_reach_its_share_of_swap_gives_no_result(run: Pipeline) -> None:
+    honest = arm(run)
+    cramped = replace(honest, machine=replace(honest.machine, zram_mib=8))
+    with pytest.raises(LostGuest, match="ended without"):
+        run.boot_once(cramped, seed=1)
+
+
+def test_a_warning_of_the_kernel_spoils_the_boot(
+    copied: Pipeline, write_series: WriteSeries
+) -> None:
+    function = "void swap_put_entries_direct(swp_entry_t entry, int nr)\n{\n"
+    source = copied.source(KERNEL)
+    write_series(source, "warns", "mm/swapfile.c", function, function + "\tWARN_ON_ONCE(nr);\n")
+    with pytest.raises(KernelSplat, match=r"WARNING: .*mm/swapfile\.c") as caught:
+        copied.boot_once(arm(copied, series="warns"), seed=1)
+    assert caught.value.exit_code == 24

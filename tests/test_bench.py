@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which boots run, which come from the shelf, and what becomes of the bad ones."""
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from patchbench import bench
+from patchbench.bench import Bench, Job
+from patchbench.catalog import Catalog
+from patchbench.errors import BadInput, NotComparable, NotRepeatable, ToolFailed
+from patchbench.model import Boot
+from patchbench.store import Store
+from tests.fakes import CLEAN_CONSOLE, FakeHypervisor, Listener, arm, machine, results
+
+ROOT = Path(__file__).resolve().parents[1]
+JOBS = [Job(arm(series), seed) for seed in (1, 2) for series in ("none", "v0")]
+NOISY = machine("parallel", accel="tcg", icount_shift=None)
+
+
+@pytest.fixture
+def hypervisor() -> FakeHypervisor:
+    return FakeHypervisor()
+
+
+def start(tmp_path: Path, hypervisor: FakeHypervisor, run: str = "run") -> Bench:
+    shelf = Store(tmp_path / "shelf")
+    return Bench(hypervisor, shelf, Catalog(ROOT).splat_policy(), Listener(), tmp_path / run)
+
+
+def exact(
+    tmp_path: Path, hypervisor: FakeHypervisor, run: str = "run", *, fresh: bool = False
+) -> list[Boot]:
+    return start(tmp_path, hypervisor, run).exact(JOBS, fresh=fresh, pick=random.Random(1))
+
+
+def test_a_first_bench_boots_everything_and_one_again(
+    tmp_path: Path, hypervisor: FakeHypervisor
+) -> None:
+    boots = exact(tmp_path, hypervisor)
+    assert [boot.failure for boot in boots] == [""] * 4
+    assert len(hypervisor.booted) == 5
+
+
+def test_a_second_bench_takes_the_shelf_and_boots_one_to_prove_it(
+    tmp_path: Path, hypervisor: FakeHypervisor
+) -> None:
+    first = exact(tmp_path, hypervisor)
+    hypervisor.booted.clear()
+    assert exact(tmp_path, hypervisor, "again") == first
+    assert len(hypervisor.booted) == 1
+
+
+def test_a_changed_arm_boots_while_the_other_comes_from_the_shelf(
+    tmp_path: Path, hypervisor: FakeHypervisor
+) -> None:
+    exact(tmp_path, hypervisor)
+    hypervisor.booted.clear()
+    changed = arm("v0")
+    changed = replace(changed, image=replace(changed.image, key="key-v0-edited"))
+    jobs = [Job(one, seed) for seed in (1, 2) for one in (arm("none"), changed)]
+    start(tmp_path, hypervisor, "again").exact(jobs, fresh=False, pick=random.Random(1))
+    assert sorted(release for release, _ in hypervisor.booted)[-2:] == ["7.3.4-pb-v0"] * 2
+    assert len(hypervisor.booted) == 3
+
+
+def test_fresh_boots_everything_again(tmp_path: Path, hypervisor: FakeHypervisor) -> None:
+    exact(tmp_path, hypervisor)
+    hypervisor.booted.clear()
+    exact(tmp_path, hypervisor, "again", fresh=True)
+    assert len(hypervisor.booted) == 4
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_single_other_byte_fails_loudly(
+    tmp_path: Path, hypervisor: FakeHypervisor, fresh: bool
+) -> None:
+    exact(tmp_path, hypervisor)
+    for release, seed in hypervisor.booted:
+        console = CLEAN_CONSOLE.replace("0.300000", "0.300001")
+        hypervisor.logs[release, seed] = (results(100 + seed, release=release), console)
+    with pytest.raises(NotRepeatable, match=r"console\.log differs in line 2"):
+        exact(tmp_path, hypervisor, "again", fresh=fresh)
+
+
+def test_a_lost_boot_is_counted_and_not_shelved(tmp_path: Path, hypervisor: FakeHypervisor) -> None:
+    hypervisor.logs["7.3.4-pb-v0", 1] = ("patchbench 1\n", CLEAN_CONSOLE)
+    boots = exact(tmp_path, hypervisor)
+    assert [bool(boot.failure) for boot in boots] == [False, True, False, False]
+    hypervisor.booted.clear()
+    exact(tmp_path, hypervisor, "again")
+    assert ("7.3.4-pb-v0", 1) in hypervisor.booted
+
+
+def test_after_two_lost_boots_an_arm_is_given_up_and_the_rest_count_as_lost(
+    tmp_path: Path, hypervisor: FakeHypervisor
+) -> None:
+    for seed in range(1, 9):
+        hypervisor.logs["7.3.4-pb-v0", seed] = ("", CLEAN_CONSOLE)
+    jobs = [Job(arm("v0"), seed) for seed in range(1, 9)]
+    bencher = start(tmp_path, hypervisor)
+    boots = bencher.exact(jobs, fresh=False, pick=random.Random(1))
+    assert all(boot.failure for boot in boots)
+    assert len(hypervisor.booted) <= 4  # two lost, and as many as were under way
+
+
+def test_an_error_stops_the_boots_that_are_under_way(
+    tmp_path: Path, hypervisor: FakeHypervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ToolFailed("QEMU does not start")
+
+    monkeypatch.setattr(hypervisor, "run", broken)
+    with pytest.raises(ToolFailed):
+        exact(tmp_path, hypervisor)
+    assert hypervisor.stopped
+
+
+def test_noisy_boots_come_in_blocks_of_both_arms(
+    tmp_path: Path, hypervisor: FakeHypervisor
+) -> None:
+    bencher = start(tmp_path, hypervisor)
+    bencher.blocks(arm("none", NOISY), arm("v0", NOISY), (1, 2, 3, 4), random.Random(1))
+    seeds = [seed for _, seed in hypervisor.booted]
+    assert seeds == [1, 1, 2, 2, 3, 3, 4, 4]
+    orders = {tuple(hypervisor.booted[place : place + 2]) for place in range(0, 8, 2)}
+    assert len({pair[0][0] for pair in orders}) == 2  # neither arm is always first
+
+
+def test_noisy_boots_are_never_shelved(tmp_path: Path, hypervisor: FakeHypervisor) -> None:
+    for run in ("run", "again"):
+        bencher = start(tmp_path, hypervisor, run)
+        bencher.blocks(arm("none", NOISY), arm("v0", NOISY), (1,), random.Random(1))
+    assert len(hypervisor.booted) == 4
+
+
+def test_more_parallel_vcpus_than_host_cores_are_refused() -> None:
+    with pytest.raises(BadInput, match="1000 vCPUs"):
+        bench.check_machine(replace(NOISY, vcpus=1000))
+    bench.check_machine(machine(vcpus=1000))  # an exact machine runs them on one thread
+
+
+def test_arms_that_differ_in_the_image_alone_are_comparable() -> None:
+    bench.check_comparable(arm("none"), arm("v0"))
+
+
+def test_what_else_differs_is_named() -> None:
+    other = replace(arm("v0"), qemu="7.2.1", workload=replace(arm().workload, parameters={}))
+    with pytest.raises(NotComparable, match="qemu, workload"):
+        bench.check_comparable(arm("none"), other)

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The build stage, with an engine that only pretends to run make."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from patchbench import build
+from patchbench.errors import BuildFailed, KconfigDropped, ToolFailed
+from patchbench.model import Image, Series, Source, Toolchain, Tree
+from patchbench.store import Store
+from patchbench.tools.container import Bind, Engine, Finished, Limits
+from tests.fakes import Listener
+
+TOOLCHAIN = Toolchain("sha256:1", "digest", "debootstrap", "14.2.0", "2.44", "10.0.13")
+FRAGMENT = "CONFIG_SWAP=y\n# CONFIG_TINY is not set\n"
+
+
+@dataclass
+class FakeMake:
+    """Does what make would: .config for allnoconfig, Image and System.map for Image."""
+
+    objects: Path
+    config: str = FRAGMENT
+    log: str = "  CC      mm/swapfile.o\n  LD      vmlinux"
+    status: int | None = 0
+    calls: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def run(
+        self,
+        image: str,
+        argv: Sequence[str],
+        limits: Limits,
+        *,
+        binds: Sequence[Bind] = (),
+        environment: Mapping[str, str] | None = None,
+        on_line: Callable[[str], None] = lambda _: None,
+        **other: Any,
+    ) -> Finished:
+        self.calls.append({"argv": argv, "binds": binds, "environment": environment, **other})
+        if argv[-1] == "allnoconfig":
+            (self.objects / ".config.new").write_text(self.config)
+            return Finished(0, "", 0, 1)
+        for line in self.log.splitlines():
+            on_line(line)
+        if self.status == 0:
+            (self.objects / "arch/arm64/boot").mkdir(parents=True, exist_ok=True)
+            (self.objects / "arch/arm64/boot/Image").write_text("kernel")
+            (self.objects / "System.map").write_text("symbols")
+        return Finished(self.status, self.log, 0, 1)
+
+
+@dataclass
+class Site:
+    """A place to build at."""
+
+    root: Path
+    make: FakeMake
+
+    def build(self) -> Image:
+        tree = Tree(
+            Source("mainline", "7.3.4", "a test's", self.root, "c0"),
+            Series("v0", "7.3"),
+            "c1",
+            "t1",
+        )
+        place = build.Bench(
+            self.root / "source", self.make.objects, self.root / "ccache", self.root / "logs"
+        )
+        return build.build(
+            cast(Engine, self.make),
+            Store(self.root / "shelf"),
+            tree,
+            self.root / "bench.config",
+            TOOLCHAIN,
+            bench=place,
+            story=Listener(),
+        )
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    (tmp_path / "bench.config").write_text(FRAGMENT)
+    (tmp_path / "source/mm").mkdir(parents=True)
+    (tmp_path / "source/Kconfig").write_text(
+        'config SWAP\n    bool "Swap"\n    depends on MMU\nconfig TINY\n    bool "Toy"\n'
+    )
+    return Site(tmp_path, FakeMake(tmp_path / "objects"))
+
+
+def test_the_release_carries_the_key(site: Site) -> None:
+    image = site.build()
+    assert image.release == f"7.3.4-pb-{image.key[:12]}"
+    assert image.path.read_text() == "kernel"
+    assert site.make.calls[-1]["environment"]["LOCALVERSION"] == f"-pb-{image.key[:12]}"
+
+
+def test_the_source_is_read_only_and_the_container_untrusted(site: Site) -> None:
+    site.build()
+    for call in site.make.calls:
+        writable = {bind.inside for bind in call["binds"] if bind.writable}
+        assert writable == {"/out", "/ccache"}
+        assert "trusted" not in call
+
+
+def test_an_unchanged_configuration_is_not_touched(site: Site) -> None:
+    site.build()
+    config = site.make.objects / ".config"
+    before = config.stat().st_mtime_ns
+    site.build()
+    assert config.stat().st_mtime_ns == before
+
+
+def test_a_dropped_symbol_is_named_with_its_unmet_dependency(site: Site) -> None:
+    site.make.config = "CONFIG_TINY=y\n"
+    with pytest.raises(KconfigDropped) as caught:
+        site.build()
+    message = str(caught.value)
+    assert "CONFIG_SWAP: asked y, got n\n    Kconfig:1 depends on MMU (MMU=n)" in message
+    assert "CONFIG_TINY: asked n, got y" in message
+    assert caught.value.exit_code == 22
+    assert len(site.make.calls) == 1  # nothing was compiled
+
+
+def test_a_compile_error_is_named_with_its_place_and_the_log(site: Site) -> None:
+    site.make.status = 2
+    site.make.log = (
+        "  CC      mm/swapfile.o\n"
+        "../mm/swapfile.c:12:9: warning: unused variable\n"
+        "/src/mm/swapfile.c:2110:5: error: expected ';' before '}' token\n"
+        "make[3]: *** [/src/scripts/Makefile.build:289: mm/swapfile.o] Error 1"
+    )
+    with pytest.raises(BuildFailed) as caught:
+        site.build()
+    message = str(caught.value)
+    assert "mm/swapfile.c:2110: expected ';' before '}' token" in message
+    assert str(site.root / "logs/build-mainline-v0-bench.log") in message
+    assert not list((site.root / "shelf").glob("images/*"))
+
+
+def test_a_link_error_names_the_symbol() -> None:
+    log = "aarch64-linux-gnu-ld: kernel/exit.o: undefined reference to `exiting_task_count'\n"
+    assert "undefined reference to `exiting_task_count'" in (build.first_error(log) or "")
+
+
+def test_a_full_disk_is_not_called_a_compile_error(site: Site) -> None:
+    site.make.status, site.make.log = 2, "fatal error: No space left on device"
+    with pytest.raises(ToolFailed, match="disk is full"):
+        site.build()
+
+
+def test_a_build_that_takes_too_long_says_so(site: Site) -> None:
+    site.make.status = None
+    with pytest.raises(BuildFailed, match="not built within"):
+        site.build()
+
+
+def test_a_log_without_an_error_has_none() -> None:
+    assert build.first_error("  CC mm/swap.o\n  LD vmlinux\n") is None
+
+
+def test_a_kconfig_file_outside_the_source_is_not_read(site: Site) -> None:
+    secret = site.root / "secret"
+    secret.write_text('config SWAP\n    bool "leak"\n    depends on SECRET\n')
+    (site.root / "source/Kconfig").write_text('source "../secret"\nsource "link"\n')
+    (site.root / "source/link").symlink_to(secret)
+    site.make.config = ""
+    with pytest.raises(KconfigDropped, match="no Kconfig file of this kernel defines it"):
+        site.build()

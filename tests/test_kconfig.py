@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Asked against got."""
+
+from patchbench import kconfig
+
+FILES = {
+    "Kconfig": 'source "mm/Kconfig"\n\nif NET\nsource "net/Kconfig"\nendif\n',
+    "mm/Kconfig": """\
+menu "Memory"
+    depends on MMU
+
+config ZSMALLOC
+    tristate
+    depends on ZRAM || \\
+        ZSWAP
+
+config SWAP
+    bool "Swap"
+    depends on BLOCK && !NOMMU
+    help
+      Says much.
+      config NOT_A_SYMBOL
+
+config TINY
+    bool "Toy" if EXPERT
+    default y
+endmenu
+""",
+    "net/Kconfig": 'config TASKSTATS\n    bool "Statistics"\n    depends on MULTIUSER = "y"\n',
+}
+GOT = {"MMU": "y", "BLOCK": "y", "NOMMU": "y", "MULTIUSER": "y"}
+
+
+def explain(symbol: str, **changes: str) -> str:
+    return kconfig.explain(symbol, {**GOT, **changes}, FILES.get)
+
+
+def test_settings_read_set_and_unset_symbols() -> None:
+    text = '# a comment\nCONFIG_SWAP=y\n# CONFIG_TINY is not set\nCONFIG_NAME="x y"\n'
+    assert kconfig.settings(text) == {"SWAP": "y", "TINY": "n", "NAME": '"x y"'}
+
+
+def test_an_absent_symbol_counts_as_not_set() -> None:
+    assert kconfig.dropped({"TINY": "n"}, {}) == ()
+
+
+def test_every_symbol_that_came_out_otherwise_is_dropped() -> None:
+    gone = kconfig.dropped({"SWAP": "y", "TINY": "n", "HZ": "250"}, {"TINY": "y", "HZ": "250"})
+    assert [(drop.symbol, drop.asked, drop.got) for drop in gone] == [
+        ("SWAP", "y", "n"),
+        ("TINY", "n", "y"),
+    ]
+
+
+def test_the_unmet_dependency_is_named_with_its_values() -> None:
+    assert explain("SWAP") == "mm/Kconfig:9 depends on BLOCK && !NOMMU (BLOCK=y, NOMMU=y)"
+
+
+def test_a_condition_around_a_sourced_file_counts() -> None:
+    assert "depends on NET (NET=n)" in explain("TASKSTATS")
+
+
+def test_a_condition_of_the_menu_counts() -> None:
+    assert "depends on MMU (MMU=n)" in explain("SWAP", MMU="n", NOMMU="n")
+
+
+def test_a_continued_line_is_one_condition() -> None:
+    assert "ZRAM || ZSWAP (ZRAM=n, ZSWAP=n)" in explain("ZSMALLOC")
+
+
+def test_a_symbol_without_prompt_is_only_selected() -> None:
+    assert "no prompt" in explain("ZSMALLOC", ZRAM="y")
+
+
+def test_a_symbol_that_no_file_defines_is_said_to_be_so() -> None:
+    assert explain("NOT_A_SYMBOL") == "no Kconfig file of this kernel defines it"
+
+
+def test_expressions_hold_as_kconfig_says() -> None:
+    got = {"A": "y", "B": "m", "S": '"text"'}
+    for expression, value in {
+        "A && B": True,
+        "A && C": False,
+        "C || (A && !C)": True,
+        "!(A || C)": False,
+        'S = "text"': True,
+        "A != y": False,
+        "$(cc-option,-mfoo) && A": True,
+    }.items():
+        assert kconfig.holds(expression, got) is value, expression

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a reader sees."""
+
+import json
+
+from patchbench import report
+from patchbench.compare import compare
+from patchbench.model import NEVER, Comparison
+from tests.fakes import boot, lost, plan, results
+
+
+def told(drain_ns: object = 200) -> Comparison:
+    boots = [boot("none", seed, results(1_500_000)) for seed in range(1, 7)]
+    boots += [boot("v0", seed, results(750_000, drain_ns, counter=3)) for seed in range(1, 7)]
+    return compare(plan(seeds=6, engaged="async_swap_count"), boots)
+
+
+def test_the_json_has_what_a_machine_needs_and_no_infinity() -> None:
+    text = json.dumps(report.as_json(told("never")), allow_nan=False)
+    read = json.loads(text)
+    assert read["metrics"][0] == {
+        "machine": "exact", "name": "exit_ns", "unit": "ns", "better": "lower",
+        "base": 1_500_000, "test": 750_000, "change_pct": -50, "low_pct": -50, "high_pct": -50,
+        "pairs": 6, "note": "",
+    }  # fmt: skip
+    assert read["metrics"][1]["test"] == "never"
+    assert read["engaged"] == {"exact": True}
+    assert read["valid"] is True
+    for name in ("run", "kernel_version", "base", "test", "workload", "seeds", "splats"):
+        assert name in read
+
+
+def test_what_never_ended_comes_before_every_number() -> None:
+    text = report.markdown(told("never"))
+    assert text.index("NEVER ENDED: exact: drain_ns") < text.index("| machine | metric")
+
+
+def test_an_invalid_run_says_so_first() -> None:
+    bad = compare(plan(seeds=1), [boot("none", 1, results()), lost("v0", 1)])
+    assert report.markdown(bad).splitlines()[2].startswith("> **INVALID")
+
+
+def test_the_report_names_what_it_cannot_show_and_how_to_repeat_it() -> None:
+    text = report.markdown(told())
+    assert "What this cannot show\n\n- exact: anything" in text
+    assert "Repeat it: `./bootstrap bench`" in text
+
+
+def test_the_table_is_a_table() -> None:
+    lines = report.markdown(told()).splitlines()
+    top = next(number for number, line in enumerate(lines) if line.startswith("| machine | metric"))
+    columns = lines[top].count("|")
+    assert [line.count("|") for line in lines[top : top + 4]] == [columns] * 4
+    assert "1.500 ms | 0.750 ms | -50.00 % | [-50.00, -50.00]" in lines[top + 2]
+
+
+def test_quantities_carry_their_unit() -> None:
+    assert report.quantity(1_234_567, "ns") == "1.235 ms"
+    assert report.quantity(31, "pages") == "31 pages"
+    assert report.quantity(NEVER, "ns") == "never"
+
+
+def test_changes_without_a_number_have_a_word() -> None:
+    assert report.per_cent(None) == "-"
+    assert report.per_cent(NEVER) == "to never"
+    assert report.per_cent(0.0) == "+0.00 %"

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What may lie in patches/."""
+
+from pathlib import Path
+
+import pytest
+
+from patchbench import series
+from patchbench.errors import BadInput, UnknownName
+
+MAIL = """\
+From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001
+From: A Hacker <hacker@example.org>
+Subject: [PATCH 1/2] mm: say
+ more
+
+---
+diff --git a/mm/swapfile.c b/mm/swapfile.c
+--- a/mm/swapfile.c
++++ b/mm/swapfile.c
+@@ -1 +1 @@
+-a
++b
+"""
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Path:
+    folder = tmp_path / "patches/v0/7.3"
+    folder.mkdir(parents=True)
+    (folder.parent / "series.toml").write_text('title = "t"\nengaged_vmstat = "async"\n')
+    (folder / "0001-a.patch").write_text(MAIL)
+    (folder / "0002-b.patch").write_text(MAIL)
+    return folder
+
+
+def test_a_series_is_its_mails_in_order(port: Path) -> None:
+    told = series.load(port.parents[2], "v0", "7.3")
+    assert [patch.number for patch in told.patches] == [1, 2]
+    assert told.patches[0].subject == "[PATCH 1/2] mm: say more"
+    assert told.patches[0].files == ("mm/swapfile.c",)
+    assert told.engaged_vmstat == "async"
+
+
+def test_none_is_the_series_without_patches(tmp_path: Path) -> None:
+    assert series.load(tmp_path, "none", "7.3").patches == ()
+
+
+def test_an_unknown_series_lists_the_known_ones(port: Path) -> None:
+    with pytest.raises(UnknownName, match="none, v0"):
+        series.load(port.parents[2], "v9", "7.3")
+
+
+def test_a_name_with_a_slash_finds_nothing_outside(port: Path) -> None:
+    with pytest.raises(UnknownName):
+        series.load(port.parents[2], "../patches/v0", "7.3")
+
+
+def test_a_line_without_a_port_lists_the_ports(port: Path) -> None:
+    with pytest.raises(UnknownName, match=r"'6\.12'(.|\n)*7\.3"):
+        series.load(port.parents[2], "v0", "6.12")
+
+
+def test_a_gap_in_the_numbering_is_refused(port: Path) -> None:
+    (port / "0002-b.patch").rename(port / "0003-b.patch")
+    with pytest.raises(BadInput, match="patch 0002 is missing"):
+        series.load(port.parents[2], "v0", "7.3")
+
+
+def test_a_missing_first_patch_is_refused(port: Path) -> None:
+    (port / "0001-a.patch").unlink()
+    with pytest.raises(BadInput, match="patch 0001 is missing"):
+        series.load(port.parents[2], "v0", "7.3")
+
+
+def test_a_stray_file_is_refused_and_not_skipped(port: Path) -> None:
+    (port / "0003-c.diff").write_text(MAIL)
+    with pytest.raises(BadInput, match=r"0003-c\.diff is not named"):
+        series.load(port.parents[2], "v0", "7.3")
+
+
+def test_an_empty_port_is_refused(port: Path) -> None:
+    for path in port.iterdir():
+        path.unlink()
+    with pytest.raises(BadInput, match="holds no patch"):
+        series.load(port.parents[2], "v0", "7.3")
+
+
+def test_a_dangling_link_is_a_missing_file(port: Path) -> None:
+    (port / "0002-b.patch").unlink()
+    (port / "0002-b.patch").symlink_to("nowhere")
+    with pytest.raises(BadInput, match="cannot be read"):
+        series.load(port.parents[2], "v0", "7.3")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "diff --git a/x b/x\n--- a/x\n+++ b/x\n", "Subject: x\n\nno\n"]
+)
+def test_a_file_that_is_no_mail_is_refused(port: Path, text: str) -> None:
+    (port / "0001-a.patch").write_text(text)
+    with pytest.raises(BadInput, match="not a patch as a mail"):
+        series.load(port.parents[2], "v0", "7.3")

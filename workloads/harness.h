@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * harness - what every workload shares: its contract, its clock, its words.
+ *
+ * A workload is one C file that defines `workload`. The harness reads the
+ * command line (name=value ...), calls iterate() once and then writes what was
+ * recorded to stdout, in the guest protocol and in one go: nothing is printed
+ * while a clock runs.
+ */
+#ifndef HARNESS_H
+#define HARNESS_H
+
+#include <stdint.h>
+
+/* Every table ends with an entry without a name. */
+struct metric {
+	const char *name;	/* ends in its unit: exit_ns */
+	const char *unit;
+	const char *better;	/* "lower" or "higher" */
+};
+
+struct parameter {
+	const char *name;
+	long standard;
+	long *value;
+	long minimum;
+	long maximum;
+	const char *help;
+};
+
+struct workload {
+	const struct metric *metrics;
+	const struct parameter *parameters;
+	void (*iterate)(void);
+};
+
+extern const struct workload workload;
+
+/* Record a line of the protocol; a label of NULL is none. */
+void meta(const char *key, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void sample(const char *metric, int64_t number, const char *label);
+void sample_never(const char *metric, const char *label);
+
+/* End the boot without a result: with errno's reason, or with one's own. */
+void die(const char *what) __attribute__((noreturn));
+void give_up(const char *format, ...)
+	__attribute__((format(printf, 1, 2), noreturn));
+
+int64_t now_ns(void);
+void sleep_ns(int64_t ns);
+void read_text(int fd, char *text, size_t size, const char *path);
+
+#endif
