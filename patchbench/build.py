@@ -14,7 +14,7 @@ from pathlib import Path
 
 from patchbench import kconfig
 from patchbench.errors import BuildFailed, KconfigDropped, ToolFailed
-from patchbench.model import Image, Json, Toolchain, Tree
+from patchbench.model import Flavour, Image, Json, Toolchain, Tree
 from patchbench.store import Store, key
 from patchbench.story import Story
 from patchbench.tools.container import Bind, Engine, Finished, Limits, own
@@ -34,7 +34,7 @@ _ERROR = re.compile(
     r"|^make\S*: \*\*\* (?P<make>.*)$"
 )
 #: Steps of a build whose count is not known yet; only the first progress bar depends on it.
-_FIRST_GUESS_STEPS = 1500
+_FIRST_GUESS_STEPS = 1300
 _TIMEOUT_S = 3600
 
 
@@ -48,20 +48,20 @@ class Bench:
     logs: Path
 
 
-def ingredients(tree: Tree, fragment: str, toolchain: Toolchain) -> dict[str, Json]:
+def ingredients(tree: Tree, flavour: Flavour, toolchain: Toolchain) -> dict[str, Json]:
     """Return everything that decides an image's bytes."""
     return {
         "fixed": dict(_FIXED),
-        "fragment": fragment,
+        "fragment": flavour.fragment,
         "target": _TARGET,
         "toolchain": toolchain.digest,
         "tree": tree.id,
     }
 
 
-def shelved(store: Store, tree: Tree, flavour: Path, toolchain: Toolchain) -> Image | None:
+def shelved(store: Store, tree: Tree, flavour: Flavour, toolchain: Toolchain) -> Image | None:
     """Return the image if it has been built before."""
-    made_of = ingredients(tree, flavour.read_text(), toolchain)
+    made_of = ingredients(tree, flavour, toolchain)
     folder = store.get("images", made_of)
     return _image(folder, made_of, tree, flavour) if folder else None
 
@@ -70,7 +70,7 @@ def build(
     engine: Engine,
     store: Store,
     tree: Tree,
-    flavour: Path,
+    flavour: Flavour,
     toolchain: Toolchain,
     *,
     bench: Bench,
@@ -81,8 +81,8 @@ def build(
     Raises KconfigDropped when the configuration is not the one asked for, BuildFailed with the
     first error when it does not compile.
     """
-    made_of = ingredients(tree, flavour.read_text(), toolchain)
-    name = f"{tree.source.kernel}-{tree.series.name}-{flavour.stem}"
+    made_of = ingredients(tree, flavour, toolchain)
+    name = f"{tree.source.kernel}-{tree.series.name}-{flavour.name}"
     make = _Make(engine, toolchain, bench, flavour, release=_local_version(made_of))
 
     story.say(f"configuring {name}")
@@ -106,7 +106,7 @@ def first_error(log: str) -> str | None:
     return None
 
 
-def _configure(make: "_Make", tree: Tree, flavour: Path, bench: Bench) -> None:
+def _configure(make: "_Make", tree: Tree, flavour: Flavour, bench: Bench) -> None:
     """Write .config, only if it differs, so that make sees no change where there is none."""
     aside, final = bench.objects / ".config.new", bench.objects / ".config"
     aside.unlink(missing_ok=True)
@@ -120,15 +120,15 @@ def _configure(make: "_Make", tree: Tree, flavour: Path, bench: Bench) -> None:
         aside.replace(final)
 
     got = kconfig.settings(got_text)
-    if gone := kconfig.dropped(kconfig.settings(flavour.read_text()), got):
+    if gone := kconfig.dropped(kconfig.settings(flavour.fragment), got):
         reasons = "\n".join(
             f"  CONFIG_{drop.symbol}: asked {drop.asked}, got {drop.got}\n"
             f"    {kconfig.explain(drop.symbol, got, _reader(bench.source))}"
             for drop in gone
         )
         raise KconfigDropped(
-            f"{tree.source.kernel} {tree.source.version} does not give what {flavour} asks\n"
-            f"{reasons}"
+            f"{tree.source.kernel} {tree.source.version} does not give what flavour "
+            f"{flavour.name} asks\n{reasons}"
         )
 
 
@@ -165,20 +165,25 @@ class _Make:
     """`make` on one tree, in a container."""
 
     def __init__(
-        self, engine: Engine, toolchain: Toolchain, bench: Bench, flavour: Path, *, release: str
+        self, engine: Engine, toolchain: Toolchain, bench: Bench, flavour: Flavour, *, release: str
     ) -> None:
         self._engine = engine
         self._image = toolchain.image_id
         bench.logs.mkdir(parents=True, exist_ok=True)
+        fragment = bench.logs / "fragment.config"
+        fragment.write_text(flavour.fragment)
         self._binds = [
             Bind(bench.source, "/src"),
             Bind(own(bench.objects), "/out", writable=True),
             Bind(own(bench.compiler_cache), "/ccache", writable=True),
-            Bind(flavour, "/fragment"),
+            Bind(fragment, "/fragment"),
         ]
         self._environment = {
             **_FIXED,
+            # Dependencies come from the compiler itself: no second preprocessor run on a miss.
+            "CCACHE_DEPEND": "1",
             "CCACHE_DIR": "/ccache",
+            "CCACHE_NOCOMPRESS": "1",
             "HOME": "/tmp",
             "KCONFIG_ALLCONFIG": "/fragment",
             "LOCALVERSION": release,
@@ -223,14 +228,14 @@ def _reader(root: Path) -> Callable[[str], str | None]:
     return read
 
 
-def _image(folder: Path, made_of: dict[str, Json], tree: Tree, flavour: Path) -> Image:
+def _image(folder: Path, made_of: dict[str, Json], tree: Tree, flavour: Flavour) -> Image:
     return Image(
         key=key(made_of),
         path=folder / "Image",
         release=tree.source.version + _local_version(made_of),
         series=tree.series.name,
         tree_id=tree.id,
-        flavour=flavour.stem,
+        flavour=flavour.name,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError, with_config
 
 from patchbench.errors import BadInput, UnknownName
-from patchbench.model import STRICT, KernelSpec, Machine, Workload
+from patchbench.model import STRICT, Flavour, KernelSpec, Machine, Workload
 
 T = TypeVar("T")
 
@@ -69,13 +69,16 @@ class Catalog:
         """Return workloads/NAME.toml; UnknownName lists the known ones."""
         return _named(self.root / "workloads", "workload", name, Workload)
 
-    def flavour(self, name: str) -> Path:
-        """Return configs/kconfig/NAME.config; UnknownName lists the known ones."""
+    def flavour(self, name: str, line: str) -> Flavour:
+        """Return configs/kconfig/NAME.config, and LINE/NAME.config where there is one.
+
+        Raises UnknownName, which lists the known ones.
+        """
         folder = self.root / "configs/kconfig"
-        path = folder / f"{name}.config"
-        if not path.is_file():
+        path, more = folder / f"{name}.config", folder / line / f"{name}.config"
+        if Path(name).name != name or not path.is_file():
             raise UnknownName("kconfig flavour", name, _names(folder, ".config"), folder)
-        return path
+        return Flavour(name, path.read_text() + (more.read_text() if more.is_file() else ""))
 
     def series_note(self, folder: Path) -> SeriesNote:
         """Return what patches/SERIES/series.toml says; BadInput if it is missing or wrong."""

@@ -138,6 +138,14 @@ class Toolchain:
 
 
 @dataclass(frozen=True, slots=True)
+class Flavour:
+    """A kernel configuration: the fragment that allnoconfig is given."""
+
+    name: str
+    fragment: str
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """A bootable arm64 kernel; `release` carries the key, so a guest can prove which it is."""
 

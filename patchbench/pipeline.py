@@ -181,8 +181,8 @@ class Pipeline:
 
     def image(self, applied: Tree, flavour: str) -> Image:
         """Return the tree's kernel, built unless it is shelved."""
-        fragment = self.catalog.flavour(flavour)
-        if image := build.shelved(self.store, applied, fragment, self.toolchain):
+        asked = self.catalog.flavour(flavour, applied.source.line)
+        if image := build.shelved(self.store, applied, asked, self.toolchain):
             return image
         lane = self.cache / "work" / f"{applied.source.kernel}-{applied.series.name}"
         place = build.Bench(
@@ -192,7 +192,7 @@ class Pipeline:
             compiler_cache=self.cache / "ccache" / applied.series.name,
             logs=self.cache / "logs",
         )
-        made_of = build.ingredients(applied, fragment.read_text(), self.toolchain)
+        made_of = build.ingredients(applied, asked, self.toolchain)
         why = self.store.explain("images", made_of)
         self.story.say(f"building, for: {', '.join(why)}")
         tree.check_out(applied, place.source, self.story)
@@ -200,7 +200,7 @@ class Pipeline:
             self.engine,
             self.store,
             applied,
-            fragment,
+            asked,
             self.toolchain,
             bench=place,
             story=self.story,

@@ -10,7 +10,7 @@ import pytest
 
 from patchbench import build
 from patchbench.errors import BuildFailed, KconfigDropped, ToolFailed
-from patchbench.model import Image, Series, Source, Toolchain, Tree
+from patchbench.model import Flavour, Image, Series, Source, Toolchain, Tree
 from patchbench.store import Store
 from patchbench.tools.container import Bind, Engine, Finished, Limits
 from tests.fakes import Listener
@@ -74,7 +74,7 @@ class Site:
             cast(Engine, self.make),
             Store(self.root / "shelf"),
             tree,
-            self.root / "bench.config",
+            Flavour("bench", FRAGMENT),
             TOOLCHAIN,
             bench=place,
             story=Listener(),
@@ -83,7 +83,6 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    (tmp_path / "bench.config").write_text(FRAGMENT)
     (tmp_path / "source/mm").mkdir(parents=True)
     (tmp_path / "source/Kconfig").write_text(
         'config SWAP\n    bool "Swap"\n    depends on MMU\nconfig TINY\n    bool "Toy"\n'

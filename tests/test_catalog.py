@@ -34,7 +34,7 @@ def test_everything_that_is_dropped_in_loads() -> None:
                     assert (ROOT / "workloads" / "Makefile").is_file()
                     assert catalog.workload(name).parameters
                 case "flavour":
-                    assert kconfig.settings(catalog.flavour(name).read_text())
+                    assert kconfig.settings(catalog.flavour(name, "7.3").fragment)
                 case _:  # series: see the next test
                     assert noun == "series"
     assert catalog.splat_policy().deny
@@ -76,6 +76,15 @@ def test_an_icount_shift_on_a_machine_that_does_not_count_is_refused(tmp_path: P
         with_machine(tmp_path, MACHINE.replace('"icount"', '"tcg"')).machine("mine")
 
 
+def test_a_kernel_line_may_add_to_a_flavour(tmp_path: Path) -> None:
+    folder = tmp_path / "configs/kconfig"
+    (folder / "6.12").mkdir(parents=True)
+    (folder / "mine.config").write_text("CONFIG_SWAP=y\n")
+    (folder / "6.12/mine.config").write_text("CONFIG_OLD=y\n")
+    assert Catalog(tmp_path).flavour("mine", "7.3").fragment == "CONFIG_SWAP=y\n"
+    assert Catalog(tmp_path).flavour("mine", "6.12").fragment == "CONFIG_SWAP=y\nCONFIG_OLD=y\n"
+
+
 def test_an_unknown_flavour_lists_the_known_ones() -> None:
     with pytest.raises(UnknownName, match="bench"):
-        Catalog(ROOT).flavour("nosuch")
+        Catalog(ROOT).flavour("nosuch", "7.3")

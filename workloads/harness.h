@@ -10,6 +10,7 @@
 #ifndef HARNESS_H
 #define HARNESS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Every table ends with an entry without a name. */

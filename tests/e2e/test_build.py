@@ -46,7 +46,7 @@ def test_a_compile_error_is_named_by_file_and_line(
 
 
 def test_a_symbol_the_kernel_drops_is_named_with_the_reason(copied: Pipeline) -> None:
-    fragment = copied.catalog.flavour("bench")
+    fragment = copied.root / "configs/kconfig/bench.config"
     fragment.write_text(fragment.read_text() + "CONFIG_TASKSTATS=y\n")
     with pytest.raises(KconfigDropped, match=r"TASKSTATS: asked y, got n\n.*NET \(NET=n\)"):
         image(copied, "none")

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""QEMU's command line, and the failures that are the host's and not the guest's."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from patchbench.errors import ToolFailed
+from patchbench.model import Toolchain
+from patchbench.tools import qemu
+from patchbench.tools.container import Engine, Finished
+from patchbench.tools.qemu import Hypervisor, Ran
+from tests.fakes import machine, results, workload
+
+TOOLCHAIN = Toolchain("sha256:1", "digest", "registry", "14.2.0", "2.44", "10.0.13")
+
+
+def boot(out: Path, status: int | None, log: str | None) -> Ran:
+    def run(*_: Any, **__: Any) -> Finished:
+        if log is not None:
+            (out / "results.log").write_text(log)
+        return Finished(status, "what qemu said", 10.0, 12.5)
+
+    engine = cast(Engine, SimpleNamespace(run=run))
+    return Hypervisor(engine, TOOLCHAIN).run(
+        machine(), workload(), image=out, initrd=out, seed=1, out=out
+    )
+
+
+def after(flag: str, line: list[str]) -> str:
+    return line[line.index(flag) + 1]
+
+
+def test_an_exact_machine_counts_instructions_on_a_clock_of_its_own() -> None:
+    line = qemu.command(machine(), workload(), seed=7)
+    assert after("-icount", line) == "shift=1,sleep=off"
+    assert after("-accel", line) == "tcg,thread=single"
+    assert after("-rtc", line).endswith("clock=vm")
+    assert after("-seed", line) == "7"
+
+
+def test_a_parallel_machine_has_threads_and_no_counted_clock() -> None:
+    line = qemu.command(machine(accel="tcg", icount_shift=None), workload(), seed=7)
+    assert after("-accel", line) == "tcg,thread=multi"
+    assert "-icount" not in line
+    assert "-rtc" not in line
+
+
+def test_a_panic_ends_qemu_and_does_not_reboot_it() -> None:
+    line = qemu.command(machine(), workload(), seed=7)
+    assert "-no-reboot" in line
+    assert "panic=-1" in after("-append", line)
+
+
+def test_the_guest_gets_its_parameters_and_the_boot_s_own_seed() -> None:
+    told = qemu.kernel_arguments(machine(), workload(), seed=7)
+    assert 'pb_workload="storm victims=2 seed=7"' in told
+    assert "pb_zram_mib=32 pb_zram_algorithm=lz4" in told
+
+
+@pytest.mark.parametrize("status", [0, 1, 139])
+def test_qemu_s_status_says_nothing_once_there_is_a_log(tmp_path: Path, status: int) -> None:
+    assert boot(tmp_path, status, results()) == Ran(2.5, timed_out=False)
+
+
+def test_a_boot_past_its_deadline_says_so(tmp_path: Path) -> None:
+    assert boot(tmp_path, None, "patchbench 1\n").timed_out
+
+
+def test_a_qemu_that_does_not_start_is_told_with_what_it_said(tmp_path: Path) -> None:
+    with pytest.raises(ToolFailed, match=r"does not start \(status 1\):\nwhat qemu said"):
+        boot(tmp_path, 1, None)
+
+
+def test_a_full_disk_is_not_called_a_lost_guest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full: Callable[[object], SimpleNamespace] = lambda _: SimpleNamespace(f_bavail=3, f_frsize=4096)  # noqa: E731
+    monkeypatch.setattr(os, "statvfs", full)
+    with pytest.raises(ToolFailed, match="disk is full") as caught:
+        boot(tmp_path, 0, "patchbench 1\n")
+    assert caught.value.exit_code == 30
