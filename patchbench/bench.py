@@ -10,11 +10,11 @@ import os
 import random
 import shutil
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from patchbench import boot
 from patchbench.catalog import SplatPolicy
@@ -26,7 +26,6 @@ from patchbench.tools.qemu import CONSOLE, RESULTS
 
 #: After this many lost boots of one arm the rest would only cost time.
 _LOST_TOO_MANY = 2
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +88,14 @@ class Bench:
         """
         before = [job for job in jobs if self._shelved(job)]
         todo = jobs if fresh else [job for job in jobs if job not in before]
-        with self._story.meter(f"booting {jobs[0].arm.machine.name}", len(todo) + 1, "boots") as m:
-            done = 0
-
-            def one(job: Job) -> None:
-                nonlocal done
-                self._boot_and_shelve(job)
-                done += 1
-                m.at(done)
-
-            _in_parallel(todo, one, self._hypervisor.stop)
-            good = [job for job in (before or jobs) if self._shelved(job)]
-            if good and not fresh:
-                self._prove(pick.choice(good))
-            m.at(len(todo) + 1)
+        work = [partial(self._boot_and_shelve, job) for job in todo]
+        if before and not fresh:
+            work.insert(0, partial(self._prove, pick.choice(before)))
+        with self._story.meter(f"booting {jobs[0].arm.machine.name}", len(work), "boots") as meter:
+            _in_parallel(work, meter.at, self._hypervisor.stop)
+        good = [job for job in jobs if self._shelved(job)]
+        if good and not before and not fresh:
+            self._prove(pick.choice(good))
         return [self._collect(job) for job in jobs]
 
     def blocks(
@@ -217,27 +210,20 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source / name, target / name)
 
 
-def _in_parallel(items: list[T], work: Callable[[T], None], stop: Callable[[], None]) -> None:
-    """Work on all items, as many at once as there are cores; the first error stops the rest.
+def _in_parallel(
+    work: Sequence[Callable[[], None]], progress: Callable[[float], None], stop: Callable[[], None]
+) -> None:
+    """Do all the work, as much at once as there are cores; the first error stops the rest.
 
     `stop` ends the work that is under way, which would otherwise be waited for.
     """
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        futures: set[Future[None]] = set()
-        rest: Iterator[T] = iter(items)
         try:
-            for item in rest:
-                if len(futures) >= (os.cpu_count() or 1):
-                    finished, futures = wait(futures, return_when=FIRST_COMPLETED)
-                    _raise_first(finished)
-                futures.add(pool.submit(work, item))
-            _raise_first(wait(futures).done)
+            futures = [pool.submit(piece) for piece in work]
+            for done, future in enumerate(as_completed(futures), start=1):
+                future.result()
+                progress(done)
         except BaseException:
-            stop()
             pool.shutdown(wait=False, cancel_futures=True)
+            stop()
             raise
-
-
-def _raise_first(futures: set[Future[None]]) -> None:
-    for future in futures:
-        future.result()
