@@ -25,6 +25,7 @@ from patchbench.tools.terminal import Terminal, print_table
 
 ROOT = Path(__file__).resolve().parent
 _INTERRUPTED = 130
+_PYTEST = [sys.executable, "-m", "pytest"]
 _HELP = {
     "series": "folder in patches/, or none",
     "against": "the series to compare with, or none",
@@ -222,15 +223,22 @@ def clean(
 
 @task(help={"fast": "stop before the container engine: seconds instead of minutes"})
 def test(_: Context, fast: bool = False) -> None:
-    """Run the tests: the pure ones, the stages', then the real thing on a real kernel."""
+    """Run lint, the pure tests, the stages' tests, then the real thing on a real kernel."""
     with exits():
-        chosen = ["-m", "not e2e"] if fast else []
-        _finish(process.call([sys.executable, "-m", "pytest", *chosen], cwd=ROOT))
+        if fast:
+            _finish(process.call([*_PYTEST, "-m", "not e2e"], cwd=ROOT))
+        else:
+            _finish(_lint() or process.call(_PYTEST, cwd=ROOT))
 
 
 @task
 def lint(_: Context) -> None:
-    """Check Python, shell and the drop-in files for style and types."""
+    """Check Python and shell for style and types."""
+    with exits():
+        _finish(_lint())
+
+
+def _lint() -> int:
     scripts = [
         "bootstrap",
         ".ci/run",
@@ -244,10 +252,9 @@ def lint(_: Context) -> None:
         [sys.executable, "-m", "mypy"],
         ["shellcheck", *scripts],
     ]
-    with exits():
-        here = Path(sys.executable).parent
-        os.environ["PATH"] = f"{here}{os.pathsep}{os.environ.get('PATH', '')}"
-        _finish(max(process.call(check, cwd=ROOT) for check in checks))
+    here = Path(sys.executable).parent
+    os.environ["PATH"] = f"{here}{os.pathsep}{os.environ.get('PATH', '')}"
+    return max(process.call(check, cwd=ROOT) for check in checks)
 
 
 @task(help=_help("run"))

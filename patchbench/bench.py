@@ -13,12 +13,13 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 from pathlib import Path
 
 from patchbench import boot
 from patchbench.catalog import SplatPolicy
-from patchbench.errors import BadInput, BootFailed, NotComparable, NotRepeatable
+from patchbench.errors import BadInput, BootFailed, NotComparable, NotRepeatable, ToolFailed
 from patchbench.model import Arm, Boot, Machine
 from patchbench.store import Store
 from patchbench.story import Story
@@ -45,6 +46,11 @@ def boot_folder(run: Path, machine: str, series: str, seed: int) -> Path:
     return run / "boots" / machine / series / f"seed-{seed}"
 
 
+def host_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 def check_comparable(base: Arm, test: Arm) -> None:
     """Raise NotComparable, naming the conditions that differ, unless only the image does."""
     ours, theirs = base.conditions(), test.conditions()
@@ -58,7 +64,7 @@ def check_machine(machine: Machine) -> None:
 
     Spinning vCPUs burn whole host time slices: four on two cores take a thousand times longer.
     """
-    cores = os.cpu_count() or 1
+    cores = host_cores()
     if not machine.exact and machine.vcpus > cores:
         raise BadInput(
             f"machine {machine.name} has {machine.vcpus} vCPUs, this host has {cores} cores; "
@@ -77,7 +83,7 @@ class Bench:
         self._policy = policy
         self._story = story
         self._run = run
-        self._lost: dict[str, int] = {}
+        self._lost: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
 
     def exact(self, jobs: list[Job], *, fresh: bool, pick: random.Random) -> list[Boot]:
@@ -94,9 +100,9 @@ class Bench:
         with self._story.meter(f"booting {jobs[0].arm.machine.name}", len(work), "boots") as meter:
             _in_parallel(work, meter.at, self._hypervisor.stop)
         good = [job for job in jobs if self._shelved(job)]
-        if good and not before and not fresh:
+        if good and not before:
             self._prove(pick.choice(good))
-        return [self._collect(job) for job in jobs]
+        return [self._collect(job, shelf=not fresh) for job in jobs]
 
     def blocks(
         self, base: Arm, test: Arm, seeds: tuple[int, ...], order: random.Random
@@ -113,7 +119,7 @@ class Bench:
                 if not self._hopeless(job):
                     self._boot(job, job.folder(self._run))
             meter.at(len(jobs))
-        return [self._collect(job) for job in jobs]
+        return [self._collect(job, shelf=False) for job in jobs]
 
     def _boot_and_shelve(self, job: Job) -> None:
         if self._hopeless(job):
@@ -121,7 +127,7 @@ class Bench:
         made_of = boot.ingredients(job.arm, job.seed)
         old = self._store.get("boots", made_of)
         folder = job.folder(self._run)
-        if self._boot(job, folder):
+        if self._boot(job, folder) is _Fate.GOOD:
             if old:
                 _same_bytes(folder, old, job)
                 return
@@ -135,32 +141,36 @@ class Bench:
         self._story.say(
             f"booting {job.arm.image.series} seed {job.seed} again, to see it repeat to the byte"
         )
-        boot.run(self._hypervisor, job.arm, job.seed, again)
+        ran = boot.run(self._hypervisor, job.arm, job.seed, again)
+        if ran.timed_out:
+            raise ToolFailed(
+                f"{job.arm.image.series} seed {job.seed} did not end in time when booted again; "
+                f"is the host overloaded?  {again}"
+            )
         _same_bytes(again, shelf, job)
         shutil.rmtree(again)
 
-    def _boot(self, job: Job, folder: Path) -> bool:
-        """Boot once; return whether its samples can be used, and count it where not."""
-        boot.run(self._hypervisor, job.arm, job.seed, folder)
+    def _boot(self, job: Job, folder: Path) -> "_Fate":
+        """Boot once, count it where its samples cannot be used, and return what it is worth."""
+        ran = boot.run(self._hypervisor, job.arm, job.seed, folder)
         try:
             self._read(job, folder)
         except BootFailed as err:
             with self._lock:
-                lost = self._lost[job.arm.image.key] = self._lost.get(job.arm.image.key, 0) + 1
+                lost = self._lost[_place(job)] = self._lost.get(_place(job), 0) + 1
             self._story.say(f"{job.arm.image.series} seed {job.seed}: {err}")
             if lost == _LOST_TOO_MANY:
                 self._story.say(f"{job.arm.image.series}: {lost} boots lost, leaving out the rest")
-            return False
-        return True
+            return _Fate.LOST
+        return _Fate.GOOD if ran.orderly else _Fate.UNCLEAN
 
-    def _collect(self, job: Job) -> Boot:
+    def _collect(self, job: Job, *, shelf: bool) -> Boot:
+        """Return a job's boot, copied from the shelf if it may be and was not booted now."""
         folder = job.folder(self._run)
-        shelf = self._shelved(job) if job.arm.machine.exact else None
-        if shelf and not folder.exists():
+        shelved = self._shelved(job) if shelf else None
+        if shelved and not folder.exists():
             folder.mkdir(parents=True)
-            _copy(shelf, folder)
-        if not folder.exists():
-            folder.mkdir(parents=True)  # left out: read_or_count finds no log, which is a loss
+            _copy(shelved, folder)
         return boot.read_or_count(
             folder,
             machine=job.arm.machine.name,
@@ -184,7 +194,17 @@ class Bench:
         return self._store.get("boots", boot.ingredients(job.arm, job.seed))
 
     def _hopeless(self, job: Job) -> bool:
-        return self._lost.get(job.arm.image.key, 0) >= _LOST_TOO_MANY
+        return self._lost.get(_place(job), 0) >= _LOST_TOO_MANY
+
+
+class _Fate(Enum):
+    GOOD = "good"
+    UNCLEAN = "its samples are good, but QEMU did not end by itself: logs may be cut"
+    LOST = "no samples"
+
+
+def _place(job: Job) -> tuple[str, str]:
+    return job.arm.machine.name, job.arm.image.key
 
 
 def _same_bytes(new: Path, shelf: Path, job: Job) -> None:
@@ -206,7 +226,8 @@ def _first_difference(ours: bytes, theirs: bytes) -> int:
 
 
 def _copy(source: Path, target: Path) -> None:
-    for name in (RESULTS, CONSOLE, boot.HOST_NOTE):
+    # The results come last: without them the rest is no boot.
+    for name in (CONSOLE, boot.HOST_NOTE, RESULTS):
         shutil.copyfile(source / name, target / name)
 
 
@@ -217,7 +238,7 @@ def _in_parallel(
 
     `stop` ends the work that is under way, which would otherwise be waited for.
     """
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(host_cores()) as pool:
         try:
             futures = [pool.submit(piece) for piece in work]
             for done, future in enumerate(as_completed(futures), start=1):

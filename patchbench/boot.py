@@ -6,6 +6,7 @@ and nothing else, so a report made later from a run's folder says what the bench
 """
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn, Protocol
@@ -67,14 +68,16 @@ def read(
 
     Raises LostGuest, WrongKernel, BadRecord or KernelSplat when its samples cannot be used.
     """
-    results, console = _text(folder / RESULTS), _text(folder / CONSOLE)
+    results, console = _text(folder / RESULTS), _shown(_text(folder / CONSOLE))
+    if not (folder / RESULTS).exists():
+        raise LostGuest(f"it was not booted: there is no {folder / RESULTS}")
     try:
         record = records.parse(results)
     except BadRecord as err:
         raise BadRecord(f"{err}\n  {folder / RESULTS}") from err
 
-    found = record.meta.get("release", release)
-    if found != release:
+    found = record.meta.get("release")
+    if found is not None and found != release:
         raise WrongKernel(f"the guest runs {found}, its image is {release}\n  {folder}")
     splats = find_splats(console, policy)
     if not record.complete:
@@ -83,8 +86,8 @@ def read(
         raise KernelSplat(
             f"the kernel complained, {len(splats)} lines of it\n  {splats[0]}\n  {folder / CONSOLE}"
         )
-    if absent := records.missing(record):
-        raise BadRecord(f"no sample of {', '.join(absent)}\n  {folder / RESULTS}")
+    if lack := _lack(record, found, console):
+        raise BadRecord(f"{lack}\n  {folder}")
     return Boot(machine, series, seed, record)
 
 
@@ -97,7 +100,7 @@ def read_or_count(
             folder, machine=machine, series=series, release=release, seed=seed, policy=policy
         )
     except BootFailed as err:
-        splats = find_splats(_text(folder / CONSOLE), policy)
+        splats = find_splats(_shown(_text(folder / CONSOLE)), policy)
         nothing = Record(complete=False, metrics=(), samples=(), meta={}, last_line="")
         return Boot(machine, series, seed, nothing, str(err), err.exit_code, splats)
 
@@ -111,28 +114,47 @@ def find_splats(console: str, policy: SplatPolicy) -> tuple[str, ...]:
     )
 
 
+def _lack(record: Record, release: str | None, console: str) -> str:
+    """Return what a complete log lacks to be believed; empty when it lacks nothing."""
+    if release is None:
+        return "the guest did not say which kernel it runs"
+    if not console:
+        return f"{CONSOLE} is missing or empty, so nobody knows what the kernel complained of"
+    if not record.metrics:
+        return "the guest measured nothing"
+    if absent := records.missing(record):
+        return f"no sample of {', '.join(absent)}"
+    return ""
+
+
 def _lost(folder: Path, record: Record, console: str) -> NoReturn:
     lines = console.splitlines()
     panic = next((line for line in lines if "Kernel panic" in line), None)
     if panic:
         how = f"the guest panicked: {panic}"
-    elif _timed_out(folder):
+    elif (ran := _ran(folder)) and ran.timed_out:
         how = "the guest did not finish before its deadline"
     else:
         how = "the guest ended without saying `end ok`"
+        how += f"\n  QEMU: {_shown(ran.said)}" if ran and ran.said else ""
     tail = "\n".join(f"    {line}" for line in lines[-_TAIL_LINES:])
     raise LostGuest(
-        f"{how}\n  last record: {record.last_line or 'none'}\n"
+        f"{how}\n  last record: {_shown(record.last_line) or 'none'}\n"
         f"  console, last lines of {folder / CONSOLE}:\n{tail or '    (empty)'}"
     )
 
 
-def _timed_out(folder: Path) -> bool:
+def _ran(folder: Path) -> Ran | None:
     try:
-        return bool(json.loads((folder / HOST_NOTE).read_text())["timed_out"])
-    except (OSError, ValueError, KeyError):
-        return False
+        return Ran(**json.loads((folder / HOST_NOTE).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _text(path: Path) -> str:
     return path.read_bytes().decode(errors="replace") if path.is_file() else ""
+
+
+def _shown(text: str) -> str:
+    """Return what a guest said without control characters: it ends up on a terminal."""
+    return re.sub(r"[^\n\t\x20-\x7e\xa0-\uffff]", "?", text)

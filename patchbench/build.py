@@ -26,7 +26,12 @@ _FIXED = {
     "KBUILD_BUILD_USER": "patchbench",
     "KBUILD_BUILD_VERSION": "1",
 }
-_KEPT = {"Image": "arch/arm64/boot/Image", "System.map": "System.map", "config": ".config"}
+_KEPT = {
+    "Image": "arch/arm64/boot/Image",
+    "System.map": "System.map",
+    "config": ".config",
+    "release": "include/config/kernel.release",
+}
 _STEP = re.compile(r"^  (?:CC|AS|AR|LD|HOSTCC|GEN|OBJCOPY|NM|KSYMS|UPD|WRAP|VDSO\w*|HOSTLD)\b")
 _ERROR = re.compile(
     r"^(?P<where>\S+?:\d+)(?::\d+)?: (?:fatal )?error: (?P<what>.*)$"
@@ -52,8 +57,8 @@ def ingredients(tree: Tree, flavour: Flavour, toolchain: Toolchain) -> dict[str,
     """Return everything that decides an image's bytes."""
     return {
         "fixed": dict(_FIXED),
+        "make": [*_make_line(_TARGET)],
         "fragment": flavour.fragment,
-        "target": _TARGET,
         "toolchain": toolchain.digest,
         "tree": tree.id,
     }
@@ -91,7 +96,7 @@ def build(
 
     with store.publish("images", made_of) as folder:
         for kept, made in _KEPT.items():
-            (folder / kept).write_bytes((bench.objects / made).read_bytes())
+            (folder / kept).write_bytes(_made(bench.objects, made))
     return _image(store.entry("images", made_of), made_of, tree, flavour)
 
 
@@ -111,9 +116,9 @@ def _configure(make: "_Make", tree: Tree, flavour: Flavour, bench: Bench) -> Non
     aside, final = bench.objects / ".config.new", bench.objects / ".config"
     aside.unlink(missing_ok=True)
     done = make("allnoconfig", environment={"KCONFIG_CONFIG": "/out/.config.new"})
-    if done.status != 0 or not aside.is_file():
+    if done.status != 0:
         raise BuildFailed(f"make allnoconfig failed:\n{_tail(done.said)}")
-    got_text = aside.read_text()
+    got_text = _made(bench.objects, aside.name).decode()
     if final.is_file() and final.read_text() == got_text:
         aside.unlink()
     else:
@@ -198,22 +203,17 @@ class _Make:
     ) -> Finished:
         return self._engine.run(
             self._image,
-            [
-                "make",
-                "-C",
-                "/src",
-                "O=/out",
-                "ARCH=arm64",
-                "CROSS_COMPILE=aarch64-linux-gnu-",
-                "CC=ccache aarch64-linux-gnu-gcc",
-                f"-j{(os.cpu_count() or 1) + 1}",
-                target,
-            ],
+            [*_make_line(target), f"-j{len(os.sched_getaffinity(0)) + 1}"],
             Limits(timeout_s=_TIMEOUT_S),
             binds=self._binds,
             environment={**self._environment, **(environment or {})},
             on_line=on_line,
         )
+
+
+def _make_line(target: str) -> list[str]:
+    compiler = ["CROSS_COMPILE=aarch64-linux-gnu-", "CC=ccache aarch64-linux-gnu-gcc"]
+    return ["make", "-C", "/src", "O=/out", "ARCH=arm64", *compiler, target]
 
 
 def _reader(root: Path) -> Callable[[str], str | None]:
@@ -232,7 +232,8 @@ def _image(folder: Path, made_of: dict[str, Json], tree: Tree, flavour: Flavour)
     return Image(
         key=key(made_of),
         path=folder / "Image",
-        release=tree.source.version + _local_version(made_of),
+        # The kernel's own word: localversion files and EXTRAVERSION have a say in it.
+        release=(folder / "release").read_text().strip(),
         series=tree.series.name,
         tree_id=tree.id,
         flavour=flavour.name,
@@ -241,6 +242,14 @@ def _image(folder: Path, made_of: dict[str, Json], tree: Tree, flavour: Flavour)
 
 def _local_version(made_of: dict[str, Json]) -> str:
     return f"-pb-{key(made_of)[:12]}"
+
+
+def _made(objects: Path, name: str) -> bytes:
+    """Return a file that the build made; a link could lead anywhere on the host."""
+    path = objects / name
+    if path.resolve() != objects.resolve() / name or not path.is_file():
+        raise BuildFailed(f"the build left no regular file {path}; a patch may have seen to that")
+    return path.read_bytes()
 
 
 def _tail(text: str) -> str:

@@ -63,6 +63,8 @@ class Catalog:
             raise BadInput(
                 f"qemu/machines/{name}.toml: icount_shift goes with accel = 'icount' and no other"
             )
+        if machine.boots < 1 or machine.vcpus < 1:
+            raise BadInput(f"qemu/machines/{name}.toml: boots and vcpus are at least 1")
         return machine
 
     def workload(self, name: str) -> Workload:

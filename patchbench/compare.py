@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Stage 7: a Plan and its Boots in, a Comparison out. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from patchbench import records, stats
@@ -21,7 +22,7 @@ def compare(plan: Plan, boots: Sequence[Boot]) -> Comparison:
         if boot.failure
     )
     machines = [machine.name for machine in plan.machines]
-    engaged = {name: _engaged(plan.test, _of(boots, name, plan.test)) for name in machines}
+    engaged = {name: _engaged(plan, name, boots) for name in machines}
     deltas = tuple(delta for name in machines for delta in _deltas(plan, name, boots))
     return Comparison(
         plan=plan,
@@ -30,7 +31,8 @@ def compare(plan: Plan, boots: Sequence[Boot]) -> Comparison:
         outcomes=tuple(_outcomes(plan, machines, boots)),
         failures=failures,
         splats=tuple(line for boot in boots for line in boot.splats),
-        invalid=tuple(_invalid(plan, failures, engaged, deltas)),
+        invalid=tuple(_invalid(plan, boots, failures, engaged, deltas)),
+        failure_statuses=tuple(boot.failure_status for boot in boots if boot.failure),
         facts={
             f"{name} {arm.series}": _facts(_of(boots, name, arm))
             for name in machines
@@ -51,8 +53,8 @@ def _deltas(plan: Plan, machine: str, boots: Sequence[Boot]) -> Iterable[Delta]:
     base = {boot.seed: boot for boot in _of(boots, machine, plan.base)}
     test = {boot.seed: boot for boot in _of(boots, machine, plan.test)}
     seeds = sorted(base.keys() & test.keys())
-    metrics = {m: None for seed in seeds for m in base[seed].record.metrics}
-    for metric in metrics:
+    everybodys = [boot.record.metrics for boot in (*base.values(), *test.values())]
+    for metric in _common(everybodys) if seeds else ():
         pairs = [(_value(base[seed], metric), _value(test[seed], metric)) for seed in seeds]
         ours, theirs = [one for one, _ in pairs], [other for _, other in pairs]
         change = stats.paired_change(ours, theirs)
@@ -69,17 +71,26 @@ def _deltas(plan: Plan, machine: str, boots: Sequence[Boot]) -> Iterable[Delta]:
         )
 
 
+def _common(tables: Sequence[tuple[Metric, ...]]) -> list[Metric]:
+    return [metric for metric in tables[0] if all(metric in table for table in tables)]
+
+
 def _value(boot: Boot, metric: Metric) -> float:
     """Return what a boot counts as: iterations and victims inside it share its luck."""
     return stats.median(records.values(boot.record, metric.name))
 
 
-def _engaged(arm: ArmNote, boots: Sequence[Boot]) -> bool | None:
-    """Return whether the series' own counter moved in every boot of its arm."""
-    if arm.engaged_vmstat is None:
+def _engaged(plan: Plan, machine: str, boots: Sequence[Boot]) -> bool | None:
+    """Return whether every series with a counter of its own moved it in every boot."""
+    counters = [arm for arm in (plan.base, plan.test) if arm.engaged_vmstat]
+    if not counters:
         return None
-    key = f"vmstat.{arm.engaged_vmstat}"
-    return bool(boots) and all(int(boot.record.meta.get(key, "0")) > 0 for boot in boots)
+    return all(_was_at_work(arm, _of(boots, machine, arm)) for arm in counters)
+
+
+def _was_at_work(arm: ArmNote, boots: Sequence[Boot]) -> bool:
+    moved = [boot.record.meta.get(f"vmstat.{arm.engaged_vmstat}", "0") for boot in boots]
+    return bool(moved) and all(value.isdigit() and int(value) > 0 for value in moved)
 
 
 def _outcomes(plan: Plan, machines: Sequence[str], boots: Sequence[Boot]) -> Iterable[str]:
@@ -91,32 +102,37 @@ def _outcomes(plan: Plan, machines: Sequence[str], boots: Sequence[Boot]) -> Ite
                 stuck = [boot for boot in mine if NEVER in records.values(boot.record, metric.name)]
                 if not stuck:
                     continue
-                residues = [value for boot in stuck for value in _residue(boot)]
-                told = f" ({stats.median(residues):.0f} pages of swap left)" if residues else ""
                 yield (
                     f"{machine}: {metric.name} never ended with {arm.series} "
-                    f"in {len(stuck)} of {len(mine)} boots{told}"
+                    f"in {len(stuck)} of {len(mine)} boots{_fate(metric, stuck)}"
                 )
 
 
-def _residue(boot: Boot) -> list[float]:
-    return records.values(boot.record, "residue_pages")
+def _fate(metric: Metric, stuck: Sequence[Boot]) -> str:
+    """Return what became of a clock that did not stop, as far as the guest tells."""
+    about = metric.name.rpartition("_")[0]  # the guest says `meta swapoff killed` of swapoff_ns
+    fates = Counter(boot.record.meta[about] for boot in stuck if about in boot.record.meta)
+    told = [f"{about} {fate}: {count}" for fate, count in sorted(fates.items())]
+    residues = [value for boot in stuck for value in records.values(boot.record, "residue_pages")]
+    told += [f"{stats.median(residues):.0f} pages of swap left"] if residues else []
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _invalid(
     plan: Plan,
+    boots: Sequence[Boot],
     failures: Sequence[str],
     engaged: dict[str, bool | None],
     deltas: Sequence[Delta],
 ) -> Iterable[str]:
     if failures:
         yield f"{len(failures)} boots gave no usable samples"
+    names = " or ".join(filter(None, (plan.base.engaged_vmstat, plan.test.engaged_vmstat)))
     for machine, was in engaged.items():
         if was is False:
-            yield (
-                f"{machine}: {plan.test.engaged_vmstat} did not move in every boot of "
-                f"{plan.test.series}, so the series was not at work"
-            )
+            yield f"{machine}: {names} did not move in every boot: the series was not at work"
+    if len({boot.record.metrics for boot in boots if not boot.failure}) > 1:
+        yield "the boots did not all measure the same"
     compared = {delta.machine for delta in deltas}
     for missing in plan.machines:
         if missing.name not in compared:

@@ -13,7 +13,9 @@ from patchbench.store import Store, key
 from patchbench.story import Story
 from patchbench.tools.container import Bind, Engine, Limits, own
 
-_BUSYBOX = "/opt/guest/usr/bin/busybox"
+_COMPILE = (
+    "make -C /src CROSS_COMPILE=aarch64-linux-gnu- O=/out; cp /opt/guest/usr/bin/busybox /out"
+)
 _FOLDERS = ("bin", "dev", "proc", "sys", "tmp")
 #: The kernel opens it for init before anything is mounted.
 _CONSOLE = (5, 1)
@@ -81,7 +83,7 @@ def _compile(engine: Engine, sources: Path, toolchain: Toolchain, out: Path) -> 
         old.unlink()
     done = engine.run(
         toolchain.image_id,
-        ["sh", "-euc", f"make -C /src CROSS_COMPILE=aarch64-linux-gnu- O=/out; cp {_BUSYBOX} /out"],
+        ["sh", "-euc", _COMPILE],
         Limits(timeout_s=300),
         binds=[Bind(sources, "/src"), Bind(out, "/out", writable=True)],
     )
@@ -99,7 +101,13 @@ def _ingredients(root: Path, toolchain: Toolchain) -> dict[str, Json]:
     sums: dict[str, Json] = {
         str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
     }
-    return {"files": sums, "toolchain": toolchain.digest}
+    layout = hashlib.sha256(cpio(_entries(root / "qemu/guest/init", {}))).hexdigest()
+    return {
+        "compile": _COMPILE,
+        "files": sums,
+        "layout": layout,
+        "toolchain": toolchain.digest,
+    }
 
 
 def _padded(data: bytes) -> bytes:

@@ -173,7 +173,7 @@ class Machine:
     name: str
     summary: str
     cannot_show: str
-    accel: Literal["icount", "tcg", "kvm"]
+    accel: Literal["icount", "tcg"]
     cpu: str
     vcpus: int
     memory_mib: int
@@ -330,6 +330,7 @@ class Comparison:
     failures: tuple[str, ...]  # boots without usable samples
     splats: tuple[str, ...]
     invalid: tuple[str, ...]
+    failure_statuses: tuple[int, ...] = ()
     facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     known_schema: ClassVar[int] = 1

@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import random
+import shlex
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,10 +36,11 @@ from patchbench.model import (
     TarballOrigin,
     Toolchain,
     Tree,
+    Workload,
 )
 from patchbench.store import Store, write_whole
 from patchbench.story import Story
-from patchbench.tools import debian, host
+from patchbench.tools import debian, git, host
 from patchbench.tools.container import Engine
 from patchbench.tools.qemu import CONSOLE, Hypervisor
 
@@ -73,7 +75,7 @@ class BenchRequest:
         """Return the one command that repeats the run."""
         told = ["./bootstrap bench", f"--kernel {self.kernel}"]
         if self.tree:
-            told = [told[0], f"--tree {self.tree}"]
+            told = [told[0], f"--tree {shlex.quote(str(Path(self.tree).expanduser().resolve()))}"]
         told += [
             f"--series {self.series}",
             f"--against {self.against}",
@@ -99,6 +101,7 @@ class Pipeline:
         self._engine: Engine | None = None
         self._lock: TextIO | None = None
         self._started = time.time()
+        self._set_up: list[tuple[str, float, float]] = []
 
     def __enter__(self) -> "Pipeline":
         """Take the lock, saying so if another run has it; clear what a killed run left."""
@@ -110,6 +113,8 @@ class Pipeline:
             self.story.say(f"another run is using {self.cache}; waiting for it to end")
             fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.store.prune()
+        for repository in self.cache.glob("kernels/*/repo.git"):
+            git.Repository(repository).recover()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -130,15 +135,20 @@ class Pipeline:
     @cached_property
     def toolchain(self) -> Toolchain:
         """Return the toolchain image, made at first use."""
-        return toolchain.ensure(
-            self.engine,
-            self.store,
-            self.root / "configs/toolchain",
-            self.story,
-            bootstrap_base=lambda tag: host.bootstrap_base(
-                self.engine, tag, self.cache / "work/base", self.story
-            ),
-        )
+        with self._setting_up("toolchain image"):
+            return toolchain.ensure(
+                self.engine,
+                self.store,
+                self.root / "configs/toolchain",
+                self.story,
+                bootstrap_base=lambda tag: host.bootstrap_base(
+                    self.engine,
+                    tag,
+                    self.cache / "work/base",
+                    self.story,
+                    label=(toolchain.ORIGIN_LABEL, "debootstrap"),
+                ),
+            )
 
     @cached_property
     def guest(self) -> Guest:
@@ -166,14 +176,24 @@ class Pipeline:
 
     def fetch(self, spec: KernelSpec) -> Source:
         """Return a kernel's source as its origin has it now."""
-        return tree.fetch(
-            spec,
-            self.cache,
-            self.story,
-            debian=lambda origin, downloads: debian.fetch_source(
-                self.engine, self.toolchain, origin, downloads, self.story
-            ),
-        )
+        if isinstance(spec.origin, DebianOrigin):
+            _ = self.toolchain  # in which it is fetched
+        with self._setting_up("sources"):
+            return tree.fetch(
+                spec,
+                self.cache,
+                self.story,
+                debian=lambda origin, downloads: debian.fetch_source(
+                    self.engine, self.toolchain, origin, downloads, self.story
+                ),
+            )
+
+    @contextmanager
+    def _setting_up(self, what: str) -> Iterator[None]:
+        """Remember how long the block took, for `dev.timings`."""
+        began = time.time()
+        yield
+        self._set_up.append((what, began, time.time()))
 
     def apply(self, source: Source, name: str) -> Tree:
         """Return the source with a series applied, as a commit."""
@@ -187,15 +207,16 @@ class Pipeline:
         lane = self.cache / "work" / f"{applied.source.kernel}-{applied.series.name}"
         place = build.Bench(
             source=lane / "source",
-            objects=lane / flavour,
-            # One for each series: a patch cannot leave objects for another's build.
-            compiler_cache=self.cache / "ccache" / applied.series.name,
+            objects=lane / "objects" / f"{flavour}-{self.toolchain.digest[:12]}",
+            # One for each lane: a patch cannot leave objects for another's build.
+            compiler_cache=self.cache / "ccache" / lane.name,
             logs=self.cache / "logs",
         )
         made_of = build.ingredients(applied, asked, self.toolchain)
         why = self.store.explain("images", made_of)
         self.story.say(f"building, for: {', '.join(why)}")
-        tree.check_out(applied, place.source, self.story)
+        with self._setting_up("work trees"):
+            tree.check_out(applied, place.source, self.story)
         return build.build(
             self.engine,
             self.store,
@@ -209,16 +230,20 @@ class Pipeline:
     def arm(
         self, image: Image, machine: Machine, workload: str, parameters: Mapping[str, int]
     ) -> Arm:
-        """Return the conditions of a boot; BadInput for a parameter the workload has not."""
+        """Return the conditions of a boot; BadInput as in `workload`."""
         bench.check_machine(machine)
-        told = self.catalog.workload(workload)
+        told = self.workload(workload, parameters)
+        return Arm(image, self.guest, machine, told, self.toolchain.qemu)
+
+    def workload(self, name: str, parameters: Mapping[str, int]) -> Workload:
+        """Return a workload with some parameters changed; BadInput for one that it has not."""
+        told = self.catalog.workload(name)
         if unknown := parameters.keys() - told.parameters.keys():
             raise BadInput(
-                f"workload {workload} has no parameter {', '.join(sorted(unknown))}\n"
+                f"workload {name} has no parameter {', '.join(sorted(unknown))}\n"
                 f"  known: {', '.join(told.parameters)}"
             )
-        told = replace(told, parameters={**told.parameters, **parameters})
-        return Arm(image, self.guest, machine, told, self.toolchain.qemu)
+        return replace(told, parameters={**told.parameters, **parameters})
 
     def boot_once(self, arm: Arm, seed: int) -> tuple[str, Boot]:
         """Boot once, outside any run; return its console and its samples, or raise."""
@@ -237,12 +262,7 @@ class Pipeline:
 
     def bench(self, request: BenchRequest) -> Path:
         """Build both arms, boot them on every machine, and return the run's folder."""
-        if request.series == request.against:
-            raise BadInput(f"series {request.series} against itself compares nothing")
-        if request.seeds is not None and request.seeds < 1:
-            raise BadInput(f"--seeds {request.seeds}: at least 1")
-        machines = [self.catalog.machine(name) for name in request.machines]
-        self.catalog.workload(request.workload)
+        machines = self._check(request)
         source = self.source(request.kernel, request.tree)
         trees = [self.apply(source, name) for name in (request.against, request.series)]
         images = [self.image(one, request.flavour) for one in trees]
@@ -267,7 +287,22 @@ class Pipeline:
     def _note_timings(self, folder: Path) -> None:
         """Keep what ran when, for `dev.timings`."""
         note = {"started": self._started, "ended": time.time(), "busy": self.engine.busy}
+        note["set_up"] = self._set_up
         write_whole(folder / TIMINGS, json.dumps(note, indent=1) + "\n")
+
+    def _check(self, request: BenchRequest) -> list[Machine]:
+        """Return the machines asked for; refuse, before anything is built, what cannot be."""
+        if request.series == request.against:
+            raise BadInput(f"series {request.series} against itself compares nothing")
+        if request.seeds is not None and request.seeds < 1:
+            raise BadInput(f"--seeds {request.seeds}: at least 1")
+        if len(set(request.machines)) < len(request.machines):
+            raise BadInput(f"--machine {','.join(request.machines)}: each machine once")
+        machines = [self.catalog.machine(name) for name in request.machines]
+        for machine in machines:
+            bench.check_machine(machine)
+        self.workload(request.workload, request.parameters)
+        return machines
 
     def _boot_all(
         self, plan: Plan, pairs: Sequence[tuple[Arm, ...]], folder: Path, *, fresh: bool
@@ -320,6 +355,7 @@ class Pipeline:
                 "toolchain": tools.digest,
                 "toolchain image": tools.image_id,
                 "base image": tools.base,
+                "container engine": self.engine.version(),
                 "gcc": tools.gcc,
                 "binutils": tools.binutils,
                 "qemu": tools.qemu,
@@ -341,7 +377,11 @@ class Pipeline:
         }
         removed = [parts[name] for name in what if parts[name].exists()]
         for folder in removed:
-            shutil.rmtree(folder)
+            # Out of the way first: what is half deleted must not be taken for whole.
+            going = folder.with_name(f".removed-{folder.name}")
+            shutil.rmtree(going, ignore_errors=True)
+            folder.rename(going)
+            shutil.rmtree(going)
         return removed
 
 
@@ -389,15 +429,21 @@ def comparison(root: Path, folder: Path) -> Comparison:
 def timings(folder: Path) -> list[tuple[str, str, str]]:
     """Return where a run's wall time went, as rows of what, seconds and share.
 
-    Containers that run side by side count once; what is neither make, QEMU nor another
-    container is the pipeline's own.
+    Containers that run side by side count once. Setting up (toolchain image, sources, work
+    trees) is told apart; what is none of these is the pipeline's own.
     """
-    note = json.loads((folder / TIMINGS).read_text())
+    try:
+        note = json.loads((folder / TIMINGS).read_text())
+    except OSError as err:
+        raise BadInput(f"{folder} has no {TIMINGS}: the run did not come to its end") from err
     wall = note["ended"] - note["started"]
     names = {"make": "make", "timeout": "QEMU"}
-    spans: dict[str, list[tuple[float, float]]] = {"make": [], "QEMU": [], "other containers": []}
+    spans: dict[str, list[tuple[float, float]]] = {name: [] for name in names.values()}
     for program, start, end in note["busy"]:
-        spans[names.get(program, "other containers")].append((start, end))
+        if program in names:
+            spans[names[program]].append((start, end))
+    for what, start, end in note["set_up"]:
+        spans.setdefault(what, []).append((start, end))
     seconds = {name: _covered(those) for name, those in spans.items()}
     seconds["pipeline"] = wall - sum(seconds.values())
     seconds["wall"] = wall
@@ -416,7 +462,8 @@ def _covered(spans: Sequence[tuple[float, float]]) -> float:
 def verdict_error(told: Comparison) -> PipelineError | None:
     """Return what keeps a comparison from being relied on, as the error to end with."""
     if told.failures:
-        kind = KernelSplat if told.splats else LostGuest
+        splat = KernelSplat.exit_code in told.failure_statuses
+        kind = KernelSplat if splat else LostGuest
         return kind(f"{len(told.failures)} boots gave no usable samples; the report tells which")
     if told.invalid:
         return NotEngaged("\n  ".join(told.invalid))
@@ -426,5 +473,7 @@ def verdict_error(told: Comparison) -> PipelineError | None:
 @contextmanager
 def opened(root: Path, story: Story) -> Iterator[Pipeline]:
     """Give the pipeline of this checkout and the user's cache."""
+    os.umask(0o022)  # whoever builds in a container is somebody else, and must read our files
+    git.forget_callers_repository()
     with Pipeline(root, default_cache(), story) as pipeline:
         yield pipeline

@@ -20,7 +20,7 @@ from patchbench.model import NEVER, Metric, Record, Sample
 
 PROTOCOL = "patchbench 1"
 END = "end ok"
-_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 def parse(text: str) -> Record:

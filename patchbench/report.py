@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from patchbench import records
-from patchbench.model import NEVER, Comparison, Delta, Json
+from patchbench.model import NEVER, Comparison, Delta, Json, Metric
 from patchbench.stats import CONFIDENCE
 
 HEADINGS = ("machine", "metric", "base", "test", "change", f"{CONFIDENCE:.0%} interval")
@@ -50,7 +50,7 @@ def rows(comparison: Comparison) -> list[tuple[str, ...]]:
     return [
         (
             delta.machine,
-            delta.metric.name,
+            _name(delta.metric),
             quantity(delta.base, delta.metric.unit),
             quantity(delta.test, delta.metric.unit),
             per_cent(delta.change_pct),
@@ -77,7 +77,7 @@ def markdown(comparison: Comparison) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701  # Markdown; the templates put what guests say in backticks
+        autoescape=False,  # noqa: S701  # Markdown; the template escapes what a guest may say
     )
     return environment.get_template("report.md.j2").render(
         comparison=comparison,
@@ -91,6 +91,10 @@ def markdown(comparison: Comparison) -> str:
             if delta.note
         ],
     )
+
+
+def _name(metric: Metric) -> str:
+    return metric.name if metric.better == "lower" else f"{metric.name} (higher is better)"
 
 
 def quantity(value: float, unit: str) -> str:

@@ -13,7 +13,8 @@ from patchbench.tools.container import Engine, Limits
 
 BASE = "debian:trixie-slim"
 _BASE_TAG = "patchbench/base:trixie"
-_ORIGIN_LABEL = "patchbench.base"
+#: Says of an image where its base came from; an image from a registry has no such label.
+ORIGIN_LABEL = "patchbench.base"
 
 
 def ensure(
@@ -45,7 +46,7 @@ def ensure(
                 files,
                 tag,
                 arguments={"BASE": _BASE_TAG},
-                labels={_ORIGIN_LABEL: base},
+                labels={ORIGIN_LABEL: base},
                 on_line=count,
             )
     return _describe(engine, store, tag, sums)
@@ -53,7 +54,7 @@ def ensure(
 
 def _base(engine: Engine, story: Story, bootstrap_base: Callable[[str], None]) -> str:
     if engine.image_id(_BASE_TAG) is not None:
-        return engine.labels(_BASE_TAG).get(_ORIGIN_LABEL, "kept")
+        return engine.labels(_BASE_TAG).get(ORIGIN_LABEL, "registry")
     story.say(f"toolchain: asking the registry for {BASE}")
     if engine.pull(BASE, _BASE_TAG):
         return "registry"
@@ -75,7 +76,7 @@ def _describe(engine: Engine, store: Store, tag: str, sums: dict[str, str]) -> T
     return Toolchain(
         image_id=image_id,
         digest=key({"busybox": busybox, "files": dict(sums), "packages": packages}),
-        base=engine.labels(tag).get(_ORIGIN_LABEL, "unknown"),
+        base=engine.labels(tag).get(ORIGIN_LABEL, "unknown"),
         gcc=gcc,
         binutils=binutils.rpartition(" ")[2],
         qemu=qemu.removeprefix("QEMU emulator version "),

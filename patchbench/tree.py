@@ -20,7 +20,7 @@ from dataclasses import asdict
 from io import BufferedReader
 from pathlib import Path
 
-from patchbench.errors import BadInput, DoesNotApply
+from patchbench.errors import BadInput, DoesNotApply, ToolFailed
 from patchbench.model import (
     DebianOrigin,
     DirectoryOrigin,
@@ -45,13 +45,14 @@ def known_source(spec: KernelSpec, cache: Path) -> Source | None:
     folder = cache / "kernels" / spec.name
     try:
         stamp = json.loads((folder / _STAMP).read_text())
-    except (OSError, ValueError):
+        if stamp["origin"] != asdict(spec.origin) or not _is_ours(folder / "repo.git"):
+            return None
+        Repository(folder / "repo.git").resolve(f"{stamp['commit']}^{{tree}}")
+        return Source(
+            spec.name, stamp["version"], stamp["provenance"], folder / "repo.git", stamp["commit"]
+        )
+    except (OSError, ValueError, KeyError, ToolFailed):
         return None
-    if stamp["origin"] != asdict(spec.origin):
-        return None
-    return Source(
-        spec.name, stamp["version"], stamp["provenance"], folder / "repo.git", stamp["commit"]
-    )
 
 
 def fetch(
@@ -131,7 +132,7 @@ def apply(source: Source, series: Series, work: Path) -> Tree:
     repository = Repository(source.repository)
     if not series.patches:
         return Tree(source, series, source.commit, repository.resolve(f"{source.commit}^{{tree}}"))
-    scratch_folder = work / f"{source.kernel}-{series.name}-apply"
+    scratch_folder = work / "apply" / f"{source.kernel}-{series.name}"
     files = tuple(dict.fromkeys(name for patch in series.patches for name in patch.files))
     scratch = repository.scratch(source.commit, scratch_folder, files)
     for patch in series.patches:
@@ -174,12 +175,17 @@ def _hunk(patch: str, name: str, line: int) -> str:
 
 def _repository(folder: Path) -> Repository:
     path = folder / "repo.git"
-    if (path / "patchbench").exists():
+    if _is_ours(path):
         return Repository(path)
     shutil.rmtree(folder, ignore_errors=True)
     repository = Repository.create(path)
     (path / "patchbench").touch()
     return repository
+
+
+def _is_ours(repository: Path) -> bool:
+    """Return whether a repository was made to its end; the mark is its last file."""
+    return (repository / "patchbench").is_file()
 
 
 def _from_git(url: str, ref: str, repository: Repository, story: Story) -> tuple[str, str]:
@@ -232,7 +238,7 @@ def _directory_entries(root: Path) -> Iterator[FileEntry]:
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(set(folders) - {".git"})
         links = [name for name in folders if (Path(folder) / name).is_symlink()]
-        for name in sorted([*files, *links]):
+        for name in sorted({*files, *links} - {".git"}):
             path = Path(folder) / name
             inside = str(path.relative_to(root))
             if path.is_symlink():

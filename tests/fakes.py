@@ -82,7 +82,7 @@ class FakeHypervisor:
         )
         (out / RESULTS).write_text(told)
         (out / CONSOLE).write_text(console)
-        return Ran(1.5, self.timed_out)
+        return Ran(1.5, self.timed_out, orderly=not self.timed_out)
 
     def stop(self) -> None:
         self.stopped = True

@@ -24,7 +24,8 @@ def read(folder: Path) -> Boot:
 def leave(folder: Path, log: str, console: str = CLEAN_CONSOLE, *, timed_out: bool = False) -> Path:
     (folder / "results.log").write_text(log)
     (folder / "console.log").write_text(console)
-    (folder / "host.json").write_text(json.dumps({"seconds": 1, "timed_out": timed_out}))
+    note = {"seconds": 1, "timed_out": timed_out, "orderly": not timed_out, "said": "qemu: hm"}
+    (folder / "host.json").write_text(json.dumps(note))
     return folder
 
 
@@ -51,9 +52,32 @@ def test_a_panic_is_named(tmp_path: Path) -> None:
         read(leave(tmp_path, "patchbench 1\n", (DATA / "panic.log").read_text()))
 
 
-def test_a_guest_without_logs_is_lost(tmp_path: Path) -> None:
-    with pytest.raises(LostGuest, match="last record: none"):
+def test_a_boot_without_logs_was_not_booted(tmp_path: Path) -> None:
+    with pytest.raises(LostGuest, match="not booted"):
         read(tmp_path)
+
+
+def test_a_guest_that_said_nothing_is_lost_with_what_qemu_said(tmp_path: Path) -> None:
+    with pytest.raises(LostGuest, match=r"QEMU: qemu: hm\n  last record: none"):
+        read(leave(tmp_path, "", ""))
+
+
+def test_a_guest_that_does_not_name_its_kernel_is_not_believed(tmp_path: Path) -> None:
+    log = results().replace(f"meta release {RELEASE}\n", "")
+    with pytest.raises(BadRecord, match="did not say which kernel"):
+        read(leave(tmp_path, log))
+
+
+def test_a_boot_without_its_console_may_have_had_a_splat(tmp_path: Path) -> None:
+    with pytest.raises(BadRecord, match=r"console\.log is missing or empty"):
+        read(leave(tmp_path, results(), ""))
+
+
+def test_what_a_guest_says_cannot_move_the_reader_s_cursor(tmp_path: Path) -> None:
+    console = CLEAN_CONSOLE + "\x1b[2Jgone\n"
+    with pytest.raises(LostGuest) as caught:
+        read(leave(tmp_path, "patchbench 1\n", console))
+    assert "\x1b" not in str(caught.value)
 
 
 def test_another_kernel_is_refused_even_with_good_samples(tmp_path: Path) -> None:
@@ -66,8 +90,13 @@ def test_a_garbled_log_is_a_bad_record(tmp_path: Path) -> None:
         read(leave(tmp_path, "patchbench 1\n\x00\x00garbage\nend ok\n"))
 
 
+def test_a_log_that_measures_nothing_is_a_bad_record(tmp_path: Path) -> None:
+    with pytest.raises(BadRecord, match="measured nothing"):
+        read(leave(tmp_path, f"patchbench 1\nmeta release {RELEASE}\nend ok\n"))
+
+
 def test_a_metric_without_a_sample_is_a_bad_record(tmp_path: Path) -> None:
-    log = "patchbench 1\nmetric a ns lower\nend ok\n"
+    log = f"patchbench 1\nmeta release {RELEASE}\nmetric a ns lower\nend ok\n"
     with pytest.raises(BadRecord, match="no sample of a"):
         read(leave(tmp_path, log))
 
@@ -87,6 +116,10 @@ def test_a_metric_without_a_sample_is_a_bad_record(tmp_path: Path) -> None:
         "Unable to handle kernel NULL pointer dereference at virtual address 0000000000000008",
         "Internal error: Oops: 0000000096000004 [#1]  SMP",
         "exit-storm invoked oom-killer: gfp_mask=0x140dca",
+        "BUG kmalloc-32 (Not tainted): Poison overwritten",
+        "UBSAN: array-index-out-of-bounds in mm/swapfile.c:12:3",
+        "INFO: trying to register non-static key.",
+        "Write-error on swap-device (252:0:16)",
     ],
 )
 def test_a_complaint_of_the_kernel_spoils_good_samples(tmp_path: Path, line: str) -> None:

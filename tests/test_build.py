@@ -41,7 +41,7 @@ class FakeMake:
         **other: Any,
     ) -> Finished:
         self.calls.append({"argv": argv, "binds": binds, "environment": environment, **other})
-        if argv[-1] == "allnoconfig":
+        if "allnoconfig" in argv:
             (self.objects / ".config.new").write_text(self.config)
             return Finished(0, "", 0, 1)
         for line in self.log.splitlines():
@@ -50,6 +50,9 @@ class FakeMake:
             (self.objects / "arch/arm64/boot").mkdir(parents=True, exist_ok=True)
             (self.objects / "arch/arm64/boot/Image").write_text("kernel")
             (self.objects / "System.map").write_text("symbols")
+            (self.objects / "include/config").mkdir(parents=True, exist_ok=True)
+            release = "7.3.4" + (environment or {})["LOCALVERSION"]
+            (self.objects / "include/config/kernel.release").write_text(f"{release}\n")
         return Finished(self.status, self.log, 0, 1)
 
 
@@ -159,6 +162,16 @@ def test_a_build_that_takes_too_long_says_so(site: Site) -> None:
 
 def test_a_log_without_an_error_has_none() -> None:
     assert build.first_error("  CC mm/swap.o\n  LD vmlinux\n") is None
+
+
+def test_a_link_in_place_of_the_image_is_not_followed(site: Site) -> None:
+    secret = site.root / "secret"
+    secret.write_text("the host's")
+    boot = site.make.objects / "arch/arm64/boot"
+    boot.mkdir(parents=True)
+    (boot / "Image").symlink_to(secret)
+    with pytest.raises(BuildFailed, match="left no regular file"):
+        site.build()
 
 
 def test_a_kconfig_file_outside_the_source_is_not_read(site: Site) -> None:

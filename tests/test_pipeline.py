@@ -76,6 +76,8 @@ def test_a_run_clears_what_a_killed_one_left_on_the_shelf(tmp_path: Path) -> Non
     ("changes", "why"),
     [
         ({"series": "none"}, "against itself"),
+        ({"machines": ("exact", "exact")}, "each machine once"),
+        ({"parameters": {"nosuch": 1}}, "no parameter nosuch"),
         ({"seeds": -1}, "at least 1"),
         ({"machines": ("nosuch",)}, "known in .*machines: exact"),
         ({"workload": "nosuch"}, "exit-storm"),
@@ -157,8 +159,19 @@ def test_a_plan_of_a_newer_schema_asks_for_an_update(tmp_path: Path) -> None:
 
 def test_side_by_side_containers_count_once_in_the_timings(tmp_path: Path) -> None:
     (tmp_path / "timings.json").write_text(
-        '{"started": 0, "ended": 10,'
-        ' "busy": [["make", 0, 4], ["timeout", 4, 8], ["timeout", 5, 9]]}'
+        '{"started": 0, "ended": 10, "set_up": [["sources", 0, 0.5]],'
+        ' "busy": [["make", 0.5, 4], ["timeout", 4, 8], ["timeout", 5, 9], ["sh", 0, 0.1]]}'
     )
     told = {what: seconds for what, seconds, _ in pipeline.timings(tmp_path)}
-    assert (told["make"], told["QEMU"], told["pipeline"]) == ("4.0", "5.0", "1.0")
+    assert told == {
+        "make": "3.5",
+        "QEMU": "5.0",
+        "sources": "0.5",
+        "pipeline": "1.0",
+        "wall": "10.0",
+    }
+
+
+def test_the_timings_of_a_run_that_was_cut_off_say_so(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="did not come to its end"):
+        pipeline.timings(tmp_path)

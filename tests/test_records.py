@@ -47,6 +47,7 @@ def test_a_clock_that_never_stopped_is_worse_than_any_finite_one() -> None:
         ("metric a ns lower\nmetric a ns lower", "declared twice"),
         ("metric a ns lower\nsample a nan", "not a number"),
         ("metric a ns lower\nsample a 0x10", "not a number"),
+        ("metric a ns lower\nsample a -1", "not a number"),
         ("metric a ns lower\nsample a 1 two labels", "not a line of the protocol"),
         ("end ok\nmeta late word", "a line after"),
     ],

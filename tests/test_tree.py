@@ -2,6 +2,7 @@
 """Kernels from every origin, and series applied to them, on repositories of three files."""
 
 import hashlib
+import shutil
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from patchbench.model import (
     Source,
     TarballOrigin,
 )
+from patchbench.tools.git import Repository, forget_callers_repository
 from tests.fakes import KERNEL_FILES, Listener, git, small_kernel, small_repository, write_patch
 
 
@@ -185,7 +187,7 @@ def test_a_git_tree_with_uncommitted_changes_is_refused(tmp_path: Path) -> None:
 def test_a_series_is_applied_patch_by_patch(source: Source, patches: Path, tmp_path: Path) -> None:
     applied = tree.apply(source, load(patches, "v0"), tmp_path / "work")
     assert applied.id == tree_id(tmp_path / "author")
-    assert not list((tmp_path / "work").iterdir())
+    assert not list((tmp_path / "work/apply").iterdir())
 
 
 def test_applying_twice_gives_the_same_commit(
@@ -217,7 +219,7 @@ def test_a_conflict_names_patch_file_hunk_and_kernel_and_parks_the_work_tree(
     with pytest.raises(DoesNotApply) as caught:
         tree.apply(told, load(patches, "v0"), tmp_path / "work")
     message = str(caught.value)
-    parked = tmp_path / "work/small-v0-apply"
+    parked = tmp_path / "work/apply/small-v0"
     assert "0002-mm-say.patch does not apply to small 7.3.4" in message
     assert "mm/swapfile.c, hunk @@ -17,7 +17,7 @@" in message
     assert str(parked) in message
@@ -244,6 +246,50 @@ def test_after_a_conflict_the_mended_series_applies(
         tree.apply(source, load(patches, "v0"), tmp_path / "work")
     patch.write_text(good)
     assert tree.apply(source, load(patches, "v0"), tmp_path / "work").id
+
+
+def test_a_damaged_patch_is_bad_input_and_no_conflict(
+    source: Source, patches: Path, tmp_path: Path
+) -> None:
+    patch = patches / "patches/v0/7.3/0001-mm-say.patch"
+    patch.write_text(patch.read_text().replace("-line 3\n", ""))
+    with pytest.raises(BadInput, match="is damaged"):
+        tree.apply(source, load(patches, "v0"), tmp_path / "work")
+
+
+def test_the_locks_of_a_killed_git_stop_nobody(
+    source: Source, patches: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "lane/source"
+    base = tree.apply(source, Series("none", "7.3"), tmp_path / "work")
+    tree.check_out(base, folder, Listener())
+    for name in ("index.lock", "locked"):
+        (source.repository / "worktrees/source" / name).touch()
+    Repository(source.repository).recover()
+    applied = tree.apply(source, load(patches, "v0"), tmp_path / "work")
+    tree.check_out(applied, folder, Listener())
+    assert "line twenty" in (folder / "mm/swapfile.c").read_text()
+
+
+def test_a_half_deleted_repository_is_fetched_again(tmp_path: Path) -> None:
+    origin = tarball_origin(tarball(tmp_path))
+    told = fetch(origin, tmp_path / "cache")
+    shutil.rmtree(told.repository / "objects")
+    assert tree.known_source(spec(origin), tmp_path / "cache") is None
+
+
+def test_a_git_of_our_own_never_works_on_the_caller_s_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callers = small_repository(tmp_path / "callers")
+    before = git(callers, "rev-parse", "HEAD")
+    repository = small_repository(tmp_path / "upstream")
+    monkeypatch.setenv("GIT_DIR", str(callers / ".git"))
+    forget_callers_repository()
+    told = fetch(GitOrigin("git", str(repository), "HEAD"), tmp_path / "cache")
+    tree.check_out(tree.apply(told, Series("none", "7.3"), tmp_path), tmp_path / "x", Listener())
+    assert git(callers, "rev-parse", "HEAD") == before
+    assert not (callers / ".git/worktrees").exists()
 
 
 def test_a_work_tree_moves_by_touching_only_what_differs(

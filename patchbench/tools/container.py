@@ -12,6 +12,7 @@ import shutil
 import tarfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from typing import Any
 import docker
 import requests
 from docker.errors import APIError, DockerException, ImageNotFound
-from docker.types import Mount
+from docker.types import LogConfig, Mount, Ulimit
 
 from patchbench.errors import PipelineError, ToolFailed
 from patchbench.tools import process
@@ -31,6 +32,10 @@ from patchbench.tools import process
 _LABEL = "patchbench.cache"
 #: Who root's containers run as. Any number but root's would do.
 _UNPRIVILEGED = 65534
+#: What a container may say and write, should a patch want to fill memory or disk.
+_MAX_LINES = 200_000
+_MAX_LOG = "100m"
+_MAX_FILE_BYTES = 4 << 30
 
 
 class EngineMissing(PipelineError):
@@ -77,6 +82,9 @@ def find_engine() -> str:
     """Return the URL of the first engine that answers; EngineMissing if none does."""
     tried = []
     for url in _candidates():
+        if not url.startswith(("unix://", "npipe://", "tcp://127.0.0.1", "tcp://localhost")):
+            tried.append(f"{url}: not on this host, whose folders a container needs to see")
+            continue
         if url.startswith("unix://") and not Path(url.removeprefix("unix://")).exists():
             tried.append(f"{url}: not there")
             continue
@@ -113,6 +121,9 @@ class Engine:
         self.url = find_engine()
         self._cache = str(cache)
         self._client = docker.DockerClient(base_url=self.url, timeout=120, max_pool_size=32)
+        with _engine_errors("describe itself"):
+            told = self._client.info()
+        self._rootless = any("rootless" in str(one) for one in told.get("SecurityOptions") or [])
         self._live: set[Any] = set()
         self._closed = False
         #: What ran when: program, start and end, in seconds since the epoch.
@@ -134,14 +145,16 @@ class Engine:
 
     def version(self) -> str:
         """Return the engine's name and version."""
-        told = self._client.version()
+        with _engine_errors("say its version"):
+            told = self._client.version()
         return f"{told.get('Platform', {}).get('Name') or 'engine'} {told['Version']}"
 
     def reap(self) -> int:
         """Kill what a killed run left running, and return how many; call under the lock."""
-        orphans = self._client.containers.list(
-            all=True, filters={"label": f"{_LABEL}={self._cache}"}
-        )
+        with _engine_errors("list containers"):
+            orphans = self._client.containers.list(
+                all=True, filters={"label": f"{_LABEL}={self._cache}"}
+            )
         for container in orphans:
             with suppress(DockerException):
                 container.remove(force=True)
@@ -149,14 +162,16 @@ class Engine:
 
     def image_id(self, tag: str) -> str | None:
         """Return the engine's id of a tagged image, or None."""
-        try:
-            return str(self._client.images.get(tag).id)
-        except ImageNotFound:
-            return None
+        with _engine_errors(f"look up {tag}"):
+            try:
+                return str(self._client.images.get(tag).id)
+            except ImageNotFound:
+                return None
 
     def labels(self, tag: str) -> Mapping[str, str]:
         """Return an image's labels."""
-        return dict(self._client.images.get(tag).labels)
+        with _engine_errors(f"look up {tag}"):
+            return dict(self._client.images.get(tag).labels)
 
     def pull(self, name: str, tag: str) -> bool:
         """Bring an image from its registry under another tag; False if none answers."""
@@ -166,13 +181,17 @@ class Engine:
             return False
         return True
 
-    def import_root(self, folder: Path, tag: str) -> None:
+    def import_root(self, folder: Path, tag: str, label: tuple[str, str]) -> None:
         """Make an image from a root file system on disk, owners and devices as they are."""
         tar = process.stream(["tar", "-C", str(folder), "--numeric-owner", "-c", "."])
-        repository, _, label = tag.partition(":")
-        self._client.api.import_image_from_stream(tar.stdout, repository=repository, tag=label)
-        if tar.wait():
-            raise ToolFailed(f"tar could not read {folder}")
+        repository, _, version = tag.partition(":")
+        change = f"LABEL {label[0]}={label[1]}"
+        with _engine_errors(f"import {tag}"):
+            self._client.api.import_image_from_stream(
+                tar.stdout, repository=repository, tag=version, changes=[change]
+            )
+        if tar.wait() or self.image_id(tag) is None:
+            raise ToolFailed(f"{folder} could not be made an image; is the engine's disk full?")
 
     def build(
         self,
@@ -185,7 +204,7 @@ class Engine:
     ) -> None:
         """Build an image from a context of files; ToolFailed with the last lines if it fails."""
         lines: list[str] = []
-        try:
+        with _engine_errors(f"build {tag}"):
             for message in self._client.api.build(
                 fileobj=io.BytesIO(_tar(files)),
                 custom_context=True,
@@ -202,8 +221,6 @@ class Engine:
                 if "error" in message:
                     last = "\n  ".join([*lines[-15:], str(message["error"])])
                     raise ToolFailed(f"the image {tag} does not build:\n  {last}")
-        except (APIError, requests.RequestException) as err:
-            raise ToolFailed(f"the image {tag} does not build: {err}") from err
 
     def run(
         self,
@@ -226,7 +243,7 @@ class Engine:
             for bind in binds
         ]
         with self._container(image, argv, limits, mounts, environment or {}, trusted) as container:
-            lines: list[str] = []
+            lines: deque[str] = deque(maxlen=_MAX_LINES)
             reader = threading.Thread(target=_read, args=(container, lines, on_line), daemon=True)
             reader.start()
             deadline = time.monotonic() + limits.timeout_s
@@ -259,7 +276,7 @@ class Engine:
             {}
             if trusted
             else {
-                "user": _user(),
+                "user": _user(self._rootless),
                 "network_mode": "none",
                 "cap_drop": ["ALL"],
                 "security_opt": ["no-new-privileges"],
@@ -269,7 +286,7 @@ class Engine:
         )
         if self._closed:
             raise ToolFailed("the run is being stopped")
-        try:
+        with _engine_errors(f"start {argv[0]}"):
             container = self._client.containers.create(
                 image,
                 list(argv),
@@ -279,20 +296,31 @@ class Engine:
                 mem_limit=f"{limits.memory_gib}g",
                 pids_limit=limits.processes,
                 init=True,
+                log_config=LogConfig(type="json-file", config={"max-size": _MAX_LOG}),
+                ulimits=[Ulimit(name="fsize", soft=_MAX_FILE_BYTES, hard=_MAX_FILE_BYTES)],
                 **restrictions,
             )
             self._live.add(container)
-        except (DockerException, requests.RequestException) as err:
-            raise ToolFailed(f"the container engine refuses {argv[0]}: {err}") from err
         try:
-            container.start()
-            yield container
-        except (DockerException, requests.RequestException) as err:
-            raise ToolFailed(f"the container engine failed while {argv[0]} ran: {err}") from err
+            # Between the first look and now another thread may have stopped everything.
+            if self._closed:
+                raise ToolFailed("the run is being stopped")
+            with _engine_errors(f"run {argv[0]}"):
+                container.start()
+                yield container
         finally:
             with suppress(DockerException, requests.RequestException):
                 container.remove(force=True)
             self._live.discard(container)
+
+
+@contextmanager
+def _engine_errors(doing: str) -> Iterator[None]:
+    """Turn whatever the engine answers, or that it does not, into one kind of failure."""
+    try:
+        yield
+    except (DockerException, requests.RequestException) as err:
+        raise ToolFailed(f"the container engine could not {doing}: {err}") from err
 
 
 def own(folder: Path) -> Path:
@@ -311,11 +339,18 @@ def _times(container: Any) -> tuple[float, float]:
     return started.timestamp(), ended.timestamp()
 
 
-def _user() -> str:
+def _user(rootless: bool) -> str:
+    """Return who runs inside: never the host's root.
+
+    A rootless engine maps its own user to the container's root, and everybody else to numbers
+    that cannot write to that user's folders.
+    """
+    if rootless:
+        return "0:0"
     return f"{os.getuid() or _UNPRIVILEGED}:{os.getgid() or _UNPRIVILEGED}"
 
 
-def _read(container: Any, lines: list[str], on_line: Callable[[str], None]) -> None:
+def _read(container: Any, lines: "deque[str]", on_line: Callable[[str], None]) -> None:
     rest = b""
     # The stream breaks off when the container is killed; what was said until then counts.
     with suppress(DockerException, requests.RequestException, OSError):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Files from a URL or a local path: whole and with the right sum, or not at all."""
 
+import http.client
 import shutil
 import urllib.error
 import urllib.request
@@ -26,7 +27,9 @@ def fetch(url: str, sha256: str, folder: Path, story: Story) -> Path:
                 while chunk := reply.read(1 << 20):
                     out.write(chunk)
                     meter.at(out.tell())
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as err:
+            if total and out.tell() != total:
+                raise ConnectionError(f"it broke off after {out.tell()} of {total} bytes")
+    except (urllib.error.URLError, http.client.HTTPException, OSError) as err:
         part.unlink(missing_ok=True)
         raise ToolFailed(f"{url} cannot be downloaded: {err}") from err
     found = file_sha256(part)

@@ -13,7 +13,7 @@ from typing import Any
 import git
 from git.exc import GitCommandNotFound
 
-from patchbench.errors import ToolFailed
+from patchbench.errors import BadInput, ToolFailed
 
 #: Who commits; fixed, so that the same tree and patches give the same commits everywhere.
 _WHO = "patchbench <patchbench@localhost>"
@@ -22,10 +22,27 @@ _ENVIRONMENT = {
     "GIT_AUTHOR_EMAIL": "patchbench@localhost",
     "GIT_COMMITTER_NAME": "patchbench",
     "GIT_COMMITTER_EMAIL": "patchbench@localhost",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CONFIG_SYSTEM": os.devnull,
     "GIT_TERMINAL_PROMPT": "0",
 }
+#: No setting of the user's may decide a tree. Fetching needs the user's proxy and trust.
+_HERMETIC = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+#: What git sets for its hooks; inherited, it would lead into the caller's repository.
+_CALLERS = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_COMMON_DIR",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_PREFIX",
+    "GIT_NAMESPACE",
+)
+
+
+def forget_callers_repository() -> None:
+    """Let no git that we start work on the repository whose hook or job started us."""
+    for name in _CALLERS:
+        os.environ.pop(name, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +107,7 @@ class Repository:
 
     def fetch(self, url: str, ref: str) -> str:
         """Fetch one ref without its history and return the commit."""
-        self._git("fetch", "--quiet", "--no-tags", "--depth=1", url, ref)
+        self._git("fetch", "--quiet", "--no-tags", "--depth=1", url, ref, environment={})
         commit = self.resolve("FETCH_HEAD^{commit}")
         self.keep(commit)
         return commit
@@ -98,6 +115,11 @@ class Repository:
     def keep(self, commit: str) -> None:
         """Name a commit, so that no garbage collection takes it."""
         self._git("update-ref", f"refs/patchbench/{commit}", commit)
+
+    def recover(self) -> None:
+        """Remove the locks of a git that was killed; call only when nothing else runs."""
+        for stale in [*self.path.rglob("*.lock"), *self.path.glob("worktrees/*/locked")]:
+            stale.unlink(missing_ok=True)
 
     def resolve(self, name: str) -> str:
         """Return the full id of a revision; ToolFailed if there is none."""
@@ -109,7 +131,7 @@ class Repository:
 
     def dirty(self) -> str:
         """Return the changed files of a work tree, one a line; empty when it is clean."""
-        return self._git("status", "--porcelain", "--untracked-files=no")
+        return self._git("status", "--porcelain", "--untracked-files=no", environment={})
 
     def checkout(self, commit: str, folder: Path) -> "Repository":
         """Bring a whole work tree to a commit, touching only files that change."""
@@ -120,7 +142,15 @@ class Repository:
         else:
             self.discard(folder)
             folder.parent.mkdir(parents=True, exist_ok=True)
-            checkout = ("-c", "checkout.workers=0", "worktree", "add", "--quiet", "--force")
+            checkout = (
+                "-c",
+                "checkout.workers=0",
+                "worktree",
+                "add",
+                "--quiet",
+                "--force",
+                "--force",
+            )
             self._git(*checkout, "--detach", str(folder), commit)
         return tree
 
@@ -153,13 +183,18 @@ class Repository:
                 str(patch),
             )
         except ToolFailed as err:
+            if "corrupt patch" in str(err) or "Patch is empty" in str(err):
+                raise BadInput(f"{patch} is damaged\n  {err}") from err
+            # Anything but a conflict, a full disk for one, is not the patch's fault.
+            if not Path(self._git("rev-parse", "--git-path", "rebase-apply")).is_dir():
+                raise
             return Stopped(str(err), self._bad_hunks(before, patch))
         return None
 
     def _bad_hunks(self, commit: str, patch: Path) -> tuple[tuple[str, int], ...]:
         """Return file and first old line of the first hunk that fails, file by file."""
         index = self.path / ".git-check-index"
-        environment = {"GIT_INDEX_FILE": str(index)}
+        environment = {**_HERMETIC, "GIT_INDEX_FILE": str(index)}
         self._git("read-tree", commit, environment=environment)
         try:
             self._git("apply", "--check", "--cached", str(patch), environment=environment)
@@ -179,9 +214,13 @@ class Repository:
         return True
 
     def _git(self, *arguments: str, environment: dict[str, str] | None = None) -> str:
+        if not self.path.is_dir():  # GitPython would run in the caller's folder instead
+            raise ToolFailed(f"the git folder {self.path} is gone")
         try:
             command = git.cmd.Git(str(self.path))
-            command.update_environment(**_ENVIRONMENT, **(environment or {}))
+            command.update_environment(
+                **_ENVIRONMENT, **(_HERMETIC if environment is None else environment)
+            )
             status, out, err = command.execute(
                 ["git", *arguments],
                 with_extended_output=True,
@@ -198,7 +237,7 @@ class Repository:
     def _stream(self, *arguments: str) -> Any:
         """Return GitPython's handle on a running git, which ends git when it is collected."""
         command = git.cmd.Git(str(self.path))
-        command.update_environment(**_ENVIRONMENT)
+        command.update_environment(**_ENVIRONMENT, **_HERMETIC)
         return command.execute(["git", *arguments], as_process=True, istream=subprocess.PIPE)
 
 

@@ -26,7 +26,9 @@ def describe() -> dict[str, str]:
     }
 
 
-def bootstrap_base(engine: Engine, tag: str, folder: Path, story: Story) -> None:
+def bootstrap_base(
+    engine: Engine, tag: str, folder: Path, story: Story, *, label: tuple[str, str]
+) -> None:
     """Make Debian's base image from its archive; the tool's own default says which mirror."""
     debootstrap = shutil.which("debootstrap", path=os.environ.get("PATH", "") + ":/usr/sbin")
     if debootstrap is None:
@@ -35,14 +37,22 @@ def bootstrap_base(engine: Engine, tag: str, folder: Path, story: Story) -> None
             "one, is not installed\n  apt-get install debootstrap"
         )
     sudo = [] if os.getuid() == 0 else ["sudo", "-n"]
-    process.run([*sudo, "rm", "-rf", str(folder)])
+    _remove(folder, sudo)
     folder.mkdir(parents=True)
     with story.meter(f"bootstrapping {_SUITE}", _BOOTSTRAP_LINES, "lines") as meter:
         command = [*sudo, debootstrap, "--variant=minbase", _SUITE, str(folder)]
         for number, _ in enumerate(process.lines(command)):
             meter.at(number)
-    engine.import_root(folder, tag)
-    process.run([*sudo, "rm", "-rf", str(folder)])
+    engine.import_root(folder, tag, label)
+    _remove(folder, sudo)
+
+
+def _remove(folder: Path, sudo: list[str]) -> None:
+    """Remove a root file system; a debootstrap that was killed leaves /proc mounted in it."""
+    for mounted in ("proc", "sys"):
+        if (folder / mounted).is_mount():
+            process.run([*sudo, "umount", "--recursive", str(folder / mounted)])
+    process.run([*sudo, "rm", "-rf", "--one-file-system", str(folder)])
 
 
 def _cpu_model() -> str:
