@@ -15,7 +15,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from patchbench import doctor as doctors
-from patchbench import pipeline
+from patchbench import pipeline, runs
 from patchbench import report as reports
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, PipelineError
@@ -175,7 +175,7 @@ def bench(
 def report(_: Context, run: str = "latest", json: bool = False) -> None:
     """7 Report a run again, from its logs."""
     with exits():
-        _report(pipeline.find_run(ROOT / "results", run), as_json=json)
+        _report(runs.find(ROOT / "results", run), as_json=json)
 
 
 @task
@@ -261,13 +261,13 @@ def _lint() -> int:
 def timings(_: Context, run: str = "latest") -> None:
     """Print where a run's time went: make, QEMU, and what is ours."""
     with exits():
-        folder = pipeline.find_run(ROOT / "results", run)
-        print_table(("what", "wall s", "share"), pipeline.timings(folder))
+        folder = runs.find(ROOT / "results", run)
+        print_table(("what", "wall s", "share"), runs.timings(folder))
 
 
 def _report(folder: Path, *, as_json: bool) -> None:
     """Write a run's report, print it, and leave the status that it deserves."""
-    told = pipeline.comparison(ROOT, folder)
+    told = runs.comparison(ROOT, folder)
     out = ROOT / "results/reports" / folder.name
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(reports.as_json(told), indent=1)
@@ -282,7 +282,7 @@ def _report(folder: Path, *, as_json: bool) -> None:
         title = f"{plan.test.series} against {plan.base.series}, {plan.kernel} {plan.version}"
         print_table(reports.HEADINGS, reports.rows(told), title)
         print(f"report {out / 'report.md'}")
-    if error := pipeline.verdict_error(told):
+    if error := runs.verdict_error(told):
         raise error
 
 

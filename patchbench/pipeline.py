@@ -16,16 +16,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TextIO
 
-from pydantic import TypeAdapter, ValidationError
-
-from patchbench import bench, boot, build, compare, guest, series, toolchain, tree
+from patchbench import bench, boot, build, guest, runs, series, toolchain, tree
 from patchbench.catalog import Catalog
-from patchbench.errors import BadInput, KernelSplat, LostGuest, NotEngaged, PipelineError
+from patchbench.errors import BadInput
 from patchbench.model import (
     Arm,
     ArmNote,
     Boot,
-    Comparison,
     DebianOrigin,
     Guest,
     Image,
@@ -43,9 +40,6 @@ from patchbench.story import Story
 from patchbench.tools import debian, git, host
 from patchbench.tools.container import Engine
 from patchbench.tools.qemu import CONSOLE, Hypervisor
-
-PLAN = "plan.json"
-TIMINGS = "timings.json"
 
 
 def default_cache() -> Path:
@@ -277,8 +271,7 @@ class Pipeline:
 
         plan = self._plan(request, trees, [arms[0] for arms in pairs], images)
         folder = self.results / "runs" / plan.run
-        folder.mkdir(parents=True)
-        write_whole(folder / PLAN, TypeAdapter(Plan).dump_json(plan, indent=1).decode() + "\n")
+        runs.write_plan(folder, plan)
         self.story.say(f"run {plan.run}")
         self._boot_all(plan, pairs, folder, fresh=request.fresh)
         self._note_timings(folder)
@@ -288,7 +281,7 @@ class Pipeline:
         """Keep what ran when, for `dev.timings`."""
         note = {"started": self._started, "ended": time.time(), "busy": self.engine.busy}
         note["set_up"] = self._set_up
-        write_whole(folder / TIMINGS, json.dumps(note, indent=1) + "\n")
+        write_whole(folder / runs.TIMINGS, json.dumps(note, indent=1) + "\n")
 
     def _check(self, request: BenchRequest) -> list[Machine]:
         """Return the machines asked for; refuse, before anything is built, what cannot be."""
@@ -383,91 +376,6 @@ class Pipeline:
             folder.rename(going)
             shutil.rmtree(going)
         return removed
-
-
-def find_run(results: Path, name: str) -> Path:
-    """Return a run's folder by its name, or the newest one for `latest`."""
-    runs = sorted(path.parent.name for path in (results / "runs").glob(f"*/{PLAN}"))
-    if not runs:
-        raise BadInput(f"{results / 'runs'} holds no run; `invoke bench` makes one")
-    if name == "latest":
-        return results / "runs" / runs[-1]
-    if name not in runs:
-        raise BadInput(f"no run is called {name!r}\n  newest: {', '.join(runs[-5:])}")
-    return results / "runs" / name
-
-
-def comparison(root: Path, folder: Path) -> Comparison:
-    """Return what a run's folder says; BadInput if its plan is broken or too new."""
-    path = folder / PLAN
-    try:
-        plan = TypeAdapter(Plan).validate_json(path.read_text())
-    except (OSError, ValidationError) as err:
-        raise BadInput(f"{path} is not a plan this version reads:\n  {err}") from err
-    if plan.schema > Comparison.known_schema:
-        raise BadInput(
-            f"{path} has schema {plan.schema}; this version reads up to "
-            f"{Comparison.known_schema}: update patchbench"
-        )
-    policy = Catalog(root).splat_policy()
-    boots = [
-        boot.read_or_count(
-            bench.boot_folder(folder, machine.name, arm.series, seed),
-            machine=machine.name,
-            series=arm.series,
-            release=arm.release,
-            seed=seed,
-            policy=policy,
-        )
-        for machine in plan.machines
-        for arm in (plan.base, plan.test)
-        for seed in plan.seeds[machine.name]
-    ]
-    return compare.compare(plan, boots)
-
-
-def timings(folder: Path) -> list[tuple[str, str, str]]:
-    """Return where a run's wall time went, as rows of what, seconds and share.
-
-    Containers that run side by side count once. Setting up (toolchain image, sources, work
-    trees) is told apart; what is none of these is the pipeline's own.
-    """
-    try:
-        note = json.loads((folder / TIMINGS).read_text())
-    except OSError as err:
-        raise BadInput(f"{folder} has no {TIMINGS}: the run did not come to its end") from err
-    wall = note["ended"] - note["started"]
-    names = {"make": "make", "timeout": "QEMU"}
-    spans: dict[str, list[tuple[float, float]]] = {name: [] for name in names.values()}
-    for program, start, end in note["busy"]:
-        if program in names:
-            spans[names[program]].append((start, end))
-    for what, start, end in note["set_up"]:
-        spans.setdefault(what, []).append((start, end))
-    seconds = {name: _covered(those) for name, those in spans.items()}
-    seconds["pipeline"] = wall - sum(seconds.values())
-    seconds["wall"] = wall
-    return [(name, f"{value:.1f}", f"{value / wall:.1%}") for name, value in seconds.items()]
-
-
-def _covered(spans: Sequence[tuple[float, float]]) -> float:
-    """Return the length of the union of time spans."""
-    covered, reached = 0.0, float("-inf")
-    for start, end in sorted(spans):
-        covered += max(0.0, end - max(start, reached))
-        reached = max(reached, end)
-    return covered
-
-
-def verdict_error(told: Comparison) -> PipelineError | None:
-    """Return what keeps a comparison from being relied on, as the error to end with."""
-    if told.failures:
-        splat = KernelSplat.exit_code in told.failure_statuses
-        kind = KernelSplat if splat else LostGuest
-        return kind(f"{len(told.failures)} boots gave no usable samples; the report tells which")
-    if told.invalid:
-        return NotEngaged("\n  ".join(told.invalid))
-    return None
 
 
 @contextmanager

@@ -191,8 +191,8 @@ def _is_ours(repository: Path) -> bool:
 def _from_git(url: str, ref: str, repository: Repository, story: Story) -> tuple[str, str]:
     local = Path(url).expanduser()
     address = str(local.resolve()) if local.exists() else url
-    story.say(f"fetching {ref} from {url}")
-    commit = repository.fetch(address, ref)
+    with story.meter(f"fetching {ref} from {url}", 100, "per cent") as meter:
+        commit = repository.fetch(address, ref, meter.at)
     return commit, f"{url} {ref} at {commit}"
 
 

@@ -161,6 +161,19 @@ def test_a_download_that_is_not_there_says_so(tmp_path: Path) -> None:
         fetch(TarballOrigin("tarball", str(tmp_path / "no.tar"), "0" * 64), tmp_path / "cache")
 
 
+def test_a_repository_that_is_not_there_says_so(tmp_path: Path) -> None:
+    origin = GitOrigin("git", str(tmp_path / "nowhere"), "HEAD")
+    with pytest.raises(ToolFailed, match="HEAD cannot be fetched from"):
+        fetch(origin, tmp_path / "cache")
+
+
+def test_a_fetch_shows_its_progress(tmp_path: Path) -> None:
+    story = Listener()
+    repository = small_repository(tmp_path / "upstream")
+    fetch(GitOrigin("git", str(repository), "HEAD"), tmp_path / "cache", story)
+    assert any("fetching HEAD" in title for title in story.meters)
+
+
 def test_the_import_shows_its_progress(tmp_path: Path) -> None:
     story = Listener()
     fetch(tarball_origin(tarball(tmp_path)), tmp_path / "cache", story)

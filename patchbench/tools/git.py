@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ _ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
 }
 #: No setting of the user's may decide a tree. Fetching needs the user's proxy and trust.
-_HERMETIC = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+_HERMETIC: Mapping[str, str] = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 #: What git sets for its hooks; inherited, it would lead into the caller's repository.
 _CALLERS = (
     "GIT_DIR",
@@ -105,9 +105,18 @@ class Repository:
             raise ToolFailed(f"git fast-import failed in {self.path}:\n  {said.strip()}")
         return self.resolve("refs/patchbench/import")
 
-    def fetch(self, url: str, ref: str) -> str:
-        """Fetch one ref without its history and return the commit."""
-        self._git("fetch", "--quiet", "--no-tags", "--depth=1", url, ref, environment={})
+    def fetch(self, url: str, ref: str, on_percent: Callable[[int], None]) -> str:
+        """Fetch one ref without its history and return the commit; tell how far it has come."""
+        fetch = ("fetch", "--progress", "--no-tags", "--depth=1", url, ref)
+        handle = self._stream(*fetch, environment={})
+        said = b""
+        while chunk := handle.proc.stderr.read1(4096):
+            said += chunk
+            for percent in re.findall(rb"Receiving objects: +(\d+)%", chunk):
+                on_percent(int(percent))
+        if handle.proc.wait():
+            words = said.decode(errors="replace").strip()
+            raise ToolFailed(f"{ref} cannot be fetched from {url}:\n{words}")
         commit = self.resolve("FETCH_HEAD^{commit}")
         self.keep(commit)
         return commit
@@ -213,14 +222,12 @@ class Repository:
             return False
         return True
 
-    def _git(self, *arguments: str, environment: dict[str, str] | None = None) -> str:
+    def _git(self, *arguments: str, environment: Mapping[str, str] = _HERMETIC) -> str:
         if not self.path.is_dir():  # GitPython would run in the caller's folder instead
             raise ToolFailed(f"the git folder {self.path} is gone")
         try:
             command = git.cmd.Git(str(self.path))
-            command.update_environment(
-                **_ENVIRONMENT, **(_HERMETIC if environment is None else environment)
-            )
+            command.update_environment(**_ENVIRONMENT, **environment)
             status, out, err = command.execute(
                 ["git", *arguments],
                 with_extended_output=True,
@@ -234,10 +241,10 @@ class Repository:
             raise ToolFailed(f"`git {' '.join(arguments)}` in {self.path}:\n{said}")
         return str(out)
 
-    def _stream(self, *arguments: str) -> Any:
+    def _stream(self, *arguments: str, environment: Mapping[str, str] = _HERMETIC) -> Any:
         """Return GitPython's handle on a running git, which ends git when it is collected."""
         command = git.cmd.Git(str(self.path))
-        command.update_environment(**_ENVIRONMENT, **_HERMETIC)
+        command.update_environment(**_ENVIRONMENT, **environment)
         return command.execute(["git", *arguments], as_process=True, istream=subprocess.PIPE)
 
 

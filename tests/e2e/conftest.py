@@ -18,9 +18,11 @@ KERNEL = "mainline"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker("e2e")
+    """Mark what is below this folder, and run it after what takes seconds."""
+    real = [item for item in items if Path(__file__).parent in item.path.parents]
+    for item in real:
+        item.add_marker("e2e")
+    items.sort(key=lambda item: item in real)
 
 
 @pytest.fixture

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs on disk, and what they end with."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from pydantic import TypeAdapter
+
+from patchbench import runs
+from patchbench.errors import BadInput, KernelSplat, LostGuest, NotEngaged
+from patchbench.model import Plan
+from tests.fakes import CLEAN_CONSOLE, plan, results
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def write_run(results_folder: Path, told: Plan, console: str = CLEAN_CONSOLE) -> Path:
+    folder = results_folder / "runs" / told.run
+    folder.mkdir(parents=True)
+    (folder / "plan.json").write_bytes(TypeAdapter(Plan).dump_json(told))
+    for arm in (told.base, told.test):
+        for seed in (1, 2):
+            boot = folder / "boots/exact" / arm.series / f"seed-{seed}"
+            boot.mkdir(parents=True)
+            counter = 3 if arm is told.test else 0
+            (boot / "results.log").write_text(results(release=arm.release, counter=counter))
+            (boot / "console.log").write_text(console)
+    return folder
+
+
+def test_a_run_is_read_from_its_folder_alone(tmp_path: Path) -> None:
+    told = runs.comparison(ROOT, write_run(tmp_path, plan(engaged="async_swap_count")))
+    assert told.invalid == ()
+    assert told.engaged == {"exact": True}
+    assert runs.verdict_error(told) is None
+
+
+def test_a_run_that_was_cut_off_counts_its_missing_boots_as_lost(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, plan())
+    shutil.rmtree(folder / "boots/exact/v0/seed-2")
+    error = runs.verdict_error(runs.comparison(ROOT, folder))
+    assert isinstance(error, LostGuest)
+    assert error.exit_code == 23
+
+
+def test_a_run_with_a_splat_ends_with_its_own_status(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, plan(), CLEAN_CONSOLE + "WARNING: CPU: 0 at mm/x.c:1\n")
+    error = runs.verdict_error(runs.comparison(ROOT, folder))
+    assert isinstance(error, KernelSplat)
+    assert error.exit_code == 24
+
+
+def test_a_series_that_was_not_at_work_is_not_comparable(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, plan(engaged="another_counter"))
+    error = runs.verdict_error(runs.comparison(ROOT, folder))
+    assert isinstance(error, NotEngaged)
+    assert error.exit_code == 25
+
+
+def test_the_latest_run_is_the_newest(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, plan())
+    assert runs.find(tmp_path, "latest") == folder
+    with pytest.raises(BadInput, match=f"newest: {folder.name}"):
+        runs.find(tmp_path, "nosuch")
+
+
+def test_without_any_run_the_way_to_make_one_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="invoke bench"):
+        runs.find(tmp_path, "latest")
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"schema": 1, "unknown": 2}'])
+def test_a_broken_plan_is_bad_input(tmp_path: Path, text: str) -> None:
+    folder = write_run(tmp_path, plan())
+    (folder / "plan.json").write_text(text)
+    with pytest.raises(BadInput, match=r"plan\.json is not a plan"):
+        runs.comparison(ROOT, folder)
+
+
+def test_a_plan_of_a_newer_schema_asks_for_an_update(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, plan())
+    text = (folder / "plan.json").read_text()
+    (folder / "plan.json").write_text(text.replace('"schema":1', '"schema":2'))
+    with pytest.raises(BadInput, match="update patchbench"):
+        runs.comparison(ROOT, folder)
+
+
+def test_side_by_side_containers_count_once_in_the_timings(tmp_path: Path) -> None:
+    (tmp_path / "timings.json").write_text(
+        '{"started": 0, "ended": 10, "set_up": [["sources", 0, 0.5]],'
+        ' "busy": [["make", 0.5, 4], ["timeout", 4, 8], ["timeout", 5, 9], ["sh", 0, 0.1]]}'
+    )
+    told = {what: seconds for what, seconds, _ in runs.timings(tmp_path)}
+    assert told == {
+        "make": "3.5",
+        "QEMU": "5.0",
+        "sources": "0.5",
+        "pipeline": "1.0",
+        "wall": "10.0",
+    }
+
+
+def test_the_timings_of_a_run_that_was_cut_off_say_so(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="did not come to its end"):
+        runs.timings(tmp_path)
