@@ -228,7 +228,7 @@ def test(_: Context, fast: bool = False) -> None:
         if fast:
             _finish(process.call([*_PYTEST, "-m", "not e2e"], cwd=ROOT))
         else:
-            _finish(_lint() or process.call(_PYTEST, cwd=ROOT))
+            _finish(_lint() or process.call([*_PYTEST, "--verbose", "--durations=12"], cwd=ROOT))
 
 
 @task

@@ -98,7 +98,7 @@ def find_engine() -> str:
     raise EngineMissing(
         "no container engine answers\n  "
         + "\n  ".join(tried)
-        + "\n  `./bootstrap doctor` says what to do; DOCKER_HOST names an engine elsewhere"
+        + "\n  `./bootstrap doctor` says what to do; DOCKER_HOST names another socket"
     )
 
 
@@ -183,14 +183,14 @@ class Engine:
 
     def import_root(self, folder: Path, tag: str, label: tuple[str, str]) -> None:
         """Make an image from a root file system on disk, owners and devices as they are."""
-        tar = process.stream(["tar", "-C", str(folder), "--numeric-owner", "-c", "."])
         repository, _, version = tag.partition(":")
         change = f"LABEL {label[0]}={label[1]}"
-        with _engine_errors(f"import {tag}"):
+        command = ["tar", "-C", str(folder), "--numeric-owner", "-c", "."]
+        with _engine_errors(f"import {tag}"), process.stream(command) as tar:
             self._client.api.import_image_from_stream(
                 tar.stdout, repository=repository, tag=version, changes=[change]
             )
-        if tar.wait() or self.image_id(tag) is None:
+        if tar.returncode or self.image_id(tag) is None:
             raise ToolFailed(f"{folder} could not be made an image; is the engine's disk full?")
 
     def build(

@@ -17,8 +17,6 @@ from patchbench import pipeline
 from patchbench.tools.container import find_engine
 from tests.e2e.conftest import ROOT
 
-EXACT = ["bench", "--machine", "exact", "--set", "victims=4", "--set", "mib=16"]
-
 
 def start(*arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
@@ -72,8 +70,9 @@ def boots_on_the_shelf() -> int:
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_a_bench_that_is_ended_half_way_carries_on(end: signal.Signals) -> None:
-    # Seeds of their own, so that there is something left to boot each time.
-    arguments = [*EXACT, "--seeds", "2", "--fresh", "--set", f"random_bytes={1000 + end}"]
+    # Content of its own, and --fresh, so that there is something to boot each time.
+    content = f"random_bytes={1400 + end}"
+    arguments = ["bench", "--machine", "exact", "--seeds", "2", "--set", content, "--fresh"]
     process = start(*arguments)
     deadline = time.monotonic() + 300
     while containers() == 0 or boots_on_the_shelf() == 0:

@@ -56,6 +56,14 @@ def test_every_machine_boots_a_small_storm(run: Pipeline, machine: str) -> None:
     assert len([one for one in told.record.samples if one.metric == "exit_ns"]) == 3
 
 
+def test_the_long_term_kernel_boots_the_same_storm(run: Pipeline) -> None:
+    image = run.image(run.apply(run.source("lts"), "none"), "bench")
+    lts = run.arm(image, run.catalog.machine("exact"), "exit-storm", SMALL)
+    _, told = run.boot_once(lts, seed=1)
+    assert told.record.meta["release"].startswith("6.12.")
+    assert told.record.meta["drained"] == "yes"
+
+
 def test_a_seed_repeats_to_the_byte_and_another_differs(run: Pipeline) -> None:
     one, two, other = (run.boot_once(arm(run), seed)[0] for seed in (1, 1, 2))
     assert one == two
