@@ -130,7 +130,10 @@ def _invalid(
     names = " or ".join(filter(None, (plan.base.engaged_vmstat, plan.test.engaged_vmstat)))
     for machine, was in engaged.items():
         if was is False:
-            yield f"{machine}: {names} did not move in every boot: the series was not at work"
+            yield (
+                f"{machine}: {names} did not move in every boot, so nothing shows that the series "
+                "did its work; what it may have left undone is told as never ended"
+            )
     if len({boot.record.metrics for boot in boots if not boot.failure}) > 1:
         yield "the boots did not all measure the same"
     compared = {delta.machine for delta in deltas}
