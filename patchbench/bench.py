@@ -154,7 +154,7 @@ class Bench:
         """Boot once, count it where its samples cannot be used, and return what it is worth."""
         ran = boot.run(self._hypervisor, job.arm, job.seed, folder)
         try:
-            self._read(job, folder)
+            boot.read(folder, boot.wanted(job.arm, job.seed), self._policy)
         except BootFailed as err:
             with self._lock:
                 lost = self._lost[_place(job)] = self._lost.get(_place(job), 0) + 1
@@ -171,24 +171,7 @@ class Bench:
         if shelved and not folder.exists():
             folder.mkdir(parents=True)
             _copy(shelved, folder)
-        return boot.read_or_count(
-            folder,
-            machine=job.arm.machine.name,
-            series=job.arm.image.series,
-            release=job.arm.image.release,
-            seed=job.seed,
-            policy=self._policy,
-        )
-
-    def _read(self, job: Job, folder: Path) -> Boot:
-        return boot.read(
-            folder,
-            machine=job.arm.machine.name,
-            series=job.arm.image.series,
-            release=job.arm.image.release,
-            seed=job.seed,
-            policy=self._policy,
-        )
+        return boot.read_or_count(folder, boot.wanted(job.arm, job.seed), self._policy)
 
     def _shelved(self, job: Job) -> Path | None:
         return self._store.get("boots", boot.ingredients(job.arm, job.seed))

@@ -7,7 +7,7 @@ and nothing else, so a report made later from a run's folder says what the bench
 
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn, Protocol
 
@@ -41,6 +41,21 @@ class CanBoot(Protocol):
         """End every boot that is under way, and start no more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which boot a folder's logs are meant to be of."""
+
+    machine: str
+    series: str
+    release: str
+    seed: int
+
+
+def wanted(arm: Arm, seed: int) -> Wanted:
+    """Return what the logs of an arm's boot must be of."""
+    return Wanted(arm.machine.name, arm.image.series, arm.image.release, seed)
+
+
 def run(hypervisor: CanBoot, arm: Arm, seed: int, out: Path) -> Ran:
     """Boot an arm once; `read` then says what came of it."""
     ran = hypervisor.run(
@@ -61,9 +76,7 @@ def ingredients(arm: Arm, seed: int) -> dict[str, Json]:
     return {**arm.conditions(), "command": line, "seed": seed}
 
 
-def read(
-    folder: Path, *, machine: str, series: str, release: str, seed: int, policy: SplatPolicy
-) -> Boot:
+def read(folder: Path, wanted: Wanted, policy: SplatPolicy) -> Boot:
     """Return the boot whose logs are in `folder`.
 
     Raises LostGuest, WrongKernel, BadRecord or KernelSplat when its samples cannot be used.
@@ -77,8 +90,8 @@ def read(
         raise BadRecord(f"{err}\n  {folder / RESULTS}") from err
 
     found = record.meta.get("release")
-    if found is not None and found != release:
-        raise WrongKernel(f"the guest runs {found}, its image is {release}\n  {folder}")
+    if found is not None and found != wanted.release:
+        raise WrongKernel(f"the guest runs {found}, its image is {wanted.release}\n  {folder}")
     splats = find_splats(console, policy)
     if not record.complete:
         _lost(folder, record, console)
@@ -88,21 +101,19 @@ def read(
         )
     if lack := _lack(record, found, console):
         raise BadRecord(f"{lack}\n  {folder}")
-    return Boot(machine, series, seed, record)
+    return Boot(wanted.machine, wanted.series, wanted.seed, record)
 
 
-def read_or_count(
-    folder: Path, *, machine: str, series: str, release: str, seed: int, policy: SplatPolicy
-) -> Boot:
+def read_or_count(folder: Path, wanted: Wanted, policy: SplatPolicy) -> Boot:
     """Return the boot as `read` does, or, where that fails, one that carries the failure."""
     try:
-        return read(
-            folder, machine=machine, series=series, release=release, seed=seed, policy=policy
-        )
+        return read(folder, wanted, policy)
     except BootFailed as err:
         splats = find_splats(_shown(_text(folder / CONSOLE)), policy)
         nothing = Record(complete=False, metrics=(), samples=(), meta={}, last_line="")
-        return Boot(machine, series, seed, nothing, str(err), err.exit_code, splats)
+        return Boot(
+            wanted.machine, wanted.series, wanted.seed, nothing, str(err), err.exit_code, splats
+        )
 
 
 def find_splats(console: str, policy: SplatPolicy) -> tuple[str, ...]:

@@ -244,14 +244,7 @@ class Pipeline:
         out = self.cache / "work" / "boot"
         shutil.rmtree(out, ignore_errors=True)
         boot.run(Hypervisor(self.engine, self.toolchain), arm, seed, out)
-        told = boot.read(
-            out,
-            machine=arm.machine.name,
-            series=arm.image.series,
-            release=arm.image.release,
-            seed=seed,
-            policy=self.catalog.splat_policy(),
-        )
+        told = boot.read(out, boot.wanted(arm, seed), self.catalog.splat_policy())
         return (out / CONSOLE).read_text(errors="replace"), told
 
     def bench(self, request: BenchRequest) -> Path:

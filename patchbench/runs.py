@@ -58,11 +58,8 @@ def comparison(root: Path, folder: Path) -> Comparison:
     boots = [
         boot.read_or_count(
             bench.boot_folder(folder, machine.name, arm.series, seed),
-            machine=machine.name,
-            series=arm.series,
-            release=arm.release,
-            seed=seed,
-            policy=policy,
+            boot.Wanted(machine.name, arm.series, arm.release, seed),
+            policy,
         )
         for machine in plan.machines
         for arm in (plan.base, plan.test)

@@ -73,6 +73,31 @@ def test_fresh_boots_everything_again(tmp_path: Path, hypervisor: FakeHypervisor
     assert len(hypervisor.booted) == 4
 
 
+def test_fresh_on_an_empty_shelf_still_boots_one_again(
+    tmp_path: Path, hypervisor: FakeHypervisor
+) -> None:
+    exact(tmp_path, hypervisor, fresh=True)
+    assert len(hypervisor.booted) == 5
+
+
+def test_a_boot_whose_qemu_was_killed_counts_but_is_not_shelved(
+    tmp_path: Path, hypervisor: FakeHypervisor
+) -> None:
+    hypervisor.timed_out = True  # after `end ok`: its samples are whole, its console may not be
+    boots = exact(tmp_path, hypervisor)
+    assert [boot.failure for boot in boots] == [""] * 4
+    assert not list((tmp_path / "shelf").glob("boots/*"))
+
+
+def test_fresh_never_fills_a_lost_boot_from_the_shelf(
+    tmp_path: Path, hypervisor: FakeHypervisor
+) -> None:
+    exact(tmp_path, hypervisor)
+    hypervisor.logs["7.3.4-pb-v0", 2] = ("", CLEAN_CONSOLE)
+    boots = exact(tmp_path, hypervisor, "again", fresh=True)
+    assert [bool(boot.failure) for boot in boots] == [False, False, False, True]
+
+
 @pytest.mark.parametrize("fresh", [True, False])
 def test_a_single_other_byte_fails_loudly(
     tmp_path: Path, hypervisor: FakeHypervisor, fresh: bool

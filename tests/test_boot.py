@@ -14,11 +14,12 @@ from tests.fakes import CLEAN_CONSOLE, RELEASE, results
 
 ROOT = Path(__file__).resolve().parents[1]
 POLICY = Catalog(ROOT).splat_policy()
+WANTED = boot.Wanted("exact", "v0", RELEASE, 1)
 DATA = Path(__file__).parent / "data/consoles"
 
 
 def read(folder: Path) -> Boot:
-    return boot.read(folder, machine="exact", series="v0", release=RELEASE, seed=1, policy=POLICY)
+    return boot.read(folder, WANTED, POLICY)
 
 
 def leave(folder: Path, log: str, console: str = CLEAN_CONSOLE, *, timed_out: bool = False) -> Path:
@@ -135,9 +136,7 @@ def test_a_clean_boot_of_the_real_kernel_has_no_splat() -> None:
 
 @pytest.mark.parametrize("log", ["", "patchbench 1\n", "hello\n", results(release="6.12.1")])
 def test_a_failed_boot_is_counted_with_its_status_and_never_empty(tmp_path: Path, log: str) -> None:
-    told = boot.read_or_count(
-        leave(tmp_path, log), machine="exact", series="v0", release=RELEASE, seed=1, policy=POLICY
-    )
+    told = boot.read_or_count(leave(tmp_path, log), WANTED, POLICY)
     assert told.failure
     assert told.failure_status == BootFailed.exit_code
     assert told.record.samples == ()

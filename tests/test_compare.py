@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a run says, and when it says that it must not be relied on."""
 
+from dataclasses import replace
+
 from patchbench.compare import compare
 from patchbench.model import NEVER
 from tests.fakes import boot, lost, machine, plan, results
@@ -64,6 +66,26 @@ def test_a_series_whose_counter_rested_in_one_boot_measured_nothing() -> None:
     told = compare(plan(engaged="async_swap_count"), boots)
     assert told.engaged == {"exact": False}
     assert "async_swap_count did not move" in told.invalid[0]
+
+
+def test_the_base_s_own_series_must_have_been_at_work_too() -> None:
+    told = plan(seeds=1)
+    told = replace(told, base=replace(told.base, engaged_vmstat="async_swap_count"))
+    boots = [boot("none", 1, results()), boot("v0", 1, results(counter=7))]
+    assert compare(told, boots).engaged == {"exact": False}
+
+
+def test_boots_that_measure_different_things_are_no_comparison() -> None:
+    other = results().replace("drain_ns", "other_ns")
+    told = compare(plan(seeds=1), [boot("none", 1, results()), boot("v0", 1, other)])
+    assert [delta.metric.name for delta in told.deltas] == ["exit_ns"]
+    assert told.invalid == ("the boots did not all measure the same",)
+
+
+def test_what_became_of_a_clock_that_never_stopped_is_told() -> None:
+    log = results(drain_ns="never").replace("end ok", "meta drain no\nend ok")
+    told = compare(plan(seeds=1), [boot("none", 1, results()), boot("v0", 1, log)])
+    assert told.outcomes[0].endswith("in 1 of 1 boots (drain no: 1)")
 
 
 def test_machines_are_compared_each_by_itself() -> None:
