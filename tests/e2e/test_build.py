@@ -61,8 +61,11 @@ def lanes(copied: Pipeline) -> Iterator[tuple[Path, Path]]:
         port.mkdir(parents=True)
         (port.parent / "series.toml").write_text('title = "for a test"\n')
         ports.append(port)
-    folders = [*(copied.cache / "work" / f"{KERNEL}-{port.parent.name}" for port in ports)]
-    folders += [copied.cache / "ccache" / port.parent.name for port in ports]
+    folders = [
+        copied.cache / part / f"{KERNEL}-{port.parent.name}"
+        for part in ("work", "ccache")
+        for port in ports
+    ]
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
     yield ports[0], ports[1]
@@ -89,6 +92,9 @@ def test_a_clean_and_an_incremental_build_give_the_same_bytes(
     shutil.copy(second, whole)
     from_nothing = image(copied, whole.parent.name)
 
+    assert all(
+        (copied.cache / "ccache" / f"{KERNEL}-{lane.parent.name}").is_dir() for lane in lanes
+    )
     for kept in ("Image", "System.map", "config"):
         assert _kept(by_increment, kept) == _kept(from_nothing, kept), kept
         assert _kept(shelved, kept) == _kept(from_nothing, kept), kept
