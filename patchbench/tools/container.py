@@ -188,8 +188,10 @@ class Engine:
         command = ["tar", "-C", str(folder), "--numeric-owner", "-c", "."]
         with _engine_errors(f"import {tag}"), process.stream(command) as tar:
             self._client.api.import_image_from_stream(
-                tar.stdout, repository=repository, tag=version, changes=[change]
+                tar.stdout, repository=repository, changes=[change]
             )
+            # Not in one step with the import, where podman takes no notice of a tag.
+            self._client.images.get(repository).tag(repository, version)
         if tar.returncode or self.image_id(tag) is None:
             raise ToolFailed(f"{folder} could not be made an image; is the engine's disk full?")
 
@@ -295,7 +297,6 @@ class Engine:
                 labels={_LABEL: self._cache},
                 mem_limit=f"{limits.memory_gib}g",
                 pids_limit=limits.processes,
-                init=True,
                 log_config=LogConfig(type="json-file", config={"max-size": _MAX_LOG}),
                 ulimits=[Ulimit(name="fsize", soft=_MAX_FILE_BYTES, hard=_MAX_FILE_BYTES)],
                 **restrictions,
