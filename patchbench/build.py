@@ -8,6 +8,7 @@ release string carries the key, so a guest can prove which image it runs.
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,11 +89,22 @@ def build(
     """
     made_of = ingredients(tree, flavour, toolchain)
     name = f"{tree.source.kernel}-{tree.series.name}-{flavour.name}"
+    under_way = bench.logs / f"under-way-{name}"
+    if under_way.exists():
+        story.say(f"the last build of {name} was cut off; building from nothing")
+        shutil.rmtree(bench.objects, ignore_errors=True)
     make = _Make(engine, toolchain, bench, flavour, release=_local_version(made_of))
 
-    story.say(f"configuring {name}")
-    _configure(make, tree, flavour, bench)
-    _compile(make, name, bench, story)
+    # A make that is killed may leave half a file that the next one takes for whole.
+    under_way.touch()
+    try:
+        story.say(f"configuring {name}")
+        _configure(make, tree, flavour, bench)
+        _compile(make, name, bench, story)
+    except (BuildFailed, KconfigDropped):
+        under_way.unlink()  # make ended by itself, and cleared up after itself
+        raise
+    under_way.unlink()
 
     with store.publish("images", made_of) as folder:
         for kept, made in _KEPT.items():
@@ -160,7 +172,9 @@ def _compile(make: "_Make", name: str, bench: Bench, story: Story) -> None:
     if "No space left on device" in done.said:
         raise ToolFailed(f"the disk is full; make room below {bench.objects}, then run again")
     if done.status is None:
-        raise BuildFailed(f"{name} was not built within {_TIMEOUT_S} s\n  log: {log}")
+        raise ToolFailed(f"{name} was not built within {_TIMEOUT_S} s\n  log: {log}")
+    if done.status > 128:  # 128 and the signal's number
+        raise ToolFailed(f"make was killed while it built {name}; is memory short?\n  log: {log}")
     raise BuildFailed(
         f"{name} does not build\n  {first_error(done.said) or _tail(done.said)}\n  log: {log}"
     )

@@ -156,8 +156,36 @@ def test_a_full_disk_is_not_called_a_compile_error(site: Site) -> None:
 
 def test_a_build_that_takes_too_long_says_so(site: Site) -> None:
     site.make.status = None
-    with pytest.raises(BuildFailed, match="not built within"):
+    with pytest.raises(ToolFailed, match="not built within"):
         site.build()
+
+
+def test_after_a_build_that_was_cut_off_nothing_of_it_is_trusted(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        half = site.make.objects / "arch/arm64/boot/half"
+        half.parent.mkdir(parents=True)
+        half.touch()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(site.make, "run", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            site.build()
+    site.build()
+    assert not (site.make.objects / "arch/arm64/boot/half").exists()
+
+
+def test_a_compile_error_keeps_what_was_compiled(site: Site) -> None:
+    site.build()
+    (site.make.objects / "kept.o").touch()
+    site.make.status = 2
+    with pytest.raises(BuildFailed):
+        site.build()
+    site.make.status = 0
+    site.build()
+    assert (site.make.objects / "kept.o").exists()
 
 
 def test_a_log_without_an_error_has_none() -> None:
