@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 
@@ -181,9 +181,9 @@ class Bench:
 
 
 class _Fate(Enum):
-    GOOD = "good"
-    UNCLEAN = "its samples are good, but QEMU did not end by itself: logs may be cut"
-    LOST = "no samples"
+    GOOD = auto()
+    UNCLEAN = auto()  # good samples, but QEMU did not end by itself: its logs may be cut
+    LOST = auto()
 
 
 def _place(job: Job) -> tuple[str, str]:
