@@ -268,6 +268,25 @@ class Boot:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check says of one arm: a row of the build matrix, a debug boot, a hazard.
+
+    `untested` is told with its reason and is never a pass. `evidence` is the figure, the
+    console or compiler lines, the command that shows it again: enough to argue with.
+    """
+
+    check: str  # build, checkpatch, sparse, debug, hazard ...
+    kernel: str
+    version: str
+    series: str  # none, v0@1, v0
+    subject: str  # the row, patch or workload
+    state: Literal["pass", "fail", "untested"]
+    says: str  # one sentence, with the figure
+    evidence: str = ""
+    hazards: tuple[str, ...] = ()  # which questions of the answer sheet it bears on: C8
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything about a bench that is known before its first boot, for its report."""
 

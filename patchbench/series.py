@@ -2,6 +2,7 @@
 """Stage 1: patches/SERIES/LINE/*.patch in, a Series out. Every oddity is refused here."""
 
 import re
+from dataclasses import replace
 from email import message_from_bytes, policy
 from pathlib import Path
 
@@ -18,11 +19,15 @@ _TOUCHED = re.compile(r"^(?:\+\+\+ b/|--- a/|rename (?:from|to) )(.+)$", re.MULT
 def load(root: Path, name: str, line: str) -> Series:
     """Return the series `name` as ported to the kernel line, for example 7.3.
 
+    `v0@1` is the first patch of v0 alone: each patch of a series must stand without the next.
     Raises UnknownName for a series or a port that does not exist, BadInput for a gap in the
-    numbering, a stray file, or a patch that is not a mail.
+    numbering, a stray file, a patch that is not a mail, or more patches than there are.
     """
     if name == NONE:
         return Series(NONE, line)
+    whole, at, first = name.partition("@")
+    if at:
+        return _first(load(root, whole, line), name, first)
     patches_folder = root / "patches"
     folder = patches_folder / name
     if Path(name).name != name or not folder.is_dir():
@@ -33,6 +38,15 @@ def load(root: Path, name: str, line: str) -> Series:
         raise UnknownName(f"port of series {name}", line, ports, folder)
     note = Catalog(root).series_note(folder)
     return Series(name, line, _patches(folder / line), note.engaged_vmstat)
+
+
+def _first(series: Series, name: str, count: str) -> Series:
+    if not (count.isdigit() and 1 <= int(count) <= len(series.patches)):
+        raise BadInput(
+            f"series {name}: {series.name} for {series.line} has {len(series.patches)} patches; "
+            f"{series.name}@1 is the first one alone"
+        )
+    return replace(series, name=name, patches=series.patches[: int(count)])
 
 
 def _patches(folder: Path) -> tuple[Patch, ...]:

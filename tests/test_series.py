@@ -42,6 +42,19 @@ def test_a_series_is_its_mails_in_order(port: Path) -> None:
     assert told.engaged_vmstat == "async"
 
 
+def test_the_first_patches_of_a_series_are_a_series_of_their_own(port: Path) -> None:
+    told = series.load(port.parents[2], "v0@1", "7.3")
+    assert told.name == "v0@1"
+    assert [patch.number for patch in told.patches] == [1]
+    assert told.engaged_vmstat == "async"
+
+
+@pytest.mark.parametrize("name", ["v0@0", "v0@3", "v0@", "v0@x", "none@1"])
+def test_no_more_patches_can_be_asked_for_than_there_are(port: Path, name: str) -> None:
+    with pytest.raises(BadInput, match="has"):
+        series.load(port.parents[2], name, "7.3")
+
+
 def test_none_is_the_series_without_patches(tmp_path: Path) -> None:
     assert series.load(tmp_path, "none", "7.3").patches == ()
 
