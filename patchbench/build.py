@@ -32,6 +32,7 @@ _KEPT = {
     "System.map": "System.map",
     "config": ".config",
     "release": "include/config/kernel.release",
+    "vmlinux": "vmlinux",  # the symbols' sizes and code, for profiles and what changed
 }
 _STEP = re.compile(r"^  (?:CC|AS|AR|LD|HOSTCC|GEN|OBJCOPY|NM|KSYMS|UPD|WRAP|VDSO\w*|HOSTLD)\b")
 _ERROR = re.compile(
@@ -55,9 +56,10 @@ class Bench:
 
 
 def ingredients(tree: Tree, flavour: Flavour, toolchain: Toolchain) -> dict[str, Json]:
-    """Return everything that decides an image's bytes."""
+    """Return everything that decides an image's bytes, and which of them are kept."""
     return {
         "fixed": dict(_FIXED),
+        "kept": [*_KEPT],
         "make": [*_make_line(_TARGET)],
         "fragment": flavour.fragment,
         "toolchain": toolchain.digest,
