@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Drop-in TOML files become model objects here, or an error that names file and key."""
 
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError, with_config
 
 from patchbench.errors import BadInput, UnknownName
-from patchbench.model import STRICT, Flavour, KernelSpec, Machine, Workload
+from patchbench.model import STRICT, Flavour, KernelSpec, Machine, Metric, Workload
 
 T = TypeVar("T")
+#: An entry of a program's table of metrics, in C.
+_METRIC = re.compile(r'\{ "(\w+)", "(\w+)", "(lower|higher)" \}')
 
 
 @with_config(STRICT)
@@ -71,6 +74,15 @@ class Catalog:
         """Return workloads/NAME.toml; UnknownName lists the known ones."""
         return _named(self.root / "workloads", "workload", name, Workload)
 
+    def metrics(self, program: str) -> dict[str, Metric]:
+        """Return what a workload's program measures, by name, as its C source declares it."""
+        source = self.root / "workloads" / f"{program.replace('-', '_')}.c"
+        try:
+            told = _METRIC.findall(source.read_text())
+        except OSError as err:
+            raise BadInput(f"program {program} has no source {source}") from err
+        return {name: Metric(name, unit, better) for name, unit, better in told}
+
     def flavour(self, name: str, line: str) -> Flavour:
         """Return configs/kconfig/NAME.config, and LINE/NAME.config where there is one.
 
@@ -84,11 +96,11 @@ class Catalog:
 
     def series_note(self, folder: Path) -> SeriesNote:
         """Return what patches/SERIES/series.toml says; BadInput if it is missing or wrong."""
-        return _load(folder / "series.toml", SeriesNote)
+        return load_toml(folder / "series.toml", SeriesNote)
 
     def splat_policy(self) -> SplatPolicy:
         """Return configs/splats.toml."""
-        return _load(self.root / "configs/splats.toml", SplatPolicy)
+        return load_toml(self.root / "configs/splats.toml", SplatPolicy)
 
     def listing(self) -> dict[str, dict[str, str]]:
         """Return every drop-in's name and summary, by noun; the patches' by their titles."""
@@ -123,10 +135,11 @@ def _named(folder: Path, noun: str, name: str, kind: type[T]) -> T:
     path = folder / f"{name}.toml"
     if Path(name).name != name or not path.is_file():
         raise UnknownName(noun, name, _names(folder, ".toml"), folder)
-    return _load(path, kind, name=name)
+    return load_toml(path, kind, name=name)
 
 
-def _load(path: Path, kind: type[T], **known: str) -> T:
+def load_toml(path: Path, kind: type[T], **known: str) -> T:
+    """Return a TOML file as a `kind`; BadInput names the file and the key that is wrong."""
     try:
         told = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as err:

@@ -33,6 +33,12 @@ def compare(plan: Plan, boots: Sequence[Boot]) -> Comparison:
         splats=tuple(line for boot in boots for line in boot.splats),
         invalid=tuple(_invalid(plan, boots, failures, engaged, deltas)),
         failure_statuses=tuple(boot.failure_status for boot in boots if boot.failure),
+        failed_arms=tuple(boot.arm for boot in boots if boot.failure),
+        overloads=tuple(
+            f"{boot.machine} {boot.arm} seed {boot.seed}: {boot.overload}"
+            for boot in boots
+            if boot.overload
+        ),
         facts={
             f"{name} {arm.series}": _facts(_of(boots, name, arm))
             for name in machines
@@ -66,7 +72,7 @@ def _deltas(plan: Plan, machine: str, boots: Sequence[Boot]) -> Iterable[Delta]:
             change_pct=change.change_pct,
             low_pct=change.low_pct,
             high_pct=change.high_pct,
-            pairs=len(pairs),
+            values=tuple(pairs),
             note=change.note,
         )
 

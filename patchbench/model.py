@@ -256,7 +256,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """One boot of one arm. `failure` is empty when its samples can be used."""
+    """One boot of one arm. `failure` is empty when its samples can be used.
+
+    overload: what kept a boot whose time is the host's from having the host to itself.
+    """
 
     machine: str
     arm: str  # the name of its series
@@ -265,6 +268,7 @@ class Boot:
     failure: str = ""
     failure_status: int = 0
     splats: tuple[str, ...] = ()
+    overload: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +329,7 @@ class Delta:
     base, test: medians over boots (a boot counts as the median of its samples).
     change, low, high: ratio test / base, minus one, in per cent; None where it cannot be said,
     and then `note` says why. NEVER stands for a change from finite to never.
+    values: what each pair of boots counts as, (base, test), in the order of their seeds.
     """
 
     machine: str
@@ -334,8 +339,13 @@ class Delta:
     change_pct: float | None
     low_pct: float | None
     high_pct: float | None
-    pairs: int
+    values: tuple[tuple[float, float], ...]
     note: str = ""
+
+    @property
+    def pairs(self) -> int:
+        """Return how many pairs of boots it is from."""
+        return len(self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +360,78 @@ class Comparison:
     splats: tuple[str, ...]
     invalid: tuple[str, ...]
     failure_statuses: tuple[int, ...] = ()
+    failed_arms: tuple[str, ...] = ()  # whose boot each of the failures was
+    overloads: tuple[str, ...] = ()  # boots that had to share the host; kept and counted
     facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     known_schema: ClassVar[int] = 1
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What one metric may do, as a table of configs/gate.toml; exactly one of the two bounds.
+
+    max_regression_pct: how much worse, in the metric's own direction, is still accepted.
+    min_improvement_pct: how much better the series has to be.
+    """
+
+    workload: str
+    machine: str
+    metric: str
+    better: Literal["lower", "higher"]
+    max_regression_pct: float | None = None
+    min_improvement_pct: float | None = None
+    why: str = ""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a revision must keep to, and how often a good one may be stopped; configs/gate.toml.
+
+    error_rate: the chance that a revision which keeps every limit is stopped, over all limits
+    and looks; and that one which breaks a limit passes.
+    looks: after how many seeds the limits are judged; what is undecided gets more seeds.
+    """
+
+    error_rate: float
+    looks: tuple[int, ...]
+    limits: tuple[Limit, ...]
+
+
+Ruled: TypeAlias = Literal["PASS", "FAIL", "INCONCLUSIVE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What became of one limit: the change in the metric, and why it was decided so.
+
+    low, high: the interval that decided, of confidence 1 - 2 * (error rate of this look).
+    """
+
+    limit: Limit
+    ruled: Ruled
+    why: str
+    delta: Delta | None = None
+    low_pct: float | None = None
+    high_pct: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a gate says of one series against one other; `runs` hold what it is made from."""
+
+    gate: str
+    series: str
+    against: str
+    kernel: str
+    ruled: Ruled
+    rulings: tuple[Ruling, ...]
+    reasons: tuple[str, ...]  # beside the limits: lost boots, splats, a spent budget
+    runs: tuple[str, ...]
+    error_rate: float
+    seeds: int  # an arm, of the workload that needed most
+    cpu_seconds: float  # what it cost: QEMU and make, all containers
+    wall_seconds: float
+    command: str

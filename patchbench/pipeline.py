@@ -82,6 +82,34 @@ class BenchRequest:
         return " ".join(told)
 
 
+@dataclass(slots=True)
+class Prepared:
+    """A run that is built and planned, and waits for its boots.
+
+    order draws the order of the arms in each block; its seed is the run's name.
+    """
+
+    plan: Plan
+    arms: tuple[tuple[Arm, Arm], ...]  # (base, test), one pair a machine
+    folder: Path
+    bencher: bench.Bench
+    order: random.Random
+
+    def boot(self, arms: tuple[Arm, Arm], seeds: Sequence[int], *, fresh: bool) -> None:
+        """Boot both arms of a machine with these seeds."""
+        base, test = arms
+        if base.machine.exact:
+            jobs = [bench.Job(arm, seed) for seed in seeds for arm in (base, test)]
+            self.bencher.exact(jobs, fresh=fresh, pick=self.order)
+        else:
+            self.bencher.blocks(base, test, tuple(seeds), self.order)
+
+    def amend(self, seeds: Mapping[str, tuple[int, ...]]) -> None:
+        """Write down that other seeds than planned were booted, by machine."""
+        self.plan = replace(self.plan, seeds=seeds)
+        runs.amend(self.folder, self.plan)
+
+
 class Pipeline:
     """A checkout, a cache and a listener; alone on the cache while its `with` block runs."""
 
@@ -249,26 +277,44 @@ class Pipeline:
 
     def bench(self, request: BenchRequest) -> Path:
         """Build both arms, boot them on every machine, and return the run's folder."""
+        prepared = self.prepare(request)
+        for base, test in prepared.arms:
+            machine = base.machine.name
+            prepared.boot((base, test), prepared.plan.seeds[machine], fresh=request.fresh)
+        self.finish(prepared)
+        return prepared.folder
+
+    def prepare(self, request: BenchRequest) -> "Prepared":
+        """Build both arms and open a run's folder, with everything in it but the boots."""
         machines = self._check(request)
         source = self.source(request.kernel, request.tree)
         trees = [self.apply(source, name) for name in (request.against, request.series)]
         images = [self.image(one, request.flavour) for one in trees]
-        pairs = [
-            tuple(
+        arms = []
+        for machine in machines:
+            base, test = (
                 self.arm(image, machine, request.workload, request.parameters) for image in images
             )
-            for machine in machines
-        ]
-        for base, test in pairs:
             bench.check_comparable(base, test)
+            arms.append((base, test))
 
-        plan = self._plan(request, trees, [arms[0] for arms in pairs], images)
+        plan = self._plan(request, trees, [base for base, _ in arms], images)
         folder = self.results / "runs" / plan.run
-        runs.write_plan(folder, plan)
+        runs.start(folder, plan)
         self.story.say(f"run {plan.run}")
-        self._boot_all(plan, pairs, folder, fresh=request.fresh)
-        self._note_timings(folder)
-        return folder
+        bencher = bench.Bench(
+            Hypervisor(self.engine, self.toolchain),
+            self.store,
+            self.catalog.splat_policy(),
+            self.story,
+            folder,
+        )
+        return Prepared(plan, tuple(arms), folder, bencher, random.Random(plan.run))
+
+    def finish(self, prepared: "Prepared") -> None:
+        """Note what ran when, and seal the run's folder against later changes."""
+        self._note_timings(prepared.folder)
+        runs.seal(prepared.folder)
 
     def _note_timings(self, folder: Path) -> None:
         """Keep what ran when, for `dev.timings`."""
@@ -289,25 +335,6 @@ class Pipeline:
             bench.check_machine(machine)
         self.workload(request.workload, request.parameters)
         return machines
-
-    def _boot_all(
-        self, plan: Plan, pairs: Sequence[tuple[Arm, ...]], folder: Path, *, fresh: bool
-    ) -> None:
-        bencher = bench.Bench(
-            Hypervisor(self.engine, self.toolchain),
-            self.store,
-            self.catalog.splat_policy(),
-            self.story,
-            folder,
-        )
-        draw = random.Random(plan.run)
-        for base, test in pairs:
-            seeds = plan.seeds[base.machine.name]
-            if base.machine.exact:
-                jobs = [bench.Job(arm, seed) for seed in seeds for arm in (base, test)]
-                bencher.exact(jobs, fresh=fresh, pick=draw)
-            else:
-                bencher.blocks(base, test, seeds, draw)
 
     def _plan(
         self,

@@ -3,13 +3,15 @@
 
     plan.json                            what was known before the first boot
     boots/MACHINE/SERIES/seed-N/         two logs and a note, one folder a boot
-    timings.json                         what ran when; written last
+    timings.json                         what ran when
+    SHA256SUMS                           of all these; written last, at the run's end
 
 What a run says is worked out from the plan and the logs each time, never stored as a fact.
 """
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -18,16 +20,42 @@ from patchbench import bench, boot, compare
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, KernelSplat, LostGuest, NotEngaged, PipelineError
 from patchbench.model import Comparison, Plan
-from patchbench.store import write_whole
+from patchbench.store import file_sha256, write_whole
 
 PLAN = "plan.json"
 TIMINGS = "timings.json"
+SUMS = "SHA256SUMS"
 
 
-def write_plan(folder: Path, plan: Plan) -> None:
+def start(folder: Path, plan: Plan) -> None:
     """Make a run's folder, with its plan in it."""
     folder.mkdir(parents=True)
+    amend(folder, plan)
+
+
+def amend(folder: Path, plan: Plan) -> None:
+    """Write the plan of a run that is under way."""
     write_whole(folder / PLAN, TypeAdapter(Plan).dump_json(plan, indent=1).decode() + "\n")
+
+
+def seal(folder: Path) -> None:
+    """Write down the checksums of a run that came to its end; `comparison` looks at them."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
+    lines = [f"{file_sha256(path)}  {path.relative_to(folder)}\n" for path in files]
+    write_whole(folder / SUMS, "".join(lines))
+
+
+def check_seal(folder: Path) -> None:
+    """Raise BadInput, naming the file, if a sealed folder is not as it was sealed."""
+    for line in (folder / SUMS).read_text().splitlines():
+        told, _, name = line.partition("  ")
+        if not (folder / name).is_file():
+            raise BadInput(f"{folder / name} is missing; {SUMS} has it")
+        if file_sha256(folder / name) != told:
+            raise BadInput(
+                f"{folder / name} is not what was measured: {SUMS} has another checksum\n"
+                "  an edited sample is no sample; boot again"
+            )
 
 
 def find(results: Path, name: str) -> Path:
@@ -42,18 +70,16 @@ def find(results: Path, name: str) -> Path:
     return results / "runs" / name
 
 
-def comparison(root: Path, folder: Path) -> Comparison:
-    """Return what a run's folder says; BadInput if its plan is broken or too new."""
-    path = folder / PLAN
-    try:
-        plan = TypeAdapter(Plan).validate_json(path.read_text())
-    except (OSError, ValidationError) as err:
-        raise BadInput(f"{path} is not a plan this version reads:\n  {err}") from err
-    if plan.schema > Comparison.known_schema:
-        raise BadInput(
-            f"{path} has schema {plan.schema}; this version reads up to "
-            f"{Comparison.known_schema}: update patchbench"
-        )
+def comparison(root: Path, folder: Path, *, under_way: bool = False) -> Comparison:
+    """Return what a run's folder says.
+
+    A run without its seal is invalid, unless it is under way and known to be. Raises BadInput
+    if the plan is broken or too new, or if a sealed file was changed.
+    """
+    plan = read_plan(folder)
+    sealed = (folder / SUMS).is_file()
+    if sealed:
+        check_seal(folder)
     policy = Catalog(root).splat_policy()
     boots = [
         boot.read_or_count(
@@ -65,7 +91,25 @@ def comparison(root: Path, folder: Path) -> Comparison:
         for arm in (plan.base, plan.test)
         for seed in plan.seeds[machine.name]
     ]
-    return compare.compare(plan, boots)
+    told = compare.compare(plan, boots)
+    if sealed or under_way:
+        return told
+    return replace(told, invalid=(*told.invalid, f"the run did not come to its end: no {SUMS}"))
+
+
+def read_plan(folder: Path) -> Plan:
+    """Return a run's plan; BadInput if it is broken or too new."""
+    path = folder / PLAN
+    try:
+        plan = TypeAdapter(Plan).validate_json(path.read_text())
+    except (OSError, ValidationError) as err:
+        raise BadInput(f"{path} is not a plan this version reads:\n  {err}") from err
+    if plan.schema > Comparison.known_schema:
+        raise BadInput(
+            f"{path} has schema {plan.schema}; this version reads up to "
+            f"{Comparison.known_schema}: update patchbench"
+        )
+    return plan
 
 
 def timings(folder: Path) -> list[tuple[str, str, str]]:

@@ -1,20 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Paired change of one metric over boots, with an interval that assumes no distribution. Pure.
+"""Paired change of one metric over boots: estimate, interval, one-sided tests, Holm. Pure.
 
-The same seed on both arms is a pair, and the boot is the unit of replication. The estimate is
-the median of the pairs' log-ratios; its interval is the exact one from order statistics, the
-inverse of the sign test (Conover, Practical Nonparametric Statistics, 3.2). Order statistics
-take a clock that never stopped as what it is, worse than any finite one, without a special rule.
+The same seed on both arms is a pair, and the boot is the unit of replication. Everything is
+worked out on the pairs' log-ratios, log(test / base), by Wilcoxon's signed-rank statistic
+(Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, 3.1-3.3): the estimate is
+Hodges and Lehmann's, the median of the means of all pairs of log-ratios; interval and tests are
+its exact ones. They assume no distribution but that the log-ratios lie symmetrically about the
+change, which holds exactly where nothing changed, since the arms can then be swapped.
+
+A clock that never stopped is worse than every finite one. Its log-ratio is a number that no
+finite one comes near, so that order, and nothing else, decides what becomes of it.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache, cached_property
+
+import numpy as np
+from numpy.typing import NDArray
 
 from patchbench.model import NEVER
 
 CONFIDENCE = 0.95
+#: Finite log-ratios of 64-bit numbers stay below 45. Means with this one stay beyond any.
+_NEVER_LOG = 1e6
+_BEYOND_LOG = 1e3
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +38,43 @@ class Change:
     note: str = ""
 
 
-def paired_change(base: Sequence[float], test: Sequence[float]) -> Change:
-    """Return the change from base to test; base[i] and test[i] are one pair, in any unit.
+@dataclass(frozen=True)
+class Shift:
+    """Where the log-ratios of some pairs lie; the questions a gate may ask of them."""
+
+    logs: tuple[float, ...]
+
+    @cached_property
+    def means(self) -> NDArray[np.float64]:
+        """Return the sorted means of all pairs of log-ratios, each with itself as well."""
+        logs = np.asarray(self.logs)
+        upper = np.triu_indices(len(logs))
+        return np.sort((logs[upper[0]] + logs[upper[1]]) / 2)
+
+    @property
+    def estimate(self) -> float:
+        """Return the Hodges-Lehmann estimate of the change, a log-ratio."""
+        return median(self.means.tolist())
+
+    def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float] | None:
+        """Return the exact interval of the change, or None if there are too few pairs."""
+        tail = (1 - confidence) / 2
+        outside = int(np.count_nonzero(_tails(len(self.logs)) <= tail))
+        if not outside:
+            return None
+        return float(self.means[outside - 1]), float(self.means[-outside])
+
+    def p_beyond(self, limit: float) -> float:
+        """Return how likely so much above `limit` is if the change is not above it."""
+        return float(_tails(len(self.logs))[np.count_nonzero(self.means > limit)])
+
+    def p_within(self, limit: float) -> float:
+        """Return how likely so little above `limit` is if the change is above it."""
+        return float(_tails(len(self.logs))[np.count_nonzero(self.means <= limit)])
+
+
+def log_ratios(base: Sequence[float], test: Sequence[float]) -> tuple[float, ...] | None:
+    """Return log(test[i] / base[i]) of each pair; None where a base of 0 has no ratio.
 
     Raises ValueError for samples that are no pairs, empty, negative or NaN.
     """
@@ -37,19 +83,44 @@ def paired_change(base: Sequence[float], test: Sequence[float]) -> Change:
     if any(math.isnan(value) or value < 0 for value in (*base, *test)):
         raise ValueError("a time or a count is negative or not a number")
     if any(one == 0 and other != 0 for one, other in zip(base, test, strict=True)):
-        return Change(None, None, None, "the base is 0, so no ratio")
+        return None
+    return tuple(_log_ratio(one, other) for one, other in zip(base, test, strict=True))
 
-    logs = [_log_ratio(one, other) for one, other in zip(base, test, strict=True)]
-    centre = median(logs)
-    if math.isnan(centre):
-        return Change(
-            None, None, None, "pairs contradict each other: never against finite, both ways"
-        )
-    low, high = _interval(logs)
-    if math.isnan(low) or math.isnan(high):
-        note = f"{len(logs)} pairs are too few for a {CONFIDENCE:.0%} interval; 6 are enough"
-        return Change(_per_cent(centre), None, None, note)
-    return Change(_per_cent(centre), _per_cent(low), _per_cent(high))
+
+def paired_change(base: Sequence[float], test: Sequence[float]) -> Change:
+    """Return the change from base to test; base[i] and test[i] are one pair, in any unit.
+
+    Raises ValueError as log_ratios does.
+    """
+    logs = log_ratios(base, test)
+    if logs is None:
+        return Change(None, None, None, "the base is 0, so no ratio")
+    shift = Shift(logs)
+    interval = shift.interval()
+    if interval is None:
+        enough = fewest_pairs((1 - CONFIDENCE) / 2)
+        note = f"{len(logs)} pairs are too few for a {CONFIDENCE:.0%} interval; {enough} are enough"
+        return Change(per_cent(shift.estimate), None, None, note)
+    alike = len(set(logs)) == 1 and logs[0] != 0
+    note = "every pair gave the same ratio, so the seeds vary nothing" if alike else ""
+    return Change(per_cent(shift.estimate), per_cent(interval[0]), per_cent(interval[1]), note)
+
+
+def fewest_pairs(level: float) -> int:
+    """Return how many pairs a one-sided test at this level needs before it can decide at all.
+
+    n pairs that all point one way have probability 2**-n.
+    """
+    return math.ceil(-math.log2(level))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values adjusted by Holm's step-down rule (Scand. J. Statistics 6, 1979)."""
+    adjusted, reached = [1.0] * len(p_values), 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        reached = max(reached, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = reached
+    return adjusted
 
 
 def median(values: Sequence[float]) -> float:
@@ -62,22 +133,29 @@ def median(values: Sequence[float]) -> float:
     return low if low == high else (low + high) / 2  # inf - inf would be NaN
 
 
+def per_cent(log_ratio: float) -> float:
+    """Return a log-ratio as a change in per cent: NEVER, or -100, where one arm never ended."""
+    if log_ratio > _BEYOND_LOG:
+        return NEVER
+    return -100.0 if log_ratio < -_BEYOND_LOG else math.expm1(log_ratio) * 100
+
+
 def _log_ratio(base: float, test: float) -> float:
     if base == test:
         return 0.0  # never against never, and 0 against 0, are no change
     if test == NEVER:
-        return math.inf
+        return _NEVER_LOG
     if base == NEVER or test == 0:
-        return -math.inf
+        return -_NEVER_LOG
     return math.log(test / base)
 
 
-def _interval(logs: Sequence[float]) -> tuple[float, float]:
-    from scipy.stats import quantile_test  # costs a second, and most verbs need none
-
-    interval: Any = quantile_test(logs, p=0.5).confidence_interval(CONFIDENCE)  # stubs say float
-    return float(interval.low), float(interval.high)
-
-
-def _per_cent(log_ratio: float) -> float:
-    return math.expm1(log_ratio) * 100
+@cache
+def _tails(pairs: int) -> NDArray[np.float64]:
+    """Return P(T >= t) for t = 0 .. n(n+1)/2, T being the signed-rank statistic of no change."""
+    ways = np.ones(1)
+    for rank in range(1, pairs + 1):
+        step = np.zeros(rank + 1)
+        step[[0, rank]] = 0.5
+        ways = np.convolve(ways, step)
+    return np.minimum(np.cumsum(ways[::-1])[::-1], 1.0)

@@ -26,6 +26,7 @@ def write_run(results_folder: Path, told: Plan, console: str = CLEAN_CONSOLE) ->
             counter = 3 if arm is told.test else 0
             (boot / "results.log").write_text(results(release=arm.release, counter=counter))
             (boot / "console.log").write_text(console)
+    runs.seal(folder)
     return folder
 
 
@@ -39,9 +40,37 @@ def test_a_run_is_read_from_its_folder_alone(tmp_path: Path) -> None:
 def test_a_run_that_was_cut_off_counts_its_missing_boots_as_lost(tmp_path: Path) -> None:
     folder = write_run(tmp_path, plan())
     shutil.rmtree(folder / "boots/exact/v0/seed-2")
+    (folder / "SHA256SUMS").unlink()
     error = runs.verdict_error(runs.comparison(ROOT, folder))
     assert isinstance(error, LostGuest)
     assert error.exit_code == 23
+
+
+def test_a_run_without_its_seal_is_invalid_unless_it_is_known_to_be_under_way(
+    tmp_path: Path,
+) -> None:
+    folder = write_run(tmp_path, plan())
+    (folder / "SHA256SUMS").unlink()
+    assert runs.comparison(ROOT, folder).invalid == (
+        "the run did not come to its end: no SHA256SUMS",
+    )
+    assert runs.comparison(ROOT, folder, under_way=True).invalid == ()
+
+
+@pytest.mark.parametrize("name", ["results.log", "console.log"])
+def test_a_sample_edited_by_hand_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    folder = write_run(tmp_path, plan())
+    edited = folder / "boots/exact/v0/seed-2" / name
+    edited.write_text(edited.read_text().replace("100", "99") + "\n")
+    with pytest.raises(BadInput, match=rf"v0/seed-2/{name} is not what was measured"):
+        runs.comparison(ROOT, folder)
+
+
+def test_a_sealed_sample_that_is_gone_is_refused_by_name(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, plan())
+    (folder / "boots/exact/v0/seed-2/results.log").unlink()
+    with pytest.raises(BadInput, match=r"results\.log is missing"):
+        runs.comparison(ROOT, folder)
 
 
 def test_a_run_with_a_splat_ends_with_its_own_status(tmp_path: Path) -> None:
