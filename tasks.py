@@ -15,10 +15,12 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from patchbench import doctor as doctors
-from patchbench import pipeline, runs
+from patchbench import gating, pipeline, runs, verdicts
+from patchbench import policy as policies
 from patchbench import report as reports
 from patchbench.catalog import Catalog
-from patchbench.errors import BadInput, PipelineError
+from patchbench.errors import BadInput, GateFailed, PipelineError, Undecided
+from patchbench.model import Verdict
 from patchbench.store import write_whole
 from patchbench.tools import process
 from patchbench.tools.terminal import Terminal, print_table
@@ -178,9 +180,46 @@ def report(_: Context, run: str = "latest", json: bool = False) -> None:
         _report(runs.find(ROOT / "results", run), as_json=json)
 
 
+@task(
+    help=_help("series", "against", "kernel", "tree", "flavour", "fresh", "json")
+    | {
+        "policy": "the limits, instead of configs/gate.toml",
+        "seeds": "judge once, after so many boots an arm, instead of at the policy's looks",
+        "budget": "start no boot after so long: 90s, 10m, 2h; what is undecided stays so",
+        "changed-since": "gate what differs from this commit, against its revision before and none",
+    }
+)
+def gate(
+    _: Context,
+    series: str = "v0",
+    against: str = "none",
+    kernel: str = "mainline",
+    tree: str = "",
+    flavour: str = "bench",
+    policy: str = str(policies.DEFAULT),
+    seeds: int = 0,
+    budget: str = "",
+    fresh: bool = False,
+    json: bool = False,
+    changed_since: str = "",
+) -> None:
+    """8 Pass or stop a series by configs/gate.toml: 0 PASS, 10 FAIL, 11 INCONCLUSIVE."""
+    with exits():
+        request = gating.GateRequest(
+            series, against, kernel, tree, flavour, Path(policy), seeds or None,
+            _seconds(budget) if budget else None, fresh,
+        )  # fmt: skip
+        with pipeline.opened(ROOT, Terminal()) as run:
+            requests = gating.changed(run, request, changed_since) if changed_since else [request]
+            told = [gating.gate_series(run, one) for one in requests]
+        if not requests:
+            print(f"nothing in patches/ differs from {changed_since}: nothing to gate")
+        _print_verdicts(told, as_json=json)
+
+
 @task
 def doctor(_: Context) -> None:
-    """8 Say what this machine has, what it lacks, and how to get that."""
+    """9 Say what this machine has, what it lacks, and how to get that."""
     with exits():
         findings = doctors.examine(pipeline.default_cache())
         print_table(("what", "state", "detail"), [finding.row() for finding in findings], words=3)
@@ -205,7 +244,7 @@ def clean(
     results: bool = False,
     everything: bool = False,
 ) -> None:
-    """9 Remove what can be made again; needs a flag that says what."""
+    """10 Remove what can be made again; needs a flag that says what."""
     chosen = [
         *(["work"] if work or everything else []),
         *(["shelf"] if shelf or everything else []),
@@ -286,6 +325,31 @@ def _report(folder: Path, *, as_json: bool) -> None:
         raise error
 
 
+def _print_verdicts(told: list[Verdict], *, as_json: bool) -> None:
+    """Print each verdict, and leave the status of the worst: FAIL, then INCONCLUSIVE."""
+    if as_json:
+        print(json.dumps([verdicts.as_json(one) for one in told], indent=1))
+    for one in told:
+        if not as_json:
+            print(verdicts.headline(one))
+            for reason in one.reasons:
+                print(f"  {reason}")
+            print_table(verdicts.HEADINGS, verdicts.rows(one))
+            print(f"summary {ROOT / 'results/reports' / one.gate / 'summary.md'}")
+    ruled = {one.ruled for one in told}
+    if "FAIL" in ruled:
+        raise GateFailed("the series breaks a limit; the table tells which")
+    if "INCONCLUSIVE" in ruled:
+        raise Undecided("not every limit is decided; more seeds or a longer --budget may do it")
+
+
+def _seconds(text: str) -> float:
+    units = {"s": 1, "m": 60, "h": 3600}
+    if not text[:-1].isdigit() or text[-1:] not in units:
+        raise BadInput(f"--budget {text}: a number and its unit, as 90s, 10m or 2h")
+    return float(text[:-1]) * units[text[-1]]
+
+
 def _parameters(told: list[str] | None) -> dict[str, int]:
     parameters = {}
     for text in told or []:
@@ -302,6 +366,6 @@ def _finish(status: int) -> None:
 
 
 namespace = Collection(
-    list_, fetch, apply, build, boot, bench, report, doctor, clean, test, lint,
+    list_, fetch, apply, build, boot, bench, report, gate, doctor, clean, test, lint,
     Collection("dev", timings),
 )  # fmt: skip

@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -85,22 +86,27 @@ class Bench:
         self._run = run
         self._lost: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
+        self._proved: set[str] = set()
+        #: When to start no more boots, on time.monotonic's clock; and which were left out for it.
+        self.until: float | None = None
+        self.left_out: set[Job] = set()
 
     def exact(self, jobs: list[Job], *, fresh: bool, pick: random.Random) -> list[Boot]:
         """Return the boots of an exact machine, from the shelf where they are there.
 
-        One boot is always run again and must not differ from the shelf in a single byte;
-        with `fresh` all are. Raises NotRepeatable when one does.
+        Of each machine one boot is always run again and must not differ from the shelf in a
+        single byte; with `fresh` all are. Raises NotRepeatable when one does.
         """
         before = [job for job in jobs if self._shelved(job)]
         todo = jobs if fresh else [job for job in jobs if job not in before]
         work = [partial(self._boot_and_shelve, job) for job in todo]
-        if before and not fresh:
+        machine = jobs[0].arm.machine.name
+        if before and not fresh and machine not in self._proved:
             work.insert(0, partial(self._prove, pick.choice(before)))
-        with self._story.meter(f"booting {jobs[0].arm.machine.name}", len(work), "boots") as meter:
+        with self._story.meter(f"booting {machine}", len(work), "boots") as meter:
             _in_parallel(work, meter.at, self._hypervisor.stop)
         good = [job for job in jobs if self._shelved(job)]
-        if good and not before:
+        if good and not before and machine not in self._proved:
             self._prove(pick.choice(good))
         return [self._collect(job, shelf=not fresh) for job in jobs]
 
@@ -116,13 +122,13 @@ class Bench:
         with self._story.meter(f"booting {base.machine.name}", len(jobs), "boots") as meter:
             for number, job in enumerate(jobs):
                 meter.at(number)
-                if not self._hopeless(job):
+                if not self._left_out(job):
                     self._boot(job, job.folder(self._run))
             meter.at(len(jobs))
         return [self._collect(job, shelf=False) for job in jobs]
 
     def _boot_and_shelve(self, job: Job) -> None:
-        if self._hopeless(job):
+        if self._left_out(job):
             return
         made_of = boot.ingredients(job.arm, job.seed)
         old = self._store.get("boots", made_of)
@@ -149,6 +155,7 @@ class Bench:
             )
         _same_bytes(again, shelf, job)
         shutil.rmtree(again)
+        self._proved.add(job.arm.machine.name)
 
     def _boot(self, job: Job, folder: Path) -> "_Fate":
         """Boot once, count it where its samples cannot be used, and return what it is worth."""
@@ -176,8 +183,13 @@ class Bench:
     def _shelved(self, job: Job) -> Path | None:
         return self._store.get("boots", boot.ingredients(job.arm, job.seed))
 
-    def _hopeless(self, job: Job) -> bool:
-        return self._lost.get(_place(job), 0) >= _LOST_TOO_MANY
+    def _left_out(self, job: Job) -> bool:
+        if self._lost.get(_place(job), 0) >= _LOST_TOO_MANY:
+            return True
+        if self.until is None or time.monotonic() < self.until:
+            return False
+        self.left_out.add(job)
+        return True
 
 
 class _Fate(Enum):

@@ -7,6 +7,7 @@ and nothing else, so a report made later from a run's folder says what the bench
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn, Protocol
@@ -20,6 +21,10 @@ from patchbench.tools.qemu import CONSOLE, RESULTS, Ran, command
 
 HOST_NOTE = "host.json"
 _TAIL_LINES = 12
+#: Beyond these another load had its share of the host. A boot with as many vCPUs as the host has
+#: cores, alone on it, makes its own helper threads wait for up to a fifth of the time.
+_MAX_STEAL_PCT = 5.0
+_MAX_WAITED_PCT = 40.0
 
 
 class CanBoot(Protocol):
@@ -43,17 +48,18 @@ class CanBoot(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which boot a folder's logs are meant to be of."""
+    """Which boot a folder's logs are meant to be of; nothing on the host can touch an exact one."""
 
     machine: str
     series: str
     release: str
     seed: int
+    exact: bool
 
 
 def wanted(arm: Arm, seed: int) -> Wanted:
     """Return what the logs of an arm's boot must be of."""
-    return Wanted(arm.machine.name, arm.image.series, arm.image.release, seed)
+    return Wanted(arm.machine.name, arm.image.series, arm.image.release, seed, arm.machine.exact)
 
 
 def run(hypervisor: CanBoot, arm: Arm, seed: int, out: Path) -> Ran:
@@ -101,7 +107,9 @@ def read(folder: Path, wanted: Wanted, policy: SplatPolicy) -> Boot:
         )
     if lack := _lack(record, found, console):
         raise BadRecord(f"{lack}\n  {folder}")
-    return Boot(wanted.machine, wanted.series, wanted.seed, record)
+    ran = _ran(folder)
+    overload = find_overload(ran.host) if ran and not wanted.exact else ""
+    return Boot(wanted.machine, wanted.series, wanted.seed, record, overload=overload)
 
 
 def read_or_count(folder: Path, wanted: Wanted, policy: SplatPolicy) -> Boot:
@@ -123,6 +131,16 @@ def find_splats(console: str, policy: SplatPolicy) -> tuple[str, ...]:
         [rule.pattern for rule in policy.deny],
         [rule.pattern for rule in policy.allow],
     )
+
+
+def find_overload(host: Mapping[str, float]) -> str:
+    """Return what kept a boot from having the host to itself; empty if nothing is known to."""
+    told = []
+    if (stolen := host.get("steal_pct", 0.0)) > _MAX_STEAL_PCT:
+        told.append(f"{stolen:.0f} % of the CPU time was stolen by other guests of its host")
+    if (waited := host.get("waited_pct", 0.0)) > _MAX_WAITED_PCT:
+        told.append(f"tasks waited for a CPU during {waited:.0f} % of it")
+    return " and ".join(told)
 
 
 def _lack(record: Record, release: str | None, console: str) -> str:

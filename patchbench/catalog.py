@@ -59,6 +59,10 @@ class Catalog:
         """Return configs/kernels/NAME.toml; UnknownName lists the known ones."""
         return _named(self.root / "configs/kernels", "kernel", name, KernelSpec)
 
+    def kernels(self) -> list[str]:
+        """Return the names of all kernels."""
+        return _names(self.root / "configs/kernels", ".toml")
+
     def machine(self, name: str) -> Machine:
         """Return qemu/machines/NAME.toml; UnknownName lists the known ones."""
         machine = _named(self.root / "qemu/machines", "machine", name, Machine)

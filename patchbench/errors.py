@@ -14,6 +14,18 @@ class PipelineError(Exception):
     exit_code = 30
 
 
+class GateFailed(PipelineError):
+    """A series breaks a limit, or a check found it broken."""
+
+    exit_code = 10
+
+
+class Undecided(PipelineError):
+    """What was measured is too little to pass a series or to fail it."""
+
+    exit_code = 11
+
+
 class BadInput(PipelineError):
     """A file, a key, a name or a flag is not what it must be."""
 

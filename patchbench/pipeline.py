@@ -29,6 +29,7 @@ from patchbench.model import (
     KernelSpec,
     Machine,
     Plan,
+    Series,
     Source,
     TarballOrigin,
     Toolchain,
@@ -103,6 +104,11 @@ class Prepared:
             self.bencher.exact(jobs, fresh=fresh, pick=self.order)
         else:
             self.bencher.blocks(base, test, tuple(seeds), self.order)
+
+    def booted(self, arms: tuple[Arm, Arm], seeds: Sequence[int]) -> tuple[int, ...]:
+        """Return those of the seeds with which no boot was left out for want of time."""
+        left_out = {job.seed for job in self.bencher.left_out if job.arm in arms}
+        return tuple(seed for seed in seeds if seed not in left_out)
 
     def amend(self, seeds: Mapping[str, tuple[int, ...]]) -> None:
         """Write down that other seeds than planned were booted, by machine."""
@@ -218,8 +224,22 @@ class Pipeline:
         self._set_up.append((what, began, time.time()))
 
     def apply(self, source: Source, name: str) -> Tree:
-        """Return the source with a series applied, as a commit."""
-        return tree.apply(source, series.load(self.root, name, source.line), self.cache / "work")
+        """Return the source with a series applied, as a commit.
+
+        `v0~COMMIT` is the series as the project's own history has it at that commit.
+        """
+        return tree.apply(source, self._series(name, source.line), self.cache / "work")
+
+    def _series(self, name: str, line: str) -> Series:
+        today, tilde, revision = name.partition("~")
+        if not tilde:
+            return series.load(self.root, name, line)
+        project = git.Repository(self.root)
+        commit = project.commit(revision or "HEAD")[:12]
+        past = self.cache / "work/past" / commit
+        shutil.rmtree(past, ignore_errors=True)
+        project.extract(commit, f"patches/{today.partition('@')[0]}", past)
+        return replace(series.load(past, today, line), name=f"{today}~{commit}")
 
     def image(self, applied: Tree, flavour: str) -> Image:
         """Return the tree's kernel, built unless it is shelved."""

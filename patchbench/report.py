@@ -26,11 +26,11 @@ def as_json(comparison: Comparison) -> dict[str, Json]:
         "kernel_version": plan.version,
         "kernel_provenance": plan.provenance,
         "flavour": plan.flavour,
-        "base": _plain(asdict(plan.base)),
-        "test": _plain(asdict(plan.test)),
+        "base": plain(asdict(plan.base)),
+        "test": plain(asdict(plan.test)),
         "guest": plan.guest,
-        "workload": _plain(asdict(plan.workload)),
-        "machines": [_plain(asdict(machine)) for machine in plan.machines],
+        "workload": plain(asdict(plan.workload)),
+        "machines": [plain(asdict(machine)) for machine in plan.machines],
         "seeds": seeds,
         "toolchain": dict(plan.toolchain),
         "host": dict(plan.host),
@@ -38,10 +38,11 @@ def as_json(comparison: Comparison) -> dict[str, Json]:
         "engaged": dict(comparison.engaged),
         "outcomes": [*comparison.outcomes],
         "failures": [*comparison.failures],
+        "overloads": [*comparison.overloads],
         "splats": [*comparison.splats],
         "invalid": [*comparison.invalid],
         "valid": not comparison.invalid,
-        "facts": _plain({name: dict(facts) for name, facts in comparison.facts.items()}),
+        "facts": plain({name: dict(facts) for name, facts in comparison.facts.items()}),
     }
 
 
@@ -66,6 +67,7 @@ def headline(comparison: Comparison) -> list[str]:
         *(f"INVALID: {reason}" for reason in comparison.invalid),
         *(f"NEVER ENDED: {outcome}" for outcome in comparison.outcomes),
         *(f"LOST BOOT: {failure}" for failure in comparison.failures),
+        *(f"HOST OVERLOADED: {overload}" for overload in comparison.overloads),
     ]
 
 
@@ -133,22 +135,23 @@ def _delta(delta: Delta) -> dict[str, Json]:
         "name": delta.metric.name,
         "unit": delta.metric.unit,
         "better": delta.metric.better,
-        "base": _plain(delta.base),
-        "test": _plain(delta.test),
-        "change_pct": _plain(delta.change_pct),
-        "low_pct": _plain(delta.low_pct),
-        "high_pct": _plain(delta.high_pct),
+        "base": plain(delta.base),
+        "test": plain(delta.test),
+        "change_pct": plain(delta.change_pct),
+        "low_pct": plain(delta.low_pct),
+        "high_pct": plain(delta.high_pct),
         "pairs": delta.pairs,
         "note": delta.note,
     }
 
 
-def _plain(value: object) -> Json:
+def plain(value: object) -> Json:
+    """Return a value as JSON has it; what is infinite is the word "never"."""
     match value:
         case dict():
-            return {str(name): _plain(item) for name, item in value.items()}
+            return {str(name): plain(item) for name, item in value.items()}
         case list() | tuple():
-            return [_plain(item) for item in value]
+            return [plain(item) for item in value]
         case float() if math.isinf(value):
             return "never"
         case None | bool() | int() | float() | str():

@@ -84,7 +84,7 @@ def comparison(root: Path, folder: Path, *, under_way: bool = False) -> Comparis
     boots = [
         boot.read_or_count(
             bench.boot_folder(folder, machine.name, arm.series, seed),
-            boot.Wanted(machine.name, arm.series, arm.release, seed),
+            boot.Wanted(machine.name, arm.series, arm.release, seed, machine.exact),
             policy,
         )
         for machine in plan.machines

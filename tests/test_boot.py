@@ -14,7 +14,7 @@ from tests.fakes import CLEAN_CONSOLE, RELEASE, results
 
 ROOT = Path(__file__).resolve().parents[1]
 POLICY = Catalog(ROOT).splat_policy()
-WANTED = boot.Wanted("exact", "v0", RELEASE, 1)
+WANTED = boot.Wanted("exact", "v0", RELEASE, 1, exact=True)
 DATA = Path(__file__).parent / "data/consoles"
 
 

@@ -8,6 +8,7 @@ the home folder and the repository never enter a container.
 
 import io
 import os
+import re
 import shutil
 import tarfile
 import threading
@@ -36,6 +37,9 @@ _UNPRIVILEGED = 65534
 _MAX_LINES = 200_000
 _MAX_LOG = "100m"
 _MAX_FILE_BYTES = 4 << 30
+#: Runs a command and says, after all that it said, what CPU time it and its children used.
+_TIMED = ("bash", "-c", 'TIMEFORMAT="cpu seconds %U %S"; time "$@"', "timed")
+_CPU_SECONDS = re.compile(r"cpu seconds ([0-9.]+) ([0-9.]+)")
 
 
 class EngineMissing(PipelineError):
@@ -126,6 +130,8 @@ class Engine:
         self._rootless = any("rootless" in str(one) for one in told.get("SecurityOptions") or [])
         self._live: set[Any] = set()
         self._closed = False
+        #: What all containers used; one that was killed could not say.
+        self.cpu_seconds = 0.0
         #: What ran when: program, start and end, in seconds since the epoch.
         self.busy: list[tuple[str, float, float]] = []
 
@@ -262,6 +268,7 @@ class Engine:
                 status = int(container.wait()["StatusCode"])
             started, ended = _times(container)
             self.busy.append((argv[0], started, ended))
+            self.cpu_seconds += _take_cpu_seconds(lines)
             return Finished(status, "\n".join(lines), started, ended)
 
     @contextmanager
@@ -291,7 +298,7 @@ class Engine:
         with _engine_errors(f"start {argv[0]}"):
             container = self._client.containers.create(
                 image,
-                list(argv),
+                [*_TIMED, *argv],
                 mounts=mounts,
                 environment=dict(environment),
                 labels={_LABEL: self._cache},
@@ -349,6 +356,15 @@ def _user(rootless: bool) -> str:
     if rootless:
         return "0:0"
     return f"{os.getuid() or _UNPRIVILEGED}:{os.getgid() or _UNPRIVILEGED}"
+
+
+def _take_cpu_seconds(lines: "deque[str]") -> float:
+    """Take the last line off what a container said, if it is what its shell measured."""
+    match = _CPU_SECONDS.fullmatch(lines[-1]) if lines else None
+    if not match:
+        return 0.0
+    lines.pop()
+    return float(match[1]) + float(match[2])
 
 
 def _read(container: Any, lines: "deque[str]", on_line: Callable[[str], None]) -> None:

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,11 +133,47 @@ class Repository:
 
     def resolve(self, name: str) -> str:
         """Return the full id of a revision; ToolFailed if there is none."""
-        return self._git("rev-parse", "--verify", "--quiet", name)
+        return self._git("rev-parse", "--verify", "--quiet", "--end-of-options", name)
+
+    def commit(self, name: str) -> str:
+        """Return the full id of a commit that a user named; BadInput if there is none."""
+        try:
+            return self.resolve(f"{name}^{{commit}}")
+        except ToolFailed as err:
+            raise BadInput(f"{self.path} has no commit {name!r}") from err
 
     def show(self, name: str) -> str:
         """Return a blob's text, by revision:path."""
         return self._git("show", name)
+
+    def fork_point(self, name: str) -> str:
+        """Return the last commit that HEAD and `name` share; BadInput if there is none."""
+        commit = self.commit(name)
+        try:
+            return self._git("merge-base", commit, "HEAD")
+        except ToolFailed as err:
+            raise BadInput(f"{self.path}: HEAD and {name} have no commit in common") from err
+
+    def changed(self, commit: str, folder: str) -> list[str]:
+        """Return the files below a folder that differ from a commit, new ones included."""
+        known = self._git("diff", "--name-only", "--no-renames", commit, "--", folder)
+        new = self._git("ls-files", "--others", "--exclude-standard", "--", folder)
+        return sorted({*known.splitlines(), *new.splitlines()})
+
+    def has(self, commit: str, path: str) -> bool:
+        """Return whether a commit holds a file or folder."""
+        return bool(self._git("ls-tree", commit, "--", path))
+
+    def extract(self, commit: str, path: str, into: Path) -> None:
+        """Write a folder as a commit has it below `into`; BadInput if it has none."""
+        if not self.has(commit, path):
+            raise BadInput(f"{self.path} has no {path} at {commit}")
+        into.mkdir(parents=True, exist_ok=True)
+        archive = into / ".extracting.tar"
+        self._git("archive", "--format=tar", f"--output={archive}", commit, "--", path)
+        with tarfile.open(archive) as tar:
+            tar.extractall(into, filter="data")
+        archive.unlink()
 
     def dirty(self) -> str:
         """Return the changed files of a work tree, one a line; empty when it is clean."""

@@ -4,6 +4,7 @@
 import os
 import platform
 import shutil
+import time
 from pathlib import Path
 
 from patchbench.errors import ToolFailed
@@ -24,6 +25,35 @@ def describe() -> dict[str, str]:
         "kernel": platform.release(),
         "machine": platform.machine(),
     }
+
+
+class Watch:
+    """What else the host had to do from now until `seen`, as far as Linux tells.
+
+    steal_pct: CPU time that a hypervisor below gave to others. waited_pct: time in which some
+    task waited for a CPU (pressure stall information). busy_cores: cores busy with anything,
+    in the mean. mhz: the slowest core's clock now. What is not told is left out.
+    """
+
+    def __init__(self) -> None:
+        self._jiffies, self._waited_us = _jiffies(), _cpu_pressure_us()
+        self._began = time.monotonic()
+
+    def seen(self) -> dict[str, float]:
+        """Return what happened since the watch began, by name."""
+        spent = [now - then for now, then in zip(_jiffies(), self._jiffies, strict=False)]
+        told: dict[str, float] = {}
+        if (whole := sum(spent[:8])) > 0:  # user .. steal; guest time is in user already
+            idle = spent[3] + spent[4]
+            told["steal_pct"] = 100 * spent[7] / whole
+            told["busy_cores"] = (os.cpu_count() or 1) * (whole - idle) / whole
+        waited = _cpu_pressure_us()
+        seconds = time.monotonic() - self._began
+        if waited is not None and self._waited_us is not None and seconds:
+            told["waited_pct"] = (waited - self._waited_us) / seconds / 1e4
+        if clocks := _numbers(Path("/proc/cpuinfo"), "cpu MHz"):
+            told["mhz"] = min(clocks)
+        return {name: round(value, 2) for name, value in told.items()}
 
 
 def bootstrap_base(
@@ -68,6 +98,23 @@ def _memory_gib() -> float:
         if line.startswith("MemTotal:"):
             return int(line.split()[1]) / (1 << 20)
     return 0.0
+
+
+def _jiffies() -> list[int]:
+    first = next(iter(_lines(Path("/proc/stat"))), "cpu")
+    return [int(field) for field in first.split()[1:]]
+
+
+def _cpu_pressure_us() -> int | None:
+    for line in _lines(Path("/proc/pressure/cpu")):
+        if line.startswith("some"):
+            return int(line.rpartition("total=")[2])
+    return None
+
+
+def _numbers(path: Path, name: str) -> list[float]:
+    pairs = (line.partition(":") for line in _lines(path))
+    return [float(value) for key, _, value in pairs if key.strip() == name]
 
 
 def _lines(path: Path) -> list[str]:

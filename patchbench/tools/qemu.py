@@ -5,11 +5,13 @@ QEMU's exit status says nothing about the guest; whoever reads the logs decides.
 """
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from patchbench.errors import ToolFailed
 from patchbench.model import Machine, Toolchain, Workload
+from patchbench.tools import host
 from patchbench.tools.container import Bind, Engine, Limits, own
 
 RESULTS = "results.log"
@@ -27,13 +29,15 @@ class Ran:
     """How a boot went on the host.
 
     `orderly` is that QEMU ended by itself and said so; only then are the logs known to be
-    whole. `said` is what QEMU itself had to say.
+    whole. `said` is what QEMU itself had to say. `host` is what else the host had to do
+    meanwhile, as tools.host.Watch tells it.
     """
 
     seconds: float
     timed_out: bool
     orderly: bool
     said: str = ""
+    host: Mapping[str, float] = field(default_factory=dict)
 
 
 def command(machine: Machine, workload: Workload, seed: int) -> list[str]:
@@ -101,6 +105,7 @@ class Hypervisor:
         """Boot once, until the guest powers off, panics, or its time is up."""
         own(out)
         deadline = str(machine.boot_timeout_s + _GRACE_S)
+        watch = host.Watch()
         done = self._engine.run(
             self._image,
             ["timeout", "--kill-after=1", deadline, *command(machine, workload, seed)],
@@ -115,7 +120,8 @@ class Hypervisor:
             raise ToolFailed(f"QEMU does not start (status {done.status}):\n{done.said[-2000:]}")
         if _disk_full(out):
             raise ToolFailed(f"the disk is full; make room below {out}, then run again")
-        return Ran(done.seconds, done.status is None, done.status == 0, done.said[-2000:])
+        said, seen = done.said[-2000:], watch.seen()
+        return Ran(done.seconds, done.status is None, done.status == 0, said, seen)
 
 
 def _size(path: Path) -> int:

@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What `gate` does with the pipeline: boots look by look, until all limits are decided."""
+
+import re
+import shlex
+import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from patchbench import gate, runs, verdicts
+from patchbench import policy as policies
+from patchbench.errors import BadInput
+from patchbench.model import Comparison, Policy, Ruled, Ruling, Verdict
+from patchbench.pipeline import BenchRequest, Pipeline, Prepared
+from patchbench.tools.git import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class GateRequest:
+    """What `gate` was asked for."""
+
+    series: str
+    against: str
+    kernel: str
+    tree: str = ""
+    flavour: str = "bench"
+    policy: Path = policies.DEFAULT
+    seeds: int | None = None  # None: as many as the policy's looks say
+    budget_s: float | None = None
+    fresh: bool = False
+
+    def command(self) -> str:
+        """Return the one command that repeats the gate."""
+        told = [f"./bootstrap gate --series {self.series} --against {self.against}"]
+        told += [f"--tree {shlex.quote(self.tree)}"] if self.tree else [f"--kernel {self.kernel}"]
+        told += [f"--flavour {self.flavour}"] if self.flavour != "bench" else []
+        told += [f"--policy {shlex.quote(str(self.policy))}"] * (self.policy != policies.DEFAULT)
+        told += [f"--seeds {self.seeds}"] if self.seeds else []
+        return " ".join(told)
+
+    def bench(self, workload: str, machines: tuple[str, ...]) -> BenchRequest:
+        """Return the bench that measures one workload for the gate."""
+        return BenchRequest(
+            series=self.series,
+            against=self.against,
+            kernel=self.kernel,
+            tree=self.tree,
+            workload=workload,
+            machines=machines,
+            flavour=self.flavour,
+            seeds=None,
+            fresh=self.fresh,
+            parameters={},
+        )
+
+
+def gate_series(pipeline: Pipeline, request: GateRequest) -> Verdict:
+    """Build, boot and judge a series; its verdict is written to results/reports/GATE.
+
+    Raises BadInput and UnknownName as policy.load does, before anything is built; and what
+    keeps a comparison from being relied on, unless it is the tested series that lost its boots.
+    """
+    began, cpu_before = time.monotonic(), pipeline.engine.cpu_seconds
+    policy = policies.load(pipeline.catalog, pipeline.root / request.policy, request.seeds)
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    source = pipeline.source(request.kernel, request.tree)
+    session = _Session(
+        pipeline, request, policy, began + request.budget_s if request.budget_s else None
+    )
+    if not session.same_tree():
+        session.prepare()
+        session.boot()
+    verdict = Verdict(
+        gate=f"{stamp}-gate-{request.series}-against-{request.against}-{source.kernel}",
+        series=request.series,
+        against=request.against,
+        kernel=f"{source.kernel} {source.version}",
+        ruled=session.ruled(),
+        rulings=session.rulings,
+        reasons=tuple(session.reasons),
+        runs=tuple(one.plan.run for one in session.prepared.values()),
+        error_rate=policy.error_rate,
+        seeds=session.seeds,
+        cpu_seconds=pipeline.engine.cpu_seconds - cpu_before,
+        wall_seconds=time.monotonic() - began,
+        command=request.command(),
+    )
+    verdicts.write(pipeline.results / "reports" / verdict.gate, verdict)
+    return verdict
+
+
+def changed(pipeline: Pipeline, request: GateRequest, since: str) -> list[GateRequest]:
+    """Return what to gate for a branch that left the commit `since`: each port that it touches.
+
+    Each against its revision before, if there is one, and against none. The revision before is
+    the same folder as it was at `since`, or the series of the next smaller number: v0 for v1.
+    Raises BadInput for an unknown commit, or a port for which no kernel is dropped in.
+    """
+    project = Repository(pipeline.root)
+    commit = project.fork_point(since)
+    touched = {
+        (name, line)
+        for path in project.changed(commit, "patches")
+        for name, line in [_port(path)]
+        if line and (pipeline.root / "patches" / name / line).is_dir()
+    }
+    requests = []
+    for name, line in sorted(touched):
+        kernel = _kernel(pipeline, request.kernel, line)
+        before = _before(pipeline, project, commit, name, line)
+        requests += [
+            replace(request, series=name, against=against, kernel=kernel)
+            for against in (*before, "none")
+        ]
+    return requests
+
+
+def _port(path: str) -> tuple[str, str]:
+    """Return series and kernel line of a patch's path in the project; empty for other files."""
+    match Path(path).parts:
+        case ("patches", name, line, _) if path.endswith(".patch"):
+            return name, line
+        case _:
+            return "", ""
+
+
+def _kernel(pipeline: Pipeline, first: str, line: str) -> str:
+    names = [first, *(name for name in pipeline.catalog.kernels() if name != first)]
+    for name in names:
+        if pipeline.source(name).line == line:
+            return name
+    raise BadInput(f"no kernel in configs/kernels is of line {line}, for which a port was touched")
+
+
+def _before(
+    pipeline: Pipeline, project: Repository, commit: str, name: str, line: str
+) -> list[str]:
+    if project.has(commit, f"patches/{name}/{line}"):
+        return [f"{name}~{commit[:12]}"]
+    match = re.fullmatch(r"(.*?)(\d+)", name)
+    if not match:
+        return []
+    stem, number = match[1], int(match[2])
+    older = [f"{stem}{one}" for one in range(number - 1, -1, -1)]
+    ports = (one for one in older if (pipeline.root / "patches" / one / line).is_dir())
+    return [one for one in [next(ports, "")] if one]
+
+
+@dataclass
+class _Session:
+    """One gate under way."""
+
+    pipeline: Pipeline
+    request: GateRequest
+    policy: Policy
+    until: float | None  # on time.monotonic's clock
+    prepared: dict[str, Prepared] = field(default_factory=dict)
+    rulings: tuple[Ruling, ...] = ()
+    reasons: list[str] = field(default_factory=list)
+    broken: bool = False
+    seeds: int = 0
+
+    def same_tree(self) -> bool:
+        """Return whether both arms are the same source, and say what that means."""
+        source = self.pipeline.source(self.request.kernel, self.request.tree)
+        names = (self.request.against, self.request.series)
+        base, test = (self.pipeline.apply(source, name) for name in names)
+        if base.id != test.id:
+            return False
+        self.reasons.append(
+            f"{test.series.name} and {base.series.name} are the same tree {test.id[:12]}, "
+            "so there is nothing to measure"
+        )
+        self.rulings = tuple(Ruling(limit, "PASS", "the same tree") for limit in self.policy.limits)
+        return True
+
+    def prepare(self) -> None:
+        """Build the images and open one run for each workload of the policy."""
+        for workload in dict.fromkeys(limit.workload for limit in self.policy.limits):
+            machines = dict.fromkeys(
+                limit.machine for limit in self.policy.limits if limit.workload == workload
+            )
+            request = self.request.bench(workload, tuple(machines))
+            self.prepared[workload] = self.pipeline.prepare(request)
+        for one in self.prepared.values():
+            one.bencher.until = self.until
+
+    def boot(self) -> None:
+        """Boot and judge, look by look, what is not decided yet."""
+        done: dict[tuple[str, str], tuple[int, ...]] = {}
+        for look, seeds in enumerate(self.policy.looks):
+            todo = gate.undecided(self.rulings) if look else self._everything()
+            for workload, machines in todo.items():
+                self._boot_look(workload, machines, seeds, done)
+            short = [len(those) for those in done.values() if len(those) < seeds]
+            self.seeds = max(len(those) for those in done.values())
+            if any(one.bencher.left_out for one in self.prepared.values()):
+                fewest = min(short, default=self.seeds)
+                self.reasons.append(
+                    f"the budget of {self.request.budget_s:.0f} s was spent after {fewest} of the "
+                    f"{seeds} seeds of look {look + 1}; what it had not decided stays so"
+                )
+                break
+            if not self._judge(look) or not gate.undecided(self.rulings):
+                break
+        for one in self.prepared.values():
+            self.pipeline.finish(one)
+        if not self.rulings:
+            self.rulings = tuple(
+                Ruling(limit, "INCONCLUSIVE", "too few seeds to judge it")
+                for limit in self.policy.limits
+            )
+
+    def ruled(self) -> Ruled:
+        """Return the verdict in one word."""
+        return "FAIL" if self.broken else gate.overall(self.rulings)
+
+    def _everything(self) -> dict[str, list[str]]:
+        return {
+            workload: [machine.name for machine in one.plan.machines]
+            for workload, one in self.prepared.items()
+        }
+
+    def _boot_look(
+        self,
+        workload: str,
+        machines: list[str],
+        seeds: int,
+        done: dict[tuple[str, str], tuple[int, ...]],
+    ) -> None:
+        prepared = self.prepared[workload]
+        for arms in prepared.arms:
+            machine = arms[0].machine.name
+            if machine in machines:
+                have = done.get((workload, machine), ())
+                more = range(len(have) + 1, seeds + 1)
+                prepared.boot(arms, more, fresh=self.request.fresh)
+                whole = prepared.booted(arms, more)
+                done[workload, machine] = (*have, *whole)
+        prepared.amend({name: those for (of, name), those in done.items() if of == workload})
+
+    def _judge(self, look: int) -> bool:
+        """Rule on every limit; False if the tested series lost boots, which fails it at once."""
+        told = {name: self._comparison(one) for name, one in self.prepared.items()}
+        for one in told.values():
+            if one.failures:
+                self.broken = True
+                self.reasons += [f"{one.plan.workload.name}: {text}" for text in one.failures]
+        self.rulings = gate.judge(self.policy, look, told, self.rulings)
+        return not self.broken
+
+    def _comparison(self, prepared: Prepared) -> Comparison:
+        told = runs.comparison(self.pipeline.root, prepared.folder, under_way=True)
+        if told.failed_arms and set(told.failed_arms) == {told.plan.test.series}:
+            return told  # what is tested broke, and the rest did not: that is a verdict
+        if error := runs.verdict_error(told):
+            self.pipeline.finish(prepared)
+            raise error
+        return told
