@@ -15,6 +15,7 @@ from patchbench.model import STRICT, Flavour, KernelSpec, Machine, Metric, Workl
 T = TypeVar("T")
 #: An entry of a program's table of metrics, in C.
 _METRIC = re.compile(r'\{ "(\w+)", "(\w+)", "(lower|higher)" \}')
+_EXTENDS = re.compile(r"^# extends: (\S+)$", re.MULTILINE)
 
 
 @with_config(STRICT)
@@ -90,13 +91,20 @@ class Catalog:
     def flavour(self, name: str, line: str) -> Flavour:
         """Return configs/kconfig/NAME.config, and LINE/NAME.config where there is one.
 
+        A flavour that `# extends:` another comes after it, and its lines win. One that says
+        `# timings: never`, or extends one that does, is not comparable.
         Raises UnknownName, which lists the known ones.
         """
         folder = self.root / "configs/kconfig"
         path, more = folder / f"{name}.config", folder / line / f"{name}.config"
         if Path(name).name != name or not path.is_file():
             raise UnknownName("kconfig flavour", name, _names(folder, ".config"), folder)
-        return Flavour(name, path.read_text() + (more.read_text() if more.is_file() else ""))
+        own = path.read_text()
+        base = _EXTENDS.search(own)
+        below = self.flavour(base[1], line) if base else Flavour(name, "")
+        added = more.read_text() if more.is_file() else ""
+        comparable = below.comparable and "\n# timings: never\n" not in own
+        return Flavour(name, below.fragment + own + added, comparable)
 
     def series_note(self, folder: Path) -> SeriesNote:
         """Return what patches/SERIES/series.toml says; BadInput if it is missing or wrong."""

@@ -143,6 +143,7 @@ class Flavour:
 
     name: str
     fragment: str
+    comparable: bool = True  # False for debug kernels: no timing of theirs means anything
 
 
 @dataclass(frozen=True, slots=True)
