@@ -14,8 +14,8 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from patchbench import checking, gating, pipeline, runs, verdicts
 from patchbench import doctor as doctors
-from patchbench import gating, pipeline, runs, verdicts
 from patchbench import policy as policies
 from patchbench import report as reports
 from patchbench.catalog import Catalog
@@ -217,9 +217,47 @@ def gate(
         _print_verdicts(told, as_json=json)
 
 
+@task(
+    help=_help("series", "fresh", "json")
+    | {
+        "kernel": "files in configs/kernels/, with commas",
+        "hazards": "workloads with conditions, with commas; empty: all there are",
+        "flavour": "file in configs/kconfig/, instead of each hazard's own",
+        "machine": "file in qemu/machines/, instead of each hazard's own",
+    }
+)
+def check(
+    _: Context,
+    series: str = "v0",
+    kernel: str = "mainline",
+    hazards: str = "",
+    flavour: str = "",
+    machine: str = "",
+    fresh: bool = False,
+    json: bool = False,
+) -> None:
+    """9 Boot the hazards with and without SERIES, and tell what does not hold."""
+    with exits():
+        request = checking.CheckRequest(
+            series, tuple(kernel.split(",")), tuple(name for name in hazards.split(",") if name),
+            flavour, machine, fresh,
+        )  # fmt: skip
+        with pipeline.opened(ROOT, Terminal()) as run:
+            told = checking.check(run, request)
+        if json:
+            print(checking.as_json(told.findings))
+        else:
+            print_table(checking.headings(told.findings), checking.rows(told.findings), words=9)
+            for line in checking.complaints(told.findings):
+                print(line)
+            print(f"findings {told.folder / checking.FINDINGS}")
+        if error := checking.verdict_error(told.findings):
+            raise error
+
+
 @task
 def doctor(_: Context) -> None:
-    """9 Say what this machine has, what it lacks, and how to get that."""
+    """10 Say what this machine has, what it lacks, and how to get that."""
     with exits():
         findings = doctors.examine(pipeline.default_cache())
         print_table(("what", "state", "detail"), [finding.row() for finding in findings], words=3)
@@ -244,7 +282,7 @@ def clean(
     results: bool = False,
     everything: bool = False,
 ) -> None:
-    """10 Remove what can be made again; needs a flag that says what."""
+    """11 Remove what can be made again; needs a flag that says what."""
     chosen = [
         *(["work"] if work or everything else []),
         *(["shelf"] if shelf or everything else []),
@@ -366,6 +404,6 @@ def _finish(status: int) -> None:
 
 
 namespace = Collection(
-    list_, fetch, apply, build, boot, bench, report, gate, doctor, clean, test, lint,
+    list_, fetch, apply, build, boot, bench, report, gate, check, doctor, clean, test, lint,
     Collection("dev", timings),
 )  # fmt: skip

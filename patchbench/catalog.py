@@ -3,7 +3,8 @@
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,10 +22,21 @@ _EXTENDS = re.compile(r"^# extends: (\S+)$", re.MULTILINE)
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class SplatRule:
-    """A line of the guest's console that means a kernel splat, or is known not to."""
+    """A line of the guest's console that means that the kernel complained."""
 
     pattern: str
     why: str
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class AllowedSplat:
+    """A line that is no splat after all: said by whom (`link`), or believed until `expires`."""
+
+    pattern: str
+    why: str
+    link: str = ""
+    expires: date | None = None
 
 
 @with_config(STRICT)
@@ -33,7 +45,12 @@ class SplatPolicy:
     """Which console lines are splats: `deny`, unless `allow` matches as well."""
 
     deny: tuple[SplatRule, ...]
-    allow: tuple[SplatRule, ...] = ()
+    allow: tuple[AllowedSplat, ...] = ()
+
+    def allowing(self, patterns: tuple[str, ...], why: str) -> "SplatPolicy":
+        """Return a policy that allows some more patterns."""
+        more = tuple(AllowedSplat(pattern, why) for pattern in patterns)
+        return replace(self, allow=(*self.allow, *more))
 
 
 @with_config(STRICT)
@@ -76,8 +93,19 @@ class Catalog:
         return machine
 
     def workload(self, name: str) -> Workload:
-        """Return workloads/NAME.toml; UnknownName lists the known ones."""
-        return _named(self.root / "workloads", "workload", name, Workload)
+        """Return workloads/NAME.toml, with the conditions of its `also`.
+
+        Raises UnknownName, which lists the known ones, and BadInput.
+        """
+        workload = _named(self.root / "workloads", "workload", name, Workload)
+        for condition in workload.conditions:
+            bounds = (condition.at_most, condition.at_least, condition.equals)
+            if [*bounds, condition.at_most_base_pct].count(None) != len(bounds):
+                raise BadInput(f"workloads/{name}.toml: {condition.on} needs exactly one bound")
+        if not workload.also:
+            return workload
+        more = self.workload(workload.also).conditions
+        return replace(workload, conditions=(*workload.conditions, *more))
 
     def metrics(self, program: str) -> dict[str, Metric]:
         """Return what a workload's program measures, by name, as its C source declares it."""
@@ -110,9 +138,19 @@ class Catalog:
         """Return what patches/SERIES/series.toml says; BadInput if it is missing or wrong."""
         return load_toml(folder / "series.toml", SeriesNote)
 
-    def splat_policy(self) -> SplatPolicy:
-        """Return configs/splats.toml."""
-        return load_toml(self.root / "configs/splats.toml", SplatPolicy)
+    def splat_policy(self, today: date | None = None) -> SplatPolicy:
+        """Return configs/splats.toml; BadInput if an `allow` has no ground, or has expired."""
+        path = self.root / "configs/splats.toml"
+        policy = load_toml(path, SplatPolicy)
+        for rule in policy.allow:
+            if not (rule.link or rule.expires):
+                raise BadInput(f"{path}: allow {rule.pattern!r} needs a `link`, or an `expires`")
+            if rule.expires and rule.expires < (today or datetime.now(UTC).date()):
+                raise BadInput(
+                    f"{path}: allow {rule.pattern!r} expired on {rule.expires}\n"
+                    "  see whether the kernel still says it: drop the rule, or say why it stays"
+                )
+        return policy
 
     def listing(self) -> dict[str, dict[str, str]]:
         """Return every drop-in's name and summary, by noun; the patches' by their titles."""

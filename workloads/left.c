@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -27,6 +29,11 @@ void write_text(const char *path, const char *text)
 {
 	if (!can_write_text(path, text))
 		die(path);
+}
+
+bool mount_debugfs(void)
+{
+	return !mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL) || errno == EBUSY;
 }
 
 void remember_idle(void)
@@ -70,6 +77,28 @@ static void tell_records(void)
 	meta("leaked_records", "%ld", number);
 }
 
+/*
+ * A debug kernel finds what nobody points to any more, if it is asked twice and the
+ * object is older than five seconds. What it found goes to the console.
+ */
+static void tell_leaks(void)
+{
+	static const char path[] = "/sys/kernel/debug/kmemleak";
+	static char text[256 * 1024];
+	long leaks = 0;
+
+	if (mount_debugfs() && can_write_text(path, "scan")) {
+		sleep_ns(6000000000);
+		write_text(path, "scan");
+		if (!read_file(path, text, sizeof(text)))
+			die(path);
+		fputs(text, stderr);
+		for (char *found = text; (found = strstr(found, "unreferenced object")); found++)
+			leaks++;
+		meta("leaks", "%ld", leaks);
+	}
+}
+
 static long beyond(long now, long before)
 {
 	return now > before ? now - before : 0;
@@ -88,6 +117,7 @@ void tell_left(void)
 	if (gathered >= 0)
 		meta("gathered_records", "%ld", gathered);
 	tell_records();
+	tell_leaks();
 	tell_vmstat(&vmstat_idle, &vmstat);
 }
 

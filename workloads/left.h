@@ -9,11 +9,10 @@
 void remember_idle(void);
 
 /*
- * Sample left_pages and left_bytes, the swap in use and the compressed bytes beyond
- * those of idle, and record what
- * a series that gathers entries says of itself (meta parked_records,
- * gathered_records and leaked_records, where the kernel has them) and what moved
- * in /proc/vmstat since idle.
+ * Sample left_pages and left_bytes: the swap and the compressed bytes in use beyond
+ * idle's. Record what a series that gathers entries says of itself (meta
+ * parked_records, gathered_records and leaked_records, where the kernel has them),
+ * what kmemleak finds (meta leaks) and what moved in /proc/vmstat since idle.
  */
 void tell_left(void);
 /* Try swapoff, last of all. */
@@ -22,5 +21,7 @@ void tell_swapoff(long deadline_ms);
 /* Write a word to a file of /proc or /sys; an error if the kernel has no such file. */
 void write_text(const char *path, const char *text);
 bool can_write_text(const char *path, const char *text);
+/* Whether the kernel has a debugfs; it is then mounted. */
+bool mount_debugfs(void);
 
 #endif

@@ -13,9 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -65,10 +63,7 @@ static void prepare_failures(void)
 {
 	char percent[24];
 
-	if (mkdir("/sys/kernel/debug", 0700) && errno != EEXIST)
-		cannot_test("the kernel has no debugfs");
-	if (mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL) ||
-	    !can_write_text(FAILSLAB "task-filter", "Y"))
+	if (!mount_debugfs() || !can_write_text(FAILSLAB "task-filter", "Y"))
 		cannot_test("the kernel has no failslab");
 	snprintf(percent, sizeof(percent), "%ld", failing_percent);
 	write_text(FAILSLAB "verbose", "0");

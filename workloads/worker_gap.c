@@ -7,13 +7,10 @@
  * somebody else did not let go. The preemption model is chosen as it runs.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,9 +25,7 @@ static void choose_preemption(void)
 {
 	static const char * const models[] = { NULL, "none", "voluntary", "full", "lazy" };
 
-	if (mkdir("/sys/kernel/debug", 0700) && errno != EEXIST)
-		cannot_test("the kernel has no debugfs");
-	if (mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL))
+	if (!mount_debugfs())
 		cannot_test("the kernel has no debugfs");
 	if (!can_write_text("/sys/kernel/debug/sched/preempt", models[preemption]))
 		cannot_test("the kernel has no preemption model %s", models[preemption]);
