@@ -58,23 +58,23 @@ static void tell_records(void)
 {
 	static const char slab[] = "/sys/kernel/slab/swap_gather_record";
 	char text[1024], path[96];
-	long number;
+	long parked = 0, objects;
 
 	if (read_file("/proc/aswap_free_counts", text, sizeof(text))) {
-		const char *parked = strstr(text, "cache_counts ");
+		const char *count = strstr(text, "cache_counts ");
 
-		if (!parked || sscanf(parked, "cache_counts %ld", &number) != 1)
+		if (!count || sscanf(count, "cache_counts %ld", &parked) != 1)
 			give_up("cannot read /proc/aswap_free_counts: %s", text);
-		meta("parked_records", "%ld", number);
+		meta("parked_records", "%ld", parked);
 	}
 	/* free objects that a CPU keeps for itself count as used until it gives them back */
 	snprintf(path, sizeof(path), "%s/shrink", slab);
 	if (!can_write_text(path, "1"))
 		return;
 	snprintf(path, sizeof(path), "%s/objects", slab);
-	if (!read_file(path, text, sizeof(text)) || sscanf(text, "%ld", &number) != 1)
+	if (!read_file(path, text, sizeof(text)) || sscanf(text, "%ld", &objects) != 1)
 		give_up("cannot read %s", path);
-	meta("leaked_records", "%ld", number);
+	meta("leaked_records", "%ld", objects - parked);
 }
 
 /*
