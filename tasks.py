@@ -224,6 +224,7 @@ def gate(
         "hazards": "workloads with conditions, with commas; empty: all there are",
         "flavour": "file in configs/kconfig/, instead of each hazard's own",
         "machine": "file in qemu/machines/, instead of each hazard's own",
+        "seeds": "boots of each hazard on each arm; one that fails is enough",
     }
 )
 def check(
@@ -233,6 +234,7 @@ def check(
     hazards: str = "",
     flavour: str = "",
     machine: str = "",
+    seeds: int = 1,
     fresh: bool = False,
     json: bool = False,
 ) -> None:
@@ -240,7 +242,7 @@ def check(
     with exits():
         request = checking.CheckRequest(
             series, tuple(kernel.split(",")), tuple(name for name in hazards.split(",") if name),
-            flavour, machine, fresh,
+            flavour, machine, seeds, fresh,
         )  # fmt: skip
         with pipeline.opened(ROOT, Terminal()) as run:
             told = checking.check(run, request)

@@ -17,8 +17,8 @@ from patchbench.store import write_whole
 from patchbench.tools.qemu import Hypervisor
 
 FINDINGS = "findings.json"
-_SHOWN = {"pass": "pass", "fail": "FAIL", "untested": "untested"}
-_SEED = 1
+#: From good to bad.
+_SHOWN = {"pass": "pass", "untested": "untested", "fail": "FAIL"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class CheckRequest:
     hazards: tuple[str, ...] = ()
     flavour: str = ""  # instead of each hazard's own
     machine: str = ""  # likewise
+    seeds: int = 1
     fresh: bool = False
 
 
@@ -44,9 +45,11 @@ class Checked:
 def check(pipeline: Pipeline, request: CheckRequest) -> Checked:
     """Boot the hazards on each kernel without the series, with its first patches, with all.
 
-    Raises BadInput, before anything is built, for a workload without conditions or a machine that
-    is not exact.
+    Raises BadInput, before anything is built, for a workload without conditions, a machine that
+    is not exact, or no seed.
     """
+    if request.seeds < 1:
+        raise BadInput(f"--seeds {request.seeds}: at least 1")
     workloads = _workloads(pipeline, request)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     folder = pipeline.results / "runs" / f"{stamp}-check-{request.series}"
@@ -72,9 +75,12 @@ def headings(findings: Sequence[Finding]) -> list[str]:
 
 
 def rows(findings: Sequence[Finding]) -> list[list[str]]:
-    """Return the table's rows: what each condition came to on each arm."""
+    """Return the table's rows: the worst that each condition came to on each arm."""
     arms = headings(findings)[2:]
-    states = {(one.kernel, one.subject, one.series): one.state for one in findings}
+    states = {
+        (one.kernel, one.subject, one.series): one.state
+        for one in sorted(findings, key=lambda one: [*_SHOWN].index(one.state))
+    }
     lines = dict.fromkeys((one.kernel, one.subject) for one in findings)
     return [
         [*line, *(_SHOWN[states[(*line, arm)]] if (*line, arm) in states else "-" for arm in arms)]
@@ -146,22 +152,25 @@ def _check_one(
     machine = pipeline.catalog.machine(workload.machine)
     images = [_image(pipeline, source, name, workload.flavour) for name in arms]
     jobs = [
-        bench.Job(Arm(image, pipeline.guest, machine, workload, pipeline.toolchain.qemu), _SEED)
+        bench.Job(Arm(image, pipeline.guest, machine, workload, pipeline.toolchain.qemu), seed)
+        for seed in range(1, request.seeds + 1)
         for image in images
     ]
     place = folder / source.kernel / workload.name
     pipeline.story.say(f"{workload.name} on {source.kernel}")
     boots = _boot(pipeline, jobs, place, fresh=request.fresh)
+    bases = {told.seed: told for told in boots if told.arm == series.NONE}
     policy = pipeline.catalog.splat_policy()
     found: list[Finding] = []
-    for name, job, told in zip(arms, jobs, boots, strict=True):
+    for job, told in zip(jobs, boots, strict=True):
+        command = _command(told, source, workload)
         found += hazards.judge(
             workload,
-            hazards.Place(source.kernel, source.version, name, _command(name, source, workload)),
+            hazards.Place(source.kernel, source.version, told.arm, command),
             told,
             boot.read_console(job.folder(place)),
             policy,
-            base=boots[0] if name != series.NONE else None,
+            base=bases[told.seed] if told.arm != series.NONE else None,
         )
     return found
 
@@ -178,8 +187,9 @@ def _boot(pipeline: Pipeline, jobs: list[bench.Job], place: Path, *, fresh: bool
     return bencher.exact(jobs, fresh=fresh, pick=None)
 
 
-def _command(name: str, source: Source, workload: Workload) -> str:
+def _command(told: Boot, source: Source, workload: Workload) -> str:
     return (
-        f"./bootstrap boot --series {name} --kernel {source.kernel} --flavour {workload.flavour} "
-        f"--machine {workload.machine} --workload {workload.name} --seed {_SEED}"
+        f"./bootstrap boot --series {told.arm} --kernel {source.kernel} "
+        f"--flavour {workload.flavour} --machine {workload.machine} --workload {workload.name} "
+        f"--seed {told.seed}"
     )

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,11 +95,14 @@ struct reaping {
 static struct reaping *reaping;
 static int orders[2];
 
-/* As a low-memory killer does: another process frees the memory of one that is dying. */
+/* As a low-memory killer does, before all but the observer: free the memory of one that dies. */
 static void __attribute__((noreturn)) be_reaper(void)
 {
+	struct sched_param priority = { .sched_priority = 45 };
 	long number;
 
+	if (sched_setscheduler(0, SCHED_FIFO, &priority))
+		die("sched_setscheduler");
 	close(orders[1]);
 	while (read(orders[0], &number, sizeof(number)) == sizeof(number)) {
 		if (!syscall(SYS_process_mrelease, crowd[number].pidfd, 0))
@@ -140,7 +144,7 @@ static void kill_and_look(void)
 	struct recipe recipe = {
 		.bytes = mib << 20,
 		.extent_pages = extent_pages,
-		.huge = large_folios,
+		.large_folios = large_folios,
 		.at_first = failing_percent ? let_me_fail : NULL,
 		.when_out = sharers ? share : NULL,
 	};

@@ -38,9 +38,8 @@ static void __attribute__((noreturn)) be_victim(long number, const struct recipe
 	if (arena == MAP_FAILED)
 		die("mmap of a victim");
 	/* a kernel without huge pages does not know this advice, and need not */
-	if (madvise(arena, bytes, recipe->huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE) &&
-	    errno != EINVAL)
-		die("madvise about huge pages");
+	if (!recipe->large_folios && madvise(arena, bytes, MADV_NOHUGEPAGE) && errno != EINVAL)
+		die("MADV_NOHUGEPAGE");
 	fill(arena, bytes, number);
 
 	pagemap = open_pagemap(getpid());

@@ -26,7 +26,7 @@ struct victim {
 struct recipe {
 	size_t bytes;
 	long extent_pages;	/* as for page_out() */
-	bool huge;		/* ask for huge pages, rather than for base pages */
+	bool large_folios;	/* as the system gives them, rather than base pages */
 	void (*at_first)(long number);
 	void (*when_out)(unsigned char *arena, size_t bytes);
 };
