@@ -99,8 +99,7 @@ class Catalog:
         """
         workload = _named(self.root / "workloads", "workload", name, Workload)
         for condition in workload.conditions:
-            bounds = (condition.at_most, condition.at_least, condition.equals)
-            if [*bounds, condition.at_most_base_pct].count(None) != len(bounds):
+            if condition.bounds != 1:
                 raise BadInput(f"workloads/{name}.toml: {condition.on} needs exactly one bound")
         if not workload.also:
             return workload

@@ -112,7 +112,7 @@ def _hear(
 
 
 def _left_out(condition: Condition, record: Record, base: Boot | None) -> bool:
-    if condition.at_most_base_pct is not None and base is None:
+    if condition.compares and base is None:
         return True
     return condition.optional and not _values(condition.on, record)
 
@@ -127,33 +127,37 @@ def _weigh(condition: Condition, empty: Finding, record: Record, base: Record | 
         says = f"{condition.on} is {found[0]}, asked for {condition.equals}"
         return _ruled(finding, good, says, condition)
 
-    numbers = [NEVER if one == "never" else float(one) for one in found]
+    numbers = _numbers(found)
+    if condition.compares:
+        return _against_base(finding, condition, numbers, base)
     if condition.at_least is not None:
-        worst, bound = min(numbers), condition.at_least
-        says = f"{condition.on} is {records.render(worst)}, at least {bound:g} asked for"
-        return _ruled(finding, worst >= bound, says, condition)
-    if condition.at_most is not None:
-        worst, bound = max(numbers), condition.at_most
-        says = f"{condition.on} is {records.render(worst)}, at most {bound:g} allowed"
-        return _ruled(finding, worst <= bound, says, condition)
-    return _against_base(finding, condition, numbers, base)
+        worst, bound, word = min(numbers), condition.at_least, "at least"
+    else:
+        worst, bound, word = max(numbers), condition.at_most or 0.0, "at most"
+    says = f"{condition.on} is {records.render(worst)}, {word} {bound:g} asked for"
+    return _ruled(
+        finding, worst >= bound if word == "at least" else worst <= bound, says, condition
+    )
 
 
 def _against_base(
     finding: Finding, condition: Condition, numbers: Sequence[float], base: Record | None
 ) -> Finding:
-    theirs = [
-        NEVER if one == "never" else float(one)
-        for one in (_values(condition.on, base) if base else [])
-    ]
-    if not theirs or condition.at_most_base_pct is None:
+    theirs = _numbers(_values(condition.on, base)) if base else []
+    if not theirs:
         return replace(finding, says=f"there is no {condition.on} of the kernel without the series")
-    ours, bound = sum(numbers) / len(numbers), sum(theirs) / len(theirs)
+    ours, mean = sum(numbers) / len(numbers), sum(theirs) / len(theirs)
+    if condition.at_least_base_pct is not None:
+        share, word = condition.at_least_base_pct, "at least"
+        good = ours >= mean * share / 100
+    else:
+        share, word = condition.at_most_base_pct or 0.0, "at most"
+        good = ours <= mean * share / 100
     says = (
-        f"{condition.on} is {records.render(ours)}, without the series {records.render(bound)}, "
-        f"at most {condition.at_most_base_pct:g} % of that allowed"
+        f"{condition.on} is {records.render(ours)}, without the series {records.render(mean)}, "
+        f"{word} {share:g} % of that asked for"
     )
-    return _ruled(finding, ours <= bound * condition.at_most_base_pct / 100, says, condition)
+    return _ruled(finding, good, says, condition)
 
 
 def _ruled(finding: Finding, good: bool, says: str, condition: Condition) -> Finding:
@@ -166,6 +170,10 @@ def _values(name: str, record: Record) -> list[str]:
     """Return all samples of a metric, or the one value of a meta key, as the guest wrote them."""
     samples = [records.render(number) for number in records.values(record, name)]
     return samples or ([record.meta[name]] if name in record.meta else [])
+
+
+def _numbers(values: Sequence[str]) -> list[float]:
+    return [NEVER if value == "never" else float(value) for value in values]
 
 
 def _question(finding: Finding) -> tuple[str, str]:

@@ -195,9 +195,9 @@ class Machine:
 class Condition:
     """What must hold of a hazard's boot, of a metric or a line of meta: exactly one bound.
 
-    All samples of the metric must keep to it. `at_most_base_pct` is per cent of what the kernel
-    without the series has, whose mean it is compared with. Where the guest does not tell what
-    the condition is on, it is untested, or with `optional` not asked at all.
+    All samples of the metric must keep to it. The bounds with `base_pct` are per cent of what the
+    kernel without the series has, mean against mean. Where the guest does not tell what the
+    condition is on, it is untested, or with `optional` not asked at all.
     """
 
     on: str
@@ -207,7 +207,19 @@ class Condition:
     at_least: float | None = None
     equals: str | None = None
     at_most_base_pct: float | None = None
+    at_least_base_pct: float | None = None
     optional: bool = False
+
+    @property
+    def compares(self) -> bool:
+        """Return whether it takes the kernel without the series to judge it."""
+        return self.at_most_base_pct is not None or self.at_least_base_pct is not None
+
+    @property
+    def bounds(self) -> int:
+        """Return how many bounds there are."""
+        told = (self.at_most, self.at_least, self.at_most_base_pct, self.at_least_base_pct)
+        return sum(bound is not None for bound in (*told, self.equals))
 
 
 @with_config(STRICT)

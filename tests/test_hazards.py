@@ -44,13 +44,13 @@ def hear(console: str, *provokes: str) -> Finding:
 def test_a_condition_that_holds_is_a_pass_with_its_figure() -> None:
     (finding,) = judge(LEFT, told({"left_pages": [128]}))
     assert (finding.state, finding.hazards) == ("pass", ("C8",))
-    assert finding.says == "left_pages is 128, at most 128 allowed"
+    assert finding.says == "left_pages is 128, at most 128 asked for"
 
 
 def test_a_condition_that_does_not_hold_says_why_and_how_to_see_it_again() -> None:
     (finding,) = judge(LEFT, told({"left_pages": [5120]}))
     assert finding.state == "fail"
-    assert finding.says == "left_pages is 5120, at most 128 allowed: swap stays in use"
+    assert finding.says == "left_pages is 5120, at most 128 asked for: swap stays in use"
     assert "./bootstrap boot" in finding.evidence
 
 
@@ -86,6 +86,13 @@ def test_a_bound_on_the_base_compares_means(ours: float, state: str) -> None:
     slower = Condition("fork_ns", ("C13",), "it costs more", at_most_base_pct=101)
     base = told({"fork_ns": [90, 110]})
     assert judge(slower, told({"fork_ns": [ours]}), base=base)[0].state == state
+
+
+@pytest.mark.parametrize(("ours", "state"), [("99", "pass"), ("98", "fail")])
+def test_a_bound_on_the_base_may_be_a_lower_one_and_on_meta(ours: str, state: str) -> None:
+    less = Condition("hog_mib", ("C11",), "killed too early", at_least_base_pct=99)
+    finding = judge(less, told({}, hog_mib=ours), base=told({}, hog_mib="100"))[0]
+    assert finding.state == state
 
 
 def test_without_the_base_s_value_a_comparison_is_untested() -> None:

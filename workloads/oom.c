@@ -25,7 +25,7 @@
 
 static long victims, mib, hog_mib, seed, random_bytes, extent_pages;
 static long memcg, memory_max_mib, swap_max_mib;
-static long settle_ms, recover_deadline_ms, swapoff_deadline_ms, min_swapped_permille;
+static long settle_ms, others_mib, recover_deadline_ms, swapoff_deadline_ms, min_swapped_permille;
 static long *hog_grew_mib;	/* shared with the hog */
 
 static void join_the_group(long number)
@@ -75,11 +75,13 @@ static bool run_hog(void)
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 
+/* What the living had to put into swap while memory was short is theirs, and stays. */
 static void time_recovery(const struct usage *idle)
 {
+	long enough = idle->swap_pages + (others_mib << 20) / page_size;
 	int64_t start = now_ns();
 
-	while (read_swap_pages() > idle->swap_pages) {
+	while (read_swap_pages() > enough) {
 		if (now_ns() - start > recover_deadline_ms * MS) {
 			sample_never("recover_ns", NULL);
 			return;
@@ -161,6 +163,7 @@ const struct workload workload = {
 		{ "extent_pages", 0, &extent_pages, 0, 1 << 20,
 		  "neighbouring pages in neighbouring swap slots, 0 for as many as will" },
 		{ "settle_ms", 1000, &settle_ms, 0, 600000, "from the last exit to the hog" },
+		{ "others_mib", 16, &others_mib, 0, 65536, "swap that the living may have, MiB" },
 		{ "recover_deadline_ms", 5000, &recover_deadline_ms, 0, 600000,
 		  "how long swap may stay in use after the hog's end" },
 		{ "swapoff_deadline_ms", 500, &swapoff_deadline_ms, 0, 600000,
