@@ -47,8 +47,9 @@ _TIMEOUT_S = 3600
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """The folders that a build works in, all below the cache."""
+    """The folders that a build works in, all below the cache; `lane` names whose they are."""
 
+    lane: str
     source: Path
     objects: Path
     compiler_cache: Path
@@ -90,7 +91,7 @@ def build(
     first error when it does not compile.
     """
     made_of = ingredients(tree, flavour, toolchain)
-    name = f"{tree.source.kernel}-{tree.series.name}-{flavour.name}"
+    name = f"{bench.lane}-{flavour.name}"
     under_way = bench.logs / f"under-way-{name}"
     if under_way.exists():
         story.say(f"the last build of {name} was cut off; building from nothing")

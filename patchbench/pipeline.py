@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import random
+import re
 import shlex
 import shutil
 import time
@@ -228,7 +229,11 @@ class Pipeline:
 
         `v0~COMMIT` is the series as the project's own history has it at that commit.
         """
-        return tree.apply(source, self._series(name, source.line), self.cache / "work")
+        return self.apply_series(source, self._series(name, source.line))
+
+    def apply_series(self, source: Source, told: Series) -> Tree:
+        """Return the source with a series applied that was made, and not dropped in."""
+        return tree.apply(source, told, self.cache / "work")
 
     def _series(self, name: str, line: str) -> Series:
         today, tilde, revision = name.partition("~")
@@ -246,11 +251,12 @@ class Pipeline:
         asked = self.catalog.flavour(flavour, applied.source.line)
         if image := build.shelved(self.store, applied, asked, self.toolchain):
             return image
-        lane = self.cache / "work" / f"{applied.source.kernel}-{applied.series.name}"
+        lane = self.cache / "work" / f"{applied.source.kernel}-{_author(applied.series.name)}"
         place = build.Bench(
+            lane=lane.name,
             source=lane / "source",
             objects=lane / "objects" / f"{flavour}-{self.toolchain.digest[:12]}",
-            # One for each lane: a patch cannot leave objects for another's build.
+            # One for each lane: a patch cannot leave objects for another author's build.
             compiler_cache=self.cache / "ccache" / lane.name,
             logs=self.cache / "logs",
         )
@@ -416,6 +422,14 @@ class Pipeline:
             folder.rename(going)
             shutil.rmtree(going)
         return removed
+
+
+def _author(series_name: str) -> str:
+    """Return the series that a part (v0@1) or another state (v0~COMMIT) of it belongs to.
+
+    They come from one hand and differ by little, so they share work tree and compiler cache.
+    """
+    return re.split("[@~]", series_name)[0]
 
 
 @contextmanager

@@ -72,7 +72,11 @@ class Site:
             "t1",
         )
         place = build.Bench(
-            self.root / "source", self.make.objects, self.root / "ccache", self.root / "logs"
+            lane="mainline-v0",
+            source=self.root / "source",
+            objects=self.make.objects,
+            compiler_cache=self.root / "ccache",
+            logs=self.root / "logs",
         )
         return build.build(
             cast(Engine, self.make),

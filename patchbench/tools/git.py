@@ -211,6 +211,11 @@ class Repository:
         tree._git("checkout", "--quiet", "--detach", commit)
         return tree
 
+    def mail(self, message: str) -> str:
+        """Commit what was changed in a work tree, and return the commit as a mail."""
+        self._git("commit", "--quiet", "--all", "--message", message)
+        return self._git("format-patch", "-1", "--stdout", "--no-signature", "--zero-commit")
+
     def discard(self, folder: Path) -> None:
         """Remove a work tree, registered or not."""
         shutil.rmtree(folder, ignore_errors=True)
