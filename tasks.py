@@ -14,14 +14,13 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from patchbench import calibrating, calibration, gating, pipeline, runs, verdicts, verifying
 from patchbench import doctor as doctors
-from patchbench import gating, pipeline, runs, verdicts
 from patchbench import policy as policies
 from patchbench import report as reports
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, GateFailed, PipelineError, Undecided
 from patchbench.model import Verdict
-from patchbench.store import write_whole
 from patchbench.tools import process
 from patchbench.tools.terminal import Terminal, print_table
 
@@ -217,9 +216,57 @@ def gate(
         _print_verdicts(told, as_json=json)
 
 
+@task(
+    help=_help("kernel")
+    | {
+        "policy": "the limits to calibrate, with commas; each for one workload and machine",
+        "trials": "comparisons drawn from the boots",
+    }
+)
+def calibrate(
+    _: Context,
+    kernel: str = "mainline",
+    policy: str = "configs/gate.toml,configs/gate-parallel.toml",
+    trials: int = 400,
+) -> None:
+    """9 Measure the gate: noise floor, false alarms, power; written to docs/calibration.md."""
+    with exits():
+        paths = tuple(Path(one) for one in policy.split(","))
+        request = calibrating.CalibrationRequest(kernel, paths, trials=trials)
+        with pipeline.opened(ROOT, Terminal()) as run:
+            told = calibrating.calibrate(run, request)
+        findings = calibration.save(ROOT, told)
+        print_table(calibration.HEADINGS, calibration.rows(findings), words=2)
+        print(f"calibration {ROOT / calibration.TEXT}")
+        if wrong := calibration.out_of_bounds(told, findings):
+            raise GateFailed("the gate is not what it claims:\n  " + "\n  ".join(wrong))
+
+
+@task(help=_help("run") | {"name": "its folder in results/published/"})
+def publish(_: Context, name: str, run: str = "latest") -> None:
+    """10 Put a run into results/published/, in compact text that `verify` can repeat."""
+    with exits():
+        folder = runs.publish(ROOT, runs.find(ROOT / "results", run), name)
+        print(f"published {folder}")
+
+
+@task(positional=["folder"], help={"folder": "results/published/NAME", "all": "replay every boot"})
+def verify(_: Context, folder: str, all: bool = False) -> None:  # noqa: A002  # the flag's name
+    """11 Build a published run's images again, replay some of its boots, and compare."""
+    with exits():
+        place = runs.find(ROOT / "results", folder)
+        with pipeline.opened(ROOT, Terminal()) as run:
+            told = verifying.verify(run, place, everything=all)
+        print_table(verifying.HEADINGS, told.rows(), told.name, words=4)
+        if told.unrepeatable:
+            print(f"{told.unrepeatable} boots of other machines have their checksums, and no more")
+        if error := told.error():
+            raise error
+
+
 @task
 def doctor(_: Context) -> None:
-    """9 Say what this machine has, what it lacks, and how to get that."""
+    """12 Say what this machine has, what it lacks, and how to get that."""
     with exits():
         findings = doctors.examine(pipeline.default_cache())
         print_table(("what", "state", "detail"), [finding.row() for finding in findings], words=3)
@@ -244,7 +291,7 @@ def clean(
     results: bool = False,
     everything: bool = False,
 ) -> None:
-    """10 Remove what can be made again; needs a flag that says what."""
+    """13 Remove what can be made again; needs a flag that says what."""
     chosen = [
         *(["work"] if work or everything else []),
         *(["shelf"] if shelf or everything else []),
@@ -308,12 +355,9 @@ def _report(folder: Path, *, as_json: bool) -> None:
     """Write a run's report, print it, and leave the status that it deserves."""
     told = runs.comparison(ROOT, folder)
     out = ROOT / "results/reports" / folder.name
-    out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(reports.as_json(told), indent=1)
-    write_whole(out / "comparison.json", text + "\n")
-    write_whole(out / "report.md", reports.markdown(told))
+    reports.write(out, told)
     if as_json:
-        print(text)
+        print(reports.dumps(told))
     else:
         for line in reports.headline(told):
             print(line)
@@ -366,6 +410,7 @@ def _finish(status: int) -> None:
 
 
 namespace = Collection(
-    list_, fetch, apply, build, boot, bench, report, gate, doctor, clean, test, lint,
+    list_, fetch, apply, build, boot, bench, report, gate, calibrate, publish, verify,
+    doctor, clean, test, lint,
     Collection("dev", timings),
 )  # fmt: skip

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TextIO
 
 from patchbench import bench, boot, build, guest, runs, series, toolchain, tree
+from patchbench.bench import Bench
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput
 from patchbench.model import (
@@ -94,7 +95,7 @@ class Prepared:
     plan: Plan
     arms: tuple[tuple[Arm, Arm], ...]  # (base, test), one pair a machine
     folder: Path
-    bencher: bench.Bench
+    bencher: Bench
     order: random.Random
 
     def boot(self, arms: tuple[Arm, Arm], seeds: Sequence[int], *, fresh: bool) -> None:
@@ -104,7 +105,7 @@ class Prepared:
             jobs = [bench.Job(arm, seed) for seed in seeds for arm in (base, test)]
             self.bencher.exact(jobs, fresh=fresh, pick=self.order)
         else:
-            self.bencher.blocks(base, test, tuple(seeds), self.order)
+            self.bencher.blocks(arms, seeds, self.order)
 
     def booted(self, arms: tuple[Arm, Arm], seeds: Sequence[int]) -> tuple[int, ...]:
         """Return those of the seeds with which no boot was left out for want of time."""
@@ -328,14 +329,13 @@ class Pipeline:
         folder = self.results / "runs" / plan.run
         runs.start(folder, plan)
         self.story.say(f"run {plan.run}")
-        bencher = bench.Bench(
-            Hypervisor(self.engine, self.toolchain),
-            self.store,
-            self.catalog.splat_policy(),
-            self.story,
-            folder,
-        )
-        return Prepared(plan, tuple(arms), folder, bencher, random.Random(plan.run))
+        order = random.Random(plan.run)
+        return Prepared(plan, tuple(arms), folder, self.bencher(folder), order)
+
+    def bencher(self, folder: Path) -> Bench:
+        """Return what boots arms into a run's folder."""
+        hypervisor, policy = Hypervisor(self.engine, self.toolchain), self.catalog.splat_policy()
+        return Bench(hypervisor, self.store, policy, self.story, folder)
 
     def finish(self, prepared: "Prepared") -> None:
         """Note what ran when, and seal the run's folder against later changes."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Stage 8: a Comparison in; JSON, Markdown and table rows out. Pure."""
 
+import json
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from patchbench import records
 from patchbench.model import NEVER, Comparison, Delta, Json, Metric
 from patchbench.stats import CONFIDENCE
+from patchbench.store import write_whole
 
 HEADINGS = ("machine", "metric", "base", "test", "change", f"{CONFIDENCE:.0%} interval")
 
@@ -44,6 +46,18 @@ def as_json(comparison: Comparison) -> dict[str, Json]:
         "valid": not comparison.invalid,
         "facts": plain({name: dict(facts) for name, facts in comparison.facts.items()}),
     }
+
+
+def write(folder: Path, comparison: Comparison) -> None:
+    """Leave comparison.json and report.md in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "comparison.json", dumps(comparison) + "\n")
+    write_whole(folder / "report.md", markdown(comparison))
+
+
+def dumps(comparison: Comparison) -> str:
+    """Return the comparison as the text of `bench --json`."""
+    return json.dumps(as_json(comparison), indent=1)
 
 
 def rows(comparison: Comparison) -> list[tuple[str, ...]]:

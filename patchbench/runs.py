@@ -16,10 +16,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from patchbench import bench, boot, compare
+from patchbench import bench, boot, compare, published, report
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, KernelSplat, LostGuest, NotEngaged, PipelineError
-from patchbench.model import Comparison, Plan
+from patchbench.model import Boot, Comparison, Plan
 from patchbench.store import file_sha256, write_whole
 
 PLAN = "plan.json"
@@ -59,7 +59,13 @@ def check_seal(folder: Path) -> None:
 
 
 def find(results: Path, name: str) -> Path:
-    """Return a run's folder by its name, or the newest one for `latest`."""
+    """Return a run's folder by its name; `latest` is the newest, `published/NAME` a published one.
+
+    A path to such a folder will do as well.
+    """
+    for folder in (results / name, Path(name)):
+        if name != "latest" and (folder / PLAN).is_file():
+            return folder
     runs = sorted(path.parent.name for path in (results / "runs").glob(f"*/{PLAN}"))
     if not runs:
         raise BadInput(f"{results / 'runs'} holds no run; `invoke bench` makes one")
@@ -80,8 +86,18 @@ def comparison(root: Path, folder: Path, *, under_way: bool = False) -> Comparis
     sealed = (folder / SUMS).is_file()
     if sealed:
         check_seal(folder)
+    told = compare.compare(plan, read_boots(root, folder, plan))
+    if sealed or under_way:
+        return told
+    return replace(told, invalid=(*told.invalid, f"the run did not come to its end: no {SUMS}"))
+
+
+def read_boots(root: Path, folder: Path, plan: Plan) -> list[Boot]:
+    """Return every boot that a run planned; those without usable samples carry the failure."""
+    if published.is_published(folder):
+        return published.read_boots(folder, plan)
     policy = Catalog(root).splat_policy()
-    boots = [
+    return [
         boot.read_or_count(
             bench.boot_folder(folder, machine.name, arm.series, seed),
             boot.Wanted(machine.name, arm.series, arm.release, seed, machine.exact),
@@ -91,10 +107,6 @@ def comparison(root: Path, folder: Path, *, under_way: bool = False) -> Comparis
         for arm in (plan.base, plan.test)
         for seed in plan.seeds[machine.name]
     ]
-    told = compare.compare(plan, boots)
-    if sealed or under_way:
-        return told
-    return replace(told, invalid=(*told.invalid, f"the run did not come to its end: no {SUMS}"))
 
 
 def read_plan(folder: Path) -> Plan:
@@ -154,3 +166,20 @@ def verdict_error(told: Comparison) -> PipelineError | None:
     if told.invalid:
         return NotEngaged("\n  ".join(told.invalid))
     return None
+
+
+def publish(root: Path, folder: Path, name: str) -> Path:
+    """Copy a run into results/published/NAME and return that folder.
+
+    Raises what keeps the run from being relied on, BadInput for a name that is taken.
+    """
+    if Path(name).name != name:
+        raise BadInput(f"--name {name}: a folder's name, without a slash")
+    told = comparison(root, folder)
+    if error := verdict_error(told):
+        raise error
+    target = root / "results/published" / name
+    published.publish(folder, told.plan, read_boots(root, folder, told.plan), target)
+    report.write(target, told)
+    seal(target)
+    return target

@@ -147,7 +147,7 @@ def test_noisy_boots_come_in_blocks_of_both_arms(
     tmp_path: Path, hypervisor: FakeHypervisor
 ) -> None:
     bencher = start(tmp_path, hypervisor)
-    bencher.blocks(arm("none", NOISY), arm("v0", NOISY), (1, 2, 3, 4), random.Random(1))
+    bencher.blocks([arm("none", NOISY), arm("v0", NOISY)], (1, 2, 3, 4), random.Random(1))
     seeds = [seed for _, seed in hypervisor.booted]
     assert seeds == [1, 1, 2, 2, 3, 3, 4, 4]
     orders = {tuple(hypervisor.booted[place : place + 2]) for place in range(0, 8, 2)}
@@ -157,7 +157,7 @@ def test_noisy_boots_come_in_blocks_of_both_arms(
 def test_noisy_boots_are_never_shelved(tmp_path: Path, hypervisor: FakeHypervisor) -> None:
     for run in ("run", "again"):
         bencher = start(tmp_path, hypervisor, run)
-        bencher.blocks(arm("none", NOISY), arm("v0", NOISY), (1,), random.Random(1))
+        bencher.blocks([arm("none", NOISY), arm("v0", NOISY)], (1,), random.Random(1))
     assert len(hypervisor.booted) == 4
 
 
