@@ -332,11 +332,14 @@ def _lint() -> int:
         "configs/toolchain/fetch-source",
         "qemu/guest/init",
     ]
+    workflows = sorted(str(path) for path in (ROOT / ".github/workflows").glob("*.yml"))
     checks = [
         [sys.executable, "-m", "ruff", "check", "."],
         [sys.executable, "-m", "ruff", "format", "--check", "."],
         [sys.executable, "-m", "mypy"],
         ["shellcheck", *scripts],
+        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows],
+        ["check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", "docs/gitlab-ci.yml"],
     ]
     here = Path(sys.executable).parent
     os.environ["PATH"] = f"{here}{os.pathsep}{os.environ.get('PATH', '')}"

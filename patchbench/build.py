@@ -47,12 +47,18 @@ _TIMEOUT_S = 3600
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """The folders that a build works in, all below the cache; `lane` names whose they are."""
+    """The folders that a build works in, all below the cache; `lane` names whose they are.
+
+    compiler_cache is the lane's own. base_cache is what the kernel as it is compiles to; every
+    lane reads it, and only that kernel's own writes it (`base`).
+    """
 
     lane: str
     source: Path
     objects: Path
     compiler_cache: Path
+    base_cache: Path
+    base: bool
     logs: Path
 
 
@@ -198,6 +204,7 @@ class _Make:
             Bind(bench.source, "/src"),
             Bind(own(bench.objects), "/out", writable=True),
             Bind(own(bench.compiler_cache), "/ccache", writable=True),
+            Bind(own(bench.base_cache), "/ccache-base", writable=bench.base),
             Bind(fragment, "/fragment"),
         ]
         self._environment = {
@@ -206,6 +213,8 @@ class _Make:
             "CCACHE_DEPEND": "1",
             "CCACHE_DIR": "/ccache",
             "CCACHE_NOCOMPRESS": "1",
+            "CCACHE_REMOTE_STORAGE": "file:/ccache-base" + ("" if bench.base else "|read-only"),
+            **({"CCACHE_REMOTE_ONLY": "1"} if bench.base else {}),
             "HOME": "/tmp",
             "KCONFIG_ALLCONFIG": "/fragment",
             "LOCALVERSION": release,

@@ -88,7 +88,7 @@ class Findings:
     def finds(self, rule: str) -> str:
         """Return the smallest slow-down that a rule finds with 80 % power, in words."""
         size = self.detectable(rule)
-        return "none tried" if size is None else f"{self.slower_pct[size]['exit_ns']:.2g} %"
+        return "none of these" if size is None else f"{self.slower_pct[size]['exit_ns']:.2g} %"
 
 
 def judge(told: Calibration) -> dict[str, Findings]:
@@ -115,7 +115,7 @@ def out_of_bounds(told: Calibration, findings: Mapping[str, Findings]) -> list[s
 
 def save(root: Path, told: Calibration) -> dict[str, Findings]:
     """Write docs/calibration.json, the text and the plots made of it, and return what it says."""
-    (root / DATA.parent).mkdir(exist_ok=True)
+    (root / DATA.parent).mkdir(parents=True, exist_ok=True)
     text = TypeAdapter(Calibration).dump_json(told).decode()
     write_whole(root / DATA, text + "\n")
     findings = judge(told)

@@ -330,6 +330,7 @@ class Delta:
     change, low, high: ratio test / base, minus one, in per cent; None where it cannot be said,
     and then `note` says why. NEVER stands for a change from finite to never.
     values: what each pair of boots counts as, (base, test), in the order of their seeds.
+    floor_pct: what 95 % of comparisons of equal kernels stay within; None if not calibrated.
     """
 
     machine: str
@@ -341,6 +342,7 @@ class Delta:
     high_pct: float | None
     values: tuple[tuple[float, float], ...]
     note: str = ""
+    floor_pct: float | None = None
 
     @property
     def pairs(self) -> int:

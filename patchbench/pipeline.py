@@ -5,7 +5,6 @@ import fcntl
 import json
 import os
 import random
-import re
 import shlex
 import shutil
 import time
@@ -252,13 +251,15 @@ class Pipeline:
         asked = self.catalog.flavour(flavour, applied.source.line)
         if image := build.shelved(self.store, applied, asked, self.toolchain):
             return image
-        lane = self.cache / "work" / f"{applied.source.kernel}-{_author(applied.series.name)}"
+        lane = self.cache / "work" / f"{applied.source.kernel}-{series.family(applied.series.name)}"
         place = build.Bench(
             lane=lane.name,
             source=lane / "source",
             objects=lane / "objects" / f"{flavour}-{self.toolchain.digest[:12]}",
             # One for each lane: a patch cannot leave objects for another author's build.
             compiler_cache=self.cache / "ccache" / lane.name,
+            base_cache=self.cache / "ccache" / f"{applied.source.kernel}-base",
+            base=series.family(applied.series.name) == series.NONE,
             logs=self.cache / "logs",
         )
         made_of = build.ingredients(applied, asked, self.toolchain)
@@ -422,14 +423,6 @@ class Pipeline:
             folder.rename(going)
             shutil.rmtree(going)
         return removed
-
-
-def _author(series_name: str) -> str:
-    """Return the series that a part (v0@1) or another state (v0~COMMIT) of it belongs to.
-
-    They come from one hand and differ by little, so they share work tree and compiler cache.
-    """
-    return re.split("[@~]", series_name)[0]
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def is_published(folder: Path) -> bool:
     return (folder / BOOTS).is_file()
 
 
-def publish(run: Path, plan: Plan, boots: Sequence[Boot], folder: Path) -> None:
+def publish(run: Path, boots: Sequence[Boot], folder: Path) -> None:
     """Write a run's plan and boots into a new folder; the caller adds reports and the seal.
 
     Raises BadInput if there is such a folder already: what is published stays as it is.

@@ -13,7 +13,15 @@ from patchbench.model import NEVER, Comparison, Delta, Json, Metric
 from patchbench.stats import CONFIDENCE
 from patchbench.store import write_whole
 
-HEADINGS = ("machine", "metric", "base", "test", "change", f"{CONFIDENCE:.0%} interval")
+HEADINGS = (
+    "machine",
+    "metric",
+    "base",
+    "test",
+    "change",
+    f"{CONFIDENCE:.0%} interval",
+    "A/A noise",
+)
 
 
 def as_json(comparison: Comparison) -> dict[str, Json]:
@@ -70,6 +78,7 @@ def rows(comparison: Comparison) -> list[tuple[str, ...]]:
             quantity(delta.test, delta.metric.unit),
             per_cent(delta.change_pct),
             interval(delta),
+            "-" if delta.floor_pct is None else f"±{delta.floor_pct:.2f} %",
         )
         for delta in comparison.deltas
     ]
@@ -156,6 +165,7 @@ def _delta(delta: Delta) -> dict[str, Json]:
         "high_pct": plain(delta.high_pct),
         "pairs": delta.pairs,
         "note": delta.note,
+        "floor_pct": delta.floor_pct,
     }
 
 

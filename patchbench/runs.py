@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from patchbench import bench, boot, compare, published, report
+from patchbench import bench, boot, calibration, compare, published, report
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, KernelSplat, LostGuest, NotEngaged, PipelineError
 from patchbench.model import Boot, Comparison, Plan
@@ -86,10 +86,24 @@ def comparison(root: Path, folder: Path, *, under_way: bool = False) -> Comparis
     sealed = (folder / SUMS).is_file()
     if sealed:
         check_seal(folder)
-    told = compare.compare(plan, read_boots(root, folder, plan))
+    told = _with_floors(root, compare.compare(plan, read_boots(root, folder, plan)))
     if sealed or under_way:
         return told
     return replace(told, invalid=(*told.invalid, f"the run did not come to its end: no {SUMS}"))
+
+
+def _with_floors(root: Path, told: Comparison) -> Comparison:
+    """Return a comparison with the noise floors of its metrics, where they were measured."""
+    plan, catalog = told.plan, Catalog(root)
+    if plan.workload.name not in catalog.workloads():
+        return told
+    if plan.workload != catalog.workload(plan.workload.name):
+        return told  # other parameters than those that were calibrated
+    floors = calibration.floors(root, plan.workload.name)
+    deltas = (
+        replace(one, floor_pct=floors.get((one.machine, one.metric.name))) for one in told.deltas
+    )
+    return replace(told, deltas=tuple(deltas))
 
 
 def read_boots(root: Path, folder: Path, plan: Plan) -> list[Boot]:
@@ -179,7 +193,7 @@ def publish(root: Path, folder: Path, name: str) -> Path:
     if error := verdict_error(told):
         raise error
     target = root / "results/published" / name
-    published.publish(folder, told.plan, read_boots(root, folder, told.plan), target)
+    published.publish(folder, read_boots(root, folder, told.plan), target)
     report.write(target, told)
     seal(target)
     return target

@@ -76,6 +76,8 @@ class Site:
             source=self.root / "source",
             objects=self.make.objects,
             compiler_cache=self.root / "ccache",
+            base_cache=self.root / "ccache-base",
+            base=False,
             logs=self.root / "logs",
         )
         return build.build(

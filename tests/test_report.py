@@ -22,6 +22,7 @@ def test_the_json_has_what_a_machine_needs_and_no_infinity() -> None:
         "machine": "exact", "name": "exit_ns", "unit": "ns", "better": "lower",
         "base": 1_500_000, "test": 750_000, "change_pct": -50, "low_pct": -50, "high_pct": -50,
         "pairs": 6, "note": "every pair gave the same ratio, so the seeds vary nothing",
+        "floor_pct": None,
     }  # fmt: skip
     assert read["metrics"][1]["test"] == "never"
     assert read["engaged"] == {"exact": True}
