@@ -114,7 +114,9 @@ def print_table(
     for row in rows:
         table.add_row(*row)
     # A log or a pipe has no width of its own; nothing may be cut off there.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    # Without markup: an interval in its brackets is no style.
+    width = None if sys.stdout.isatty() else 160
+    console = Console(highlight=False, markup=False, width=width)
     # Nor on a narrow terminal, which wraps lines and so loses no number.
     console.width = max(console.width, Measurement.get(console, console.options, table).minimum)
     console.print(table, soft_wrap=True)
