@@ -188,6 +188,11 @@ class Machine:
         """Return whether a boot is a pure function of its arm and seed."""
         return self.accel == "icount"
 
+    def conditions(self) -> dict[str, Json]:
+        """Return what of it decides what a boot prints; the rest is for readers and the clock."""
+        told = ("summary", "cannot_show", "boots", "boot_timeout_s")
+        return {name: value for name, value in asdict(self).items() if name not in told}
+
 
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
@@ -221,14 +226,10 @@ class Arm:
 
     def conditions(self) -> dict[str, Json]:
         """Return everything that decides what a boot on an exact machine prints."""
-        told = ("summary", "cannot_show", "boots", "boot_timeout_s")
-        machine: dict[str, Json] = {
-            name: value for name, value in asdict(self.machine).items() if name not in told
-        }
         return {
             "guest": self.guest.key,
             "image": self.image.key,
-            "machine": machine,
+            "machine": self.machine.conditions(),
             "qemu": self.qemu,
             "workload": {"program": self.workload.program, **self.workload.parameters},
         }
