@@ -40,6 +40,12 @@ class UnknownName(BadInput):
         super().__init__(f"no {noun} is called {name!r}\n  known in {folder}: {listed}")
 
 
+class ClaimFails(PipelineError):
+    """A number that a text claims is not what the run's logs say."""
+
+    exit_code = 10
+
+
 class DoesNotApply(PipelineError):
     """A patch of the series does not apply to the chosen kernel."""
 
