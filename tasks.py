@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The verbs: parse flags, call the pipeline, print, choose the exit status. No logic."""
 
+import functools
 import json
 import os
 import signal
@@ -14,13 +15,25 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from patchbench import calibrating, calibration, gating, pipeline, runs, verdicts, verifying
+from patchbench import (
+    calibrating,
+    calibration,
+    claims,
+    formats,
+    gating,
+    pipeline,
+    runs,
+    verdicts,
+    verifying,
+)
 from patchbench import doctor as doctors
+from patchbench import history as histories
 from patchbench import policy as policies
 from patchbench import report as reports
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, GateFailed, PipelineError, Undecided
-from patchbench.model import Verdict
+from patchbench.model import Boot, Comparison, Verdict
+from patchbench.store import write_whole
 from patchbench.tools import process
 from patchbench.tools.terminal import Terminal, print_table
 
@@ -39,7 +52,8 @@ _HELP = {
     "set": "a workload's parameter, name=value; may be repeated",
     "fresh": "boot everything again and compare with the shelf, to the byte",
     "json": "print comparison.json and nothing else",
-    "run": "folder in results/runs/, or latest",
+    "run": "folder in results/runs/ or results/published/, the beginning of its name, or latest",
+    "format": f"print this and nothing else: {', '.join(formats.names())}",
 }
 
 
@@ -172,11 +186,60 @@ def bench(
         _report(folder, as_json=json)
 
 
-@task(help=_help("run", "json"))
-def report(_: Context, run: str = "latest", json: bool = False) -> None:
-    """7 Report a run again, from its logs."""
+@task(
+    help=_help("run", "json", "format")
+    | {"check-claims": "a mail or text whose marked numbers are checked against the runs' logs"}
+)
+def report(
+    _: Context,
+    run: str = "latest",
+    json: bool = False,
+    format: str = "",  # noqa: A002  # the flag's name
+    check_claims: str = "",
+) -> None:
+    """7 Report a run again, from its logs, or check a text's numbers against the runs."""
     with exits():
-        _report(runs.find(ROOT / "results", run), as_json=json)
+        if check_claims:
+            _check_claims(Path(check_claims))
+        elif format:
+            _export(run, format)
+        else:
+            _report(runs.find(ROOT / "results", run), as_json=json)
+
+
+@task(
+    help=_help("json")
+    | {
+        "base": "a run, or RUN:SERIES for its other arm",
+        "test": "another run, or RUN:SERIES",
+        "machine": "exact machines that both runs were made on, with commas",
+    }
+)
+def compare(_: Context, base: str, test: str, machine: str = "exact", json: bool = False) -> None:
+    """Compare arms of two stored runs: what nothing but the image tells apart."""
+    with exits():
+        told = runs.compare_arms(ROOT, base, test, machine.split(","))
+        _show(told, as_json=json)
+
+
+@task(
+    help={
+        "metric": "what to follow, for example exit_ns",
+        "machine": "machines, with commas; all of them if left out",
+    }
+)
+def history(_: Context, metric: str, machine: str = "") -> None:
+    """Follow METRIC over all runs, and plot it."""
+    with exits():
+        machines = [name for name in machine.split(",") if name]
+        points = histories.points(runs.comparisons(ROOT), metric, machines)
+        out = ROOT / "results/reports" / f"history-{metric}.svg"
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(out, histories.svg(points, metric))
+        print_table(histories.HEADINGS, histories.rows(points), metric, words=6)
+        for line in histories.reasons(points):
+            print(line)
+        print(f"plot {out}")
 
 
 @task(
@@ -359,6 +422,11 @@ def _report(folder: Path, *, as_json: bool) -> None:
     told = runs.comparison(ROOT, folder)
     out = ROOT / "results/reports" / folder.name
     reports.write(out, told)
+    _show(told, as_json=as_json, written=out / "report.md")
+
+
+def _show(told: Comparison, *, as_json: bool, written: Path | None = None) -> None:
+    """Print a comparison, and leave the status that it deserves."""
     if as_json:
         print(reports.dumps(told))
     else:
@@ -367,9 +435,36 @@ def _report(folder: Path, *, as_json: bool) -> None:
         plan = told.plan
         title = f"{plan.test.series} against {plan.base.series}, {plan.kernel} {plan.version}"
         print_table(reports.HEADINGS, reports.rows(told), title)
-        print(f"report {out / 'report.md'}")
+        if written:
+            print(f"report {written}")
     if error := runs.verdict_error(told):
         raise error
+
+
+def _export(run: str, name: str) -> None:
+    """Print a run in a format, and leave the status that the run deserves."""
+    render = formats.find(name)
+    told, boots = runs.told(ROOT, runs.find(ROOT / "results", run))
+    sys.stdout.write(render(told, boots))
+    if error := runs.verdict_error(told):
+        raise error
+
+
+def _check_claims(path: Path) -> None:
+    """Print what became of each number that a text claims; the worst decides the status."""
+
+    @functools.cache
+    def read(name: str) -> tuple[Comparison, list[Boot]]:
+        return runs.told(ROOT, runs.find(ROOT / "results", name))
+
+    findings = claims.check(claims.parse(claims.read_mail(path)), read)
+    if findings:
+        print_table(claims.HEADINGS, [finding.row() for finding in findings], words=3)
+    for line in claims.reasons(findings):
+        print(line)
+    if error := claims.error(findings, path):
+        raise error
+    print(f"all {len(findings)} claims hold")
 
 
 def _print_verdicts(told: list[Verdict], *, as_json: bool) -> None:
@@ -414,6 +509,6 @@ def _finish(status: int) -> None:
 
 namespace = Collection(
     list_, fetch, apply, build, boot, bench, report, gate, calibrate, publish, verify,
-    doctor, clean, test, lint,
+    compare, history, doctor, clean, test, lint,
     Collection("dev", timings),
 )  # fmt: skip
