@@ -22,6 +22,7 @@ from patchbench import (
     formats,
     gating,
     pipeline,
+    porting,
     runs,
     verdicts,
     verifying,
@@ -98,12 +99,42 @@ def fetch(_: Context, kernel: str = "mainline") -> None:
         print(f"{source.kernel} {source.version}  {source.provenance}  {source.commit}")
 
 
-@task(help=_help("series", "kernel", "tree"))
-def apply(_: Context, series: str = "v0", kernel: str = "mainline", tree: str = "") -> None:
+@task(
+    help=_help("series", "kernel", "tree", "json")
+    | {"matrix": "try every port of every series on every kernel instead"}
+)
+def apply(
+    _: Context,
+    series: str = "v0",
+    kernel: str = "mainline",
+    tree: str = "",
+    matrix: bool = False,
+    json: bool = False,
+) -> None:
     """3 Apply SERIES to KERNEL with a three-way merge, and print the tree."""
+    if matrix:
+        _apply_matrix(as_json=json)
+        return
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
         applied = run.apply(run.source(kernel, tree), series)
         print(f"tree {applied.id}  commit {applied.commit}  {applied.source.version}")
+
+
+@task(
+    name="range-diff",
+    help=_help("series")
+    | {
+        "to": "the kernel line of the port to compare with, for example 7.3",
+        "from": "the kernel line of the other port",
+        "against": "the other revision; the same series if left out",
+    },
+)
+def range_diff(
+    _: Context, series: str = "v0", from_: str = "6.12", to: str = "7.3", against: str = ""
+) -> None:
+    """Show how two ports or revisions of a series differ, by git's range-diff."""
+    with exits(), pipeline.opened(ROOT, Terminal()) as run:
+        print(porting.range_diff(run, (against or series, from_), (series, to)))
 
 
 @task(help=_help("series", "kernel", "tree", "flavour"))
@@ -441,6 +472,22 @@ def _show(told: Comparison, *, as_json: bool, written: Path | None = None) -> No
         raise error
 
 
+def _apply_matrix(*, as_json: bool) -> None:
+    """Print which port applies where, and leave it as JSON and Markdown."""
+    with exits():
+        with pipeline.opened(ROOT, Terminal()) as run:
+            fits = porting.matrix(run)
+        out = ROOT / "results/reports"
+        out.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(porting.as_json(fits), indent=1)
+        write_whole(out / "applies.json", text + "\n")
+        write_whole(out / "applies.md", porting.markdown(fits))
+        if as_json:
+            print(text)
+        else:
+            print_table(porting.HEADINGS, [fit.row() for fit in fits], words=6)
+
+
 def _export(run: str, name: str) -> None:
     """Print a run in a format, and leave the status that the run deserves."""
     render = formats.find(name)
@@ -508,7 +555,7 @@ def _finish(status: int) -> None:
 
 
 namespace = Collection(
-    list_, fetch, apply, build, boot, bench, report, gate, calibrate, publish, verify,
+    list_, fetch, apply, range_diff, build, boot, bench, report, gate, calibrate, publish, verify,
     compare, history, doctor, clean, test, lint,
     Collection("dev", timings),
 )  # fmt: skip

@@ -47,9 +47,14 @@ class ClaimFails(PipelineError):
 
 
 class DoesNotApply(PipelineError):
-    """A patch of the series does not apply to the chosen kernel."""
+    """`patch` (a file's name) does not apply to the kernel; `where` has its hunks."""
 
     exit_code = 21
+
+    def __init__(self, message: str, patch: str, where: str) -> None:
+        super().__init__(message)
+        self.patch = patch
+        self.where = where
 
 
 class KconfigDropped(PipelineError):

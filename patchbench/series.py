@@ -40,6 +40,12 @@ def load(root: Path, name: str, line: str) -> Series:
     return Series(name, line, _patches(folder / line), note.engaged_vmstat)
 
 
+def ports(root: Path) -> list[tuple[str, str]]:
+    """Return every port there is, as (series, kernel line)."""
+    folders = (root / "patches").glob("*/*/")
+    return sorted((folder.parent.name, folder.name) for folder in folders)
+
+
 def family(name: str) -> str:
     """Return what a part (v0@1), another state (v0~COMMIT) or revision (v1) of a series shares.
 

@@ -146,6 +146,13 @@ class Repository:
         """Return a blob's text, by revision:path."""
         return self._git("show", name)
 
+    def range_diff(self, ours: str, other: "Repository", theirs: str) -> str:
+        """Return git's range-diff of two ranges A..B; `theirs` is one of another repository."""
+        lent = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(other.path / "objects")}
+        return self._git(
+            "range-diff", "--no-color", ours, theirs, environment={**_HERMETIC, **lent}
+        )
+
     def fork_point(self, name: str) -> str:
         """Return the last commit that HEAD and `name` share; BadInput if there is none."""
         commit = self.commit(name)
