@@ -89,7 +89,7 @@ class Bench:
         self._proved: set[str] = set()
         #: When to start no more boots, on time.monotonic's clock; and which were left out for it.
         self.until: float | None = None
-        self.left_out: set[Job] = set()
+        self.left_out: list[Job] = []
 
     def exact(self, jobs: list[Job], *, fresh: bool, pick: random.Random) -> list[Boot]:
         """Return the boots of an exact machine, from the shelf where they are there.
@@ -186,7 +186,7 @@ class Bench:
             return True
         if self.until is None or time.monotonic() < self.until:
             return False
-        self.left_out.add(job)
+        self.left_out.append(job)
         return True
 
 

@@ -161,6 +161,29 @@ def test_noisy_boots_are_never_shelved(tmp_path: Path, hypervisor: FakeHyperviso
     assert len(hypervisor.booted) == 4
 
 
+def test_no_boot_starts_once_the_time_is_up_and_what_was_left_out_is_known(
+    tmp_path: Path, hypervisor: FakeHypervisor
+) -> None:
+    exact(tmp_path, hypervisor)
+    hypervisor.booted.clear()
+    bencher = start(tmp_path, hypervisor, "late")
+    bencher.until = 0.0
+    more = [*JOBS, Job(arm("none"), 3), Job(arm("v0"), 3)]
+    boots = bencher.exact(more, fresh=False, pick=random.Random(1))
+    assert [job.seed for job in bencher.left_out] == [3, 3]
+    assert [bool(boot.failure) for boot in boots] == [False] * 4 + [True] * 2
+    assert len(hypervisor.booted) == 1  # the one that is booted again, to see it repeat
+
+
+def test_each_machine_is_proved_once_however_often_more_seeds_are_added(
+    tmp_path: Path, hypervisor: FakeHypervisor
+) -> None:
+    bencher = start(tmp_path, hypervisor)
+    for seed in (1, 2, 3):
+        bencher.exact([Job(arm("none"), seed)], fresh=False, pick=random.Random(1))
+    assert len(hypervisor.booted) == 4
+
+
 def test_more_parallel_vcpus_than_host_cores_are_refused() -> None:
     with pytest.raises(BadInput, match="1000 vCPUs"):
         bench.check_machine(replace(NOISY, vcpus=1000))
