@@ -32,7 +32,8 @@ _KEPT = {
     "System.map": "System.map",
     "config": ".config",
     "release": "include/config/kernel.release",
-    "vmlinux": "vmlinux",  # the symbols' sizes and code, for profiles and what changed
+    "vmlinux": "vmlinux",  # the symbols' sizes and code, for profiles
+    "vmlinux.o": "vmlinux.o",  # the same before linking, to tell which functions differ
 }
 _STEP = re.compile(r"^  (?:CC|AS|AR|LD|HOSTCC|GEN|OBJCOPY|NM|KSYMS|UPD|WRAP|VDSO\w*|HOSTLD)\b")
 _ERROR = re.compile(

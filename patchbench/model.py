@@ -351,6 +351,35 @@ class Delta:
         return len(self.values)
 
 
+#: `constants`: the same instructions with other numbers in them, such as an array's new size.
+FunctionState: TypeAlias = Literal["changed", "constants", "appeared", "disappeared"]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionChange:
+    """One function that differs between two kernels; it has 0 bytes where it is not."""
+
+    name: str  # as in the symbol table, with the compiler's suffixes
+    file: str  # without its folder, which the symbol table does not tell
+    state: FunctionState
+    base_bytes: int
+    test_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CodeMap:
+    """How the test arm's kernel differs from the base arm's, as far as their binaries tell.
+
+    equal: the same but for its name, build id and line numbers, so there is nothing to measure.
+    """
+
+    equal: bool
+    functions: tuple[FunctionChange, ...]
+    schema: int = 1
+
+    known_schema: ClassVar[int] = 1
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """What a run says. `invalid` holds every reason why it must not be relied on."""
@@ -366,6 +395,9 @@ class Comparison:
     failed_arms: tuple[str, ...] = ()  # whose boot each of the failures was
     overloads: tuple[str, ...] = ()  # boots that had to share the host; kept and counted
     facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    nothing_to_measure: str = ""  # why no boot was made, if both kernels are the same
+    code: CodeMap | None = None  # None for a run that was made before it was kept
+    profiles: Mapping[str, str] = field(default_factory=dict)  # SVG by name
 
     known_schema: ClassVar[int] = 1
 

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TextIO
 
-from patchbench import bench, boot, build, guest, runs, series, toolchain, tree
+from patchbench import bench, boot, build, guest, runs, series, symbols, toolchain, tree
 from patchbench.bench import Bench
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput
@@ -24,9 +24,11 @@ from patchbench.model import (
     Arm,
     ArmNote,
     Boot,
+    CodeMap,
     DebianOrigin,
     Guest,
     Image,
+    Json,
     KernelSpec,
     Machine,
     Plan,
@@ -88,12 +90,14 @@ class BenchRequest:
 class Prepared:
     """A run that is built and planned, and waits for its boots.
 
-    order draws the order of the arms in each block; its seed is the run's name.
+    code says whether there is anything to measure. order draws the order of the arms in each
+    block; its seed is the run's name.
     """
 
     plan: Plan
     arms: tuple[tuple[Arm, Arm], ...]  # (base, test), one pair a machine
     folder: Path
+    code: CodeMap
     bencher: Bench
     order: random.Random
 
@@ -304,9 +308,12 @@ class Pipeline:
         return (out / CONSOLE).read_text(errors="replace"), told
 
     def bench(self, request: BenchRequest) -> Path:
-        """Build both arms, boot them on every machine, and return the run's folder."""
+        """Build both arms, boot them on every machine, and return the run's folder.
+
+        Two equal kernels are not booted, unless everything is to be booted again.
+        """
         prepared = self.prepare(request)
-        for base, test in prepared.arms:
+        for base, test in prepared.arms if request.fresh or not prepared.code.equal else ():
             machine = base.machine.name
             prepared.boot((base, test), prepared.plan.seeds[machine], fresh=request.fresh)
         self.finish(prepared)
@@ -327,11 +334,12 @@ class Pipeline:
             arms.append((base, test))
 
         plan = self._plan(request, trees, [base for base, _ in arms], images)
+        code = self._code_map(*images)
         folder = self.results / "runs" / plan.run
-        runs.start(folder, plan)
+        runs.start(folder, plan, code)
         self.story.say(f"run {plan.run}")
         order = random.Random(plan.run)
-        return Prepared(plan, tuple(arms), folder, self.bencher(folder), order)
+        return Prepared(plan, tuple(arms), folder, code, self.bencher(folder), order)
 
     def bencher(self, folder: Path) -> Bench:
         """Return what boots arms into a run's folder."""
@@ -342,6 +350,23 @@ class Pipeline:
         """Note what ran when, and seal the run's folder against later changes."""
         self._note_timings(prepared.folder)
         runs.seal(prepared.folder)
+
+    def _code_map(self, base: Image, test: Image) -> CodeMap:
+        """Return how the code of two images differs, worked out unless it is shelved."""
+        ours, theirs = base.path.parent, test.path.parent
+        made_of: dict[str, Json] = {
+            "base": base.key,
+            "test": test.key,
+            "schema": CodeMap.known_schema,
+        }
+        if not self.store.get("functions", made_of):
+            code = CodeMap(
+                equal=symbols.equal(ours, theirs),
+                functions=symbols.compare(ours / "vmlinux.o", theirs / "vmlinux.o"),
+            )
+            with self.store.publish("functions", made_of) as new:
+                runs.write_functions(new, code)
+        return runs.functions(self.store.entry("functions", made_of))
 
     def _note_timings(self, folder: Path) -> None:
         """Keep what ran when, for `dev.timings`."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Results that we stand behind: a run in compact text, for anyone to repeat.
 
-    plan.json                            as in the run
+    plan.json, functions.json            as in the run
     boots/MACHINE/SERIES/seed-N.log      what the guest said, as in the run
     boots.json                           of each boot: its console's checksum, its host's overload
     comparison.json, report.md           what the run says
@@ -48,7 +48,9 @@ def publish(run: Path, boots: Sequence[Boot], folder: Path) -> None:
     if folder.exists():
         raise BadInput(f"{folder} is published already; choose another name, or remove it")
     folder.mkdir(parents=True)
-    write_whole(folder / "plan.json", (run / "plan.json").read_text())
+    for name in ("plan.json", "functions.json"):
+        if (run / name).is_file():  # a plan always is; older runs kept no functions
+            write_whole(folder / name, (run / name).read_text())
     notes = {}
     for one in boots:
         place = bench.boot_folder(run, one.machine, one.arm, one.seed)

@@ -3,13 +3,14 @@
 
 import json
 import math
+from collections import Counter, defaultdict
 from dataclasses import asdict
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from patchbench import records
-from patchbench.model import NEVER, Comparison, Delta, Json, Metric
+from patchbench.model import NEVER, CodeMap, Comparison, Delta, FunctionState, Json, Metric
 from patchbench.stats import CONFIDENCE
 from patchbench.store import write_whole
 
@@ -52,6 +53,8 @@ def as_json(comparison: Comparison) -> dict[str, Json]:
         "splats": [*comparison.splats],
         "invalid": [*comparison.invalid],
         "valid": not comparison.invalid,
+        "nothing_to_measure": comparison.nothing_to_measure,
+        "code": plain(asdict(comparison.code)) if comparison.code else None,
         "facts": plain({name: dict(facts) for name, facts in comparison.facts.items()}),
     }
 
@@ -86,7 +89,9 @@ def rows(comparison: Comparison) -> list[tuple[str, ...]]:
 
 def headline(comparison: Comparison) -> list[str]:
     """Return what a reader must know before any number."""
+    nothing = comparison.nothing_to_measure
     return [
+        *([f"NOTHING TO MEASURE: {nothing}"] if nothing else []),
         *(f"INVALID: {reason}" for reason in comparison.invalid),
         *(f"NEVER ENDED: {outcome}" for outcome in comparison.outcomes),
         *(f"LOST BOOT: {failure}" for failure in comparison.failures),
@@ -110,6 +115,9 @@ def markdown(comparison: Comparison) -> str:
         headline=headline(comparison),
         headings=HEADINGS,
         rows=rows(comparison),
+        functions=functions,
+        functions_in_short=functions_in_short,
+        other_constants=other_constants,
         notes=[
             f"{delta.machine} {delta.metric.name}: {delta.note}"
             for delta in comparison.deltas
@@ -150,6 +158,42 @@ def interval(delta: Delta) -> str:
     if delta.low_pct is None or delta.high_pct is None:
         return "-"
     return f"[{per_cent(delta.low_pct)}, {per_cent(delta.high_pct)}]".replace(" %", "")
+
+
+def functions(code: CodeMap) -> list[tuple[str, str, str, str]]:
+    """Return the functions that differ in more than constants: file, name, what, bytes."""
+    return [
+        (one.file, one.name, one.state, f"{one.test_bytes - one.base_bytes:+d}")
+        for one in code.functions
+        if one.state != "constants"
+    ]
+
+
+def functions_in_short(code: CodeMap) -> str:
+    """Return how many functions differ, and by how many bytes, as one sentence."""
+    if code.equal:
+        return "Both kernels are the same but for name, build id and line numbers."
+    if not code.functions:
+        return "No function differs; data, or the place of things, does."
+    count = Counter(one.state for one in code.functions)
+    words: dict[FunctionState, str] = {
+        "changed": "changed",
+        "appeared": "new",
+        "disappeared": "gone",
+        "constants": "with other constants only",
+    }
+    told = [f"{count[state]} {word}" for state, word in words.items() if count[state]]
+    grown = sum(one.test_bytes - one.base_bytes for one in code.functions)
+    return f"{len(code.functions)} functions differ: {', '.join(told)}; {grown:+d} bytes of code."
+
+
+def other_constants(code: CodeMap) -> dict[str, list[str]]:
+    """Return the functions that differ in constants alone, by file."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for one in code.functions:
+        if one.state == "constants":
+            found[one.file].append(one.name)
+    return found
 
 
 def _delta(delta: Delta) -> dict[str, Json]:

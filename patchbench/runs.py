@@ -2,7 +2,9 @@
 """A run's folder: how it is written, found and read again.
 
     plan.json                            what was known before the first boot
+    functions.json                       how the two kernels' code differs
     boots/MACHINE/SERIES/seed-N/         two logs and a note, one folder a boot
+    profile/*.svg                        flame graphs, if any were made
     timings.json                         what ran when
     SHA256SUMS                           of all these; written last, at the run's end
 
@@ -19,17 +21,25 @@ from pydantic import TypeAdapter
 from patchbench import across, bench, boot, calibration, compare, published, report
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, KernelSplat, LostGuest, NotEngaged, PipelineError
-from patchbench.model import Boot, Comparison, Plan
+from patchbench.model import Boot, CodeMap, Comparison, Plan
 from patchbench.store import file_sha256, write_whole
 
 PLAN = "plan.json"
+FUNCTIONS = "functions.json"
 TIMINGS = "timings.json"
 SUMS = "SHA256SUMS"
 
+#: Why a run of two equal kernels makes no boot.
+_NOTHING_TO_MEASURE = (
+    "both kernels are the same byte for byte, but for their names, build ids and the line "
+    "numbers of warnings (`bench --fresh` boots them all the same)"
+)
 
-def start(folder: Path, plan: Plan) -> None:
-    """Make a run's folder, with its plan in it."""
+
+def start(folder: Path, plan: Plan, code: CodeMap) -> None:
+    """Make a run's folder, with its plan and what its kernels differ in."""
     folder.mkdir(parents=True)
+    write_functions(folder, code)
     amend(folder, plan)
 
 
@@ -96,11 +106,20 @@ def find(results: Path, name: str) -> Path:
 def told(root: Path, folder: Path, *, under_way: bool = False) -> tuple[Comparison, list[Boot]]:
     """Return what a run's folder says, and the boots it says it of, the lost ones too.
 
-    A run without its seal is invalid, unless it is under way and known to be. Raises BadInput
+    A run without its seal is invalid, unless it is under way and known to be. A run of two
+    equal kernels without a boot has nothing to measure, and is none the worse. Raises BadInput
     if the plan is broken or too new, or if a sealed file was changed.
     """
     plan, boots = _read(root, folder)
-    said = _with_floors(root, compare.compare(plan, boots))
+    code = functions(folder) if (folder / FUNCTIONS).exists() else None
+    if code and code.equal and not (folder / "boots").exists():
+        said = Comparison(
+            plan, (), {}, (), (), (), (), nothing_to_measure=_NOTHING_TO_MEASURE, code=code
+        )
+    else:
+        profiles = {path.stem: path.read_text() for path in sorted(folder.glob("profile/*.svg"))}
+        compared = _with_floors(root, compare.compare(plan, boots))
+        said = replace(compared, code=code, profiles=profiles)
     return (said if under_way else _with_seal(said, folder)), boots
 
 
@@ -214,6 +233,26 @@ def _with_seal(said: Comparison, folder: Path) -> Comparison:
     if (folder / SUMS).is_file():
         return said
     return replace(said, invalid=(*said.invalid, f"the run did not come to its end: no {SUMS}"))
+
+
+def write_functions(folder: Path, code: CodeMap) -> None:
+    """Keep what two kernels differ in."""
+    write_whole(folder / FUNCTIONS, TypeAdapter(CodeMap).dump_json(code, indent=1).decode() + "\n")
+
+
+def functions(folder: Path) -> CodeMap:
+    """Return what two kernels differ in, as it was kept; BadInput if it is broken or too new."""
+    path = folder / FUNCTIONS
+    try:
+        code = TypeAdapter(CodeMap).validate_json(path.read_text())
+    except (OSError, ValueError) as err:
+        raise BadInput(f"{path} is not what this version reads:\n  {err}") from err
+    if code.schema > CodeMap.known_schema:
+        raise BadInput(
+            f"{path} has schema {code.schema}; this version reads up to "
+            f"{CodeMap.known_schema}: update patchbench"
+        )
+    return code
 
 
 def timings(folder: Path) -> list[tuple[str, str, str]]:

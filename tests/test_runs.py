@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from patchbench import runs
 from patchbench.errors import BadInput, KernelSplat, LostGuest, NotEngaged
-from patchbench.model import Plan
+from patchbench.model import CodeMap, FunctionChange, Plan
 from tests import recorded
 from tests.fakes import CLEAN_CONSOLE, plan, results
 
@@ -180,3 +180,61 @@ def test_side_by_side_containers_count_once_in_the_timings(tmp_path: Path) -> No
 def test_the_timings_of_a_run_that_was_cut_off_say_so(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="did not come to its end"):
         runs.timings(tmp_path)
+
+
+GREW = FunctionChange("folio_free_swap", "swapfile.c", "changed", 100, 132)
+
+
+def test_equal_kernels_leave_nothing_to_measure_and_end_well(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / plan().run
+    runs.start(folder, plan(engaged="async_swap_count"), CodeMap(equal=True, functions=()))
+    runs.seal(folder)
+    told = runs.comparison(ROOT, folder)
+    assert told.nothing_to_measure.startswith("both kernels are the same")
+    assert (told.invalid, told.failures, told.deltas) == ((), (), ())
+    assert runs.verdict_error(told) is None
+
+
+def test_equal_kernels_that_were_booted_all_the_same_are_compared(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, plan())
+    runs.write_functions(folder, CodeMap(equal=True, functions=()))
+    told = runs.comparison(ROOT, folder)
+    assert told.nothing_to_measure == ""
+    assert told.deltas
+
+
+def test_kernels_that_differ_and_were_not_booted_are_lost_boots(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / plan().run
+    runs.start(folder, plan(), CodeMap(equal=False, functions=(GREW,)))
+    assert isinstance(runs.verdict_error(runs.comparison(ROOT, folder)), LostGuest)
+
+
+def test_what_the_kernels_differ_in_is_kept_with_the_run(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, plan())
+    assert runs.comparison(ROOT, folder).code is None
+    code = CodeMap(equal=False, functions=(GREW,))
+    runs.write_functions(folder, code)
+    assert runs.comparison(ROOT, folder).code == code
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "not what this version reads"),
+        ('{"equal": false, "functions": [], "schema": 2}', "update patchbench"),
+    ],
+)
+def test_a_broken_or_newer_map_of_functions_is_bad_input(
+    tmp_path: Path, text: str, why: str
+) -> None:
+    folder = write_run(tmp_path, plan())
+    (folder / "functions.json").write_text(text)
+    with pytest.raises(BadInput, match=why):
+        runs.comparison(ROOT, folder)
+
+
+def test_flame_graphs_are_part_of_what_a_run_says(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, plan())
+    (folder / "profile").mkdir()
+    (folder / "profile/v0.svg").write_text("<svg/>")
+    assert runs.comparison(ROOT, folder).profiles == {"v0": "<svg/>"}
