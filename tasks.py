@@ -450,10 +450,11 @@ def timings(_: Context, run: str = "latest") -> None:
 
 def _report(folder: Path, *, as_json: bool) -> None:
     """Write a run's report, print it, and leave the status that it deserves."""
-    told = runs.comparison(ROOT, folder)
+    told, boots = runs.told(ROOT, folder)
     out = ROOT / "results/reports" / folder.name
     reports.write(out, told)
-    _show(told, as_json=as_json, written=out / "report.md")
+    write_whole(out / "report.html", formats.find("html")(told, boots))
+    _show(told, as_json=as_json, written=out)
 
 
 def _show(told: Comparison, *, as_json: bool, written: Path | None = None) -> None:
@@ -465,9 +466,10 @@ def _show(told: Comparison, *, as_json: bool, written: Path | None = None) -> No
             print(line)
         plan = told.plan
         title = f"{plan.test.series} against {plan.base.series}, {plan.kernel} {plan.version}"
-        print_table(reports.HEADINGS, reports.rows(told), title)
+        if not told.nothing_to_measure:
+            print_table(reports.HEADINGS, reports.rows(told), title)
         if written:
-            print(f"report {written}")
+            print(f"report {written / 'report.md'}  {written / 'report.html'}")
     if error := runs.verdict_error(told):
         raise error
 

@@ -81,7 +81,7 @@ def rows(comparison: Comparison) -> list[tuple[str, ...]]:
             quantity(delta.test, delta.metric.unit),
             per_cent(delta.change_pct),
             interval(delta),
-            "-" if delta.floor_pct is None else f"±{delta.floor_pct:.2f} %",
+            floor(delta),
         )
         for delta in comparison.deltas
     ]
@@ -158,6 +158,11 @@ def interval(delta: Delta) -> str:
     if delta.low_pct is None or delta.high_pct is None:
         return "-"
     return f"[{per_cent(delta.low_pct)}, {per_cent(delta.high_pct)}]".replace(" %", "")
+
+
+def floor(delta: Delta) -> str:
+    """Return the noise floor of a metric, or a dash where none was measured."""
+    return "-" if delta.floor_pct is None else f"±{delta.floor_pct:.2f} %"
 
 
 def functions(code: CodeMap) -> list[tuple[str, str, str, str]]:
