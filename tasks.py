@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The verbs: parse flags, call the pipeline, print, choose the exit status. No logic."""
 
+import functools
 import json
 import os
 import signal
@@ -14,13 +15,26 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from patchbench import checking, gating, pipeline, runs, verdicts
+from patchbench import (
+    calibrating,
+    calibration,
+    checking,
+    claims,
+    formats,
+    gating,
+    pipeline,
+    porting,
+    runs,
+    verdicts,
+    verifying,
+)
 from patchbench import doctor as doctors
+from patchbench import history as histories
 from patchbench import policy as policies
 from patchbench import report as reports
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, GateFailed, PipelineError, Undecided
-from patchbench.model import Verdict
+from patchbench.model import Boot, Comparison, Verdict
 from patchbench.store import write_whole
 from patchbench.tools import process
 from patchbench.tools.terminal import Terminal, print_table
@@ -40,7 +54,8 @@ _HELP = {
     "set": "a workload's parameter, name=value; may be repeated",
     "fresh": "boot everything again and compare with the shelf, to the byte",
     "json": "print comparison.json and nothing else",
-    "run": "folder in results/runs/, or latest",
+    "run": "folder in results/runs/ or results/published/, the beginning of its name, or latest",
+    "format": f"print this and nothing else: {', '.join(formats.names())}",
 }
 
 
@@ -85,12 +100,42 @@ def fetch(_: Context, kernel: str = "mainline") -> None:
         print(f"{source.kernel} {source.version}  {source.provenance}  {source.commit}")
 
 
-@task(help=_help("series", "kernel", "tree"))
-def apply(_: Context, series: str = "v0", kernel: str = "mainline", tree: str = "") -> None:
+@task(
+    help=_help("series", "kernel", "tree", "json")
+    | {"matrix": "try every port of every series on every kernel instead"}
+)
+def apply(
+    _: Context,
+    series: str = "v0",
+    kernel: str = "mainline",
+    tree: str = "",
+    matrix: bool = False,
+    json: bool = False,
+) -> None:
     """3 Apply SERIES to KERNEL with a three-way merge, and print the tree."""
+    if matrix:
+        _apply_matrix(as_json=json)
+        return
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
         applied = run.apply(run.source(kernel, tree), series)
         print(f"tree {applied.id}  commit {applied.commit}  {applied.source.version}")
+
+
+@task(
+    name="range-diff",
+    help=_help("series")
+    | {
+        "to": "the kernel line of the port to compare with, for example 7.3",
+        "from": "the kernel line of the other port",
+        "against": "the other revision; the same series if left out",
+    },
+)
+def range_diff(
+    _: Context, series: str = "v0", from_: str = "6.12", to: str = "7.3", against: str = ""
+) -> None:
+    """Show how two ports or revisions of a series differ, by git's range-diff."""
+    with exits(), pipeline.opened(ROOT, Terminal()) as run:
+        print(porting.range_diff(run, (against or series, from_), (series, to)))
 
 
 @task(help=_help("series", "kernel", "tree", "flavour"))
@@ -173,11 +218,60 @@ def bench(
         _report(folder, as_json=json)
 
 
-@task(help=_help("run", "json"))
-def report(_: Context, run: str = "latest", json: bool = False) -> None:
-    """7 Report a run again, from its logs."""
+@task(
+    help=_help("run", "json", "format")
+    | {"check-claims": "a mail or text whose marked numbers are checked against the runs' logs"}
+)
+def report(
+    _: Context,
+    run: str = "latest",
+    json: bool = False,
+    format: str = "",  # noqa: A002  # the flag's name
+    check_claims: str = "",
+) -> None:
+    """7 Report a run again, from its logs, or check a text's numbers against the runs."""
     with exits():
-        _report(runs.find(ROOT / "results", run), as_json=json)
+        if check_claims:
+            _check_claims(Path(check_claims))
+        elif format:
+            _export(run, format)
+        else:
+            _report(runs.find(ROOT / "results", run), as_json=json)
+
+
+@task(
+    help=_help("json")
+    | {
+        "base": "a run, or RUN:SERIES for its other arm",
+        "test": "another run, or RUN:SERIES",
+        "machine": "exact machines that both runs were made on, with commas",
+    }
+)
+def compare(_: Context, base: str, test: str, machine: str = "exact", json: bool = False) -> None:
+    """Compare arms of two stored runs: what nothing but the image tells apart."""
+    with exits():
+        told = runs.compare_arms(ROOT, base, test, machine.split(","))
+        _show(told, as_json=json)
+
+
+@task(
+    help={
+        "metric": "what to follow, for example exit_ns",
+        "machine": "machines, with commas; all of them if left out",
+    }
+)
+def history(_: Context, metric: str, machine: str = "") -> None:
+    """Follow METRIC over all runs, and plot it."""
+    with exits():
+        machines = [name for name in machine.split(",") if name]
+        points = histories.points(runs.comparisons(ROOT), metric, machines)
+        out = ROOT / "results/reports" / f"history-{metric}.svg"
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(out, histories.svg(points, metric))
+        print_table(histories.HEADINGS, histories.rows(points), metric, words=6)
+        for line in histories.reasons(points):
+            print(line)
+        print(f"plot {out}")
 
 
 @task(
@@ -257,9 +351,57 @@ def check(
             raise error
 
 
+@task(
+    help=_help("kernel")
+    | {
+        "policy": "the limits to calibrate, with commas; each for one workload and machine",
+        "trials": "comparisons drawn from the boots",
+    }
+)
+def calibrate(
+    _: Context,
+    kernel: str = "mainline",
+    policy: str = "configs/gate.toml,configs/gate-parallel.toml",
+    trials: int = 400,
+) -> None:
+    """10 Measure the gate: noise floor, false alarms, power; written to docs/calibration.md."""
+    with exits():
+        paths = tuple(Path(one) for one in policy.split(","))
+        request = calibrating.CalibrationRequest(kernel, paths, trials=trials)
+        with pipeline.opened(ROOT, Terminal()) as run:
+            told = calibrating.calibrate(run, request)
+        findings = calibration.save(ROOT, told)
+        print_table(calibration.HEADINGS, calibration.rows(findings), words=2)
+        print(f"calibration {ROOT / calibration.TEXT}")
+        if wrong := calibration.out_of_bounds(told, findings):
+            raise GateFailed("the gate is not what it claims:\n  " + "\n  ".join(wrong))
+
+
+@task(help=_help("run") | {"name": "its folder in results/published/"})
+def publish(_: Context, name: str, run: str = "latest") -> None:
+    """11 Put a run into results/published/, in compact text that `verify` can repeat."""
+    with exits():
+        folder = runs.publish(ROOT, runs.find(ROOT / "results", run), name)
+        print(f"published {folder}")
+
+
+@task(positional=["folder"], help={"folder": "results/published/NAME", "all": "replay every boot"})
+def verify(_: Context, folder: str, all: bool = False) -> None:  # noqa: A002  # the flag's name
+    """12 Build a published run's images again, replay some of its boots, and compare."""
+    with exits():
+        place = runs.find(ROOT / "results", folder)
+        with pipeline.opened(ROOT, Terminal()) as run:
+            told = verifying.verify(run, place, everything=all)
+        print_table(verifying.HEADINGS, told.rows(), told.name, words=4)
+        if told.unrepeatable:
+            print(f"{told.unrepeatable} boots of other machines have their checksums, and no more")
+        if error := told.error():
+            raise error
+
+
 @task
 def doctor(_: Context) -> None:
-    """10 Say what this machine has, what it lacks, and how to get that."""
+    """13 Say what this machine has, what it lacks, and how to get that."""
     with exits():
         findings = doctors.examine(pipeline.default_cache())
         print_table(("what", "state", "detail"), [finding.row() for finding in findings], words=3)
@@ -284,7 +426,7 @@ def clean(
     results: bool = False,
     everything: bool = False,
 ) -> None:
-    """11 Remove what can be made again; needs a flag that says what."""
+    """14 Remove what can be made again; needs a flag that says what."""
     chosen = [
         *(["work"] if work or everything else []),
         *(["shelf"] if shelf or everything else []),
@@ -325,11 +467,14 @@ def _lint() -> int:
         "configs/toolchain/fetch-source",
         "qemu/guest/init",
     ]
+    workflows = sorted(str(path) for path in (ROOT / ".github/workflows").glob("*.yml"))
     checks = [
         [sys.executable, "-m", "ruff", "check", "."],
         [sys.executable, "-m", "ruff", "format", "--check", "."],
         [sys.executable, "-m", "mypy"],
         ["shellcheck", *scripts],
+        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows],
+        ["check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", "docs/gitlab-ci.yml"],
     ]
     here = Path(sys.executable).parent
     os.environ["PATH"] = f"{here}{os.pathsep}{os.environ.get('PATH', '')}"
@@ -346,23 +491,70 @@ def timings(_: Context, run: str = "latest") -> None:
 
 def _report(folder: Path, *, as_json: bool) -> None:
     """Write a run's report, print it, and leave the status that it deserves."""
-    told = runs.comparison(ROOT, folder)
+    told, boots = runs.told(ROOT, folder)
     out = ROOT / "results/reports" / folder.name
-    out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(reports.as_json(told), indent=1)
-    write_whole(out / "comparison.json", text + "\n")
-    write_whole(out / "report.md", reports.markdown(told))
+    reports.write(out, told)
+    write_whole(out / "report.html", formats.find("html")(told, boots))
+    _show(told, as_json=as_json, written=out)
+
+
+def _show(told: Comparison, *, as_json: bool, written: Path | None = None) -> None:
+    """Print a comparison, and leave the status that it deserves."""
     if as_json:
-        print(text)
+        print(reports.dumps(told))
     else:
         for line in reports.headline(told):
             print(line)
         plan = told.plan
         title = f"{plan.test.series} against {plan.base.series}, {plan.kernel} {plan.version}"
-        print_table(reports.HEADINGS, reports.rows(told), title)
-        print(f"report {out / 'report.md'}")
+        if not told.nothing_to_measure:
+            print_table(reports.HEADINGS, reports.rows(told), title)
+        if written:
+            print(f"report {written / 'report.md'}  {written / 'report.html'}")
     if error := runs.verdict_error(told):
         raise error
+
+
+def _apply_matrix(*, as_json: bool) -> None:
+    """Print which port applies where, and leave it as JSON and Markdown."""
+    with exits():
+        with pipeline.opened(ROOT, Terminal()) as run:
+            fits = porting.matrix(run)
+        out = ROOT / "results/reports"
+        out.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(porting.as_json(fits), indent=1)
+        write_whole(out / "applies.json", text + "\n")
+        write_whole(out / "applies.md", porting.markdown(fits))
+        if as_json:
+            print(text)
+        else:
+            print_table(porting.HEADINGS, [fit.row() for fit in fits], words=6)
+
+
+def _export(run: str, name: str) -> None:
+    """Print a run in a format, and leave the status that the run deserves."""
+    render = formats.find(name)
+    told, boots = runs.told(ROOT, runs.find(ROOT / "results", run))
+    sys.stdout.write(render(told, boots))
+    if error := runs.verdict_error(told):
+        raise error
+
+
+def _check_claims(path: Path) -> None:
+    """Print what became of each number that a text claims; the worst decides the status."""
+
+    @functools.cache
+    def read(name: str) -> tuple[Comparison, list[Boot]]:
+        return runs.told(ROOT, runs.find(ROOT / "results", name))
+
+    findings = claims.check(claims.parse(claims.read_mail(path)), read)
+    if findings:
+        print_table(claims.HEADINGS, [finding.row() for finding in findings], words=3)
+    for line in claims.reasons(findings):
+        print(line)
+    if error := claims.error(findings, path):
+        raise error
+    print(f"all {len(findings)} claims hold")
 
 
 def _print_verdicts(told: list[Verdict], *, as_json: bool) -> None:
@@ -406,6 +598,7 @@ def _finish(status: int) -> None:
 
 
 namespace = Collection(
-    list_, fetch, apply, build, boot, bench, report, gate, check, doctor, clean, test, lint,
+    list_, fetch, apply, range_diff, build, boot, bench, report, gate, check, calibrate, publish,
+    verify, compare, history, doctor, clean, test, lint,
     Collection("dev", timings),
 )  # fmt: skip

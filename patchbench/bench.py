@@ -89,7 +89,7 @@ class Bench:
         self._proved: set[str] = set()
         #: When to start no more boots, on time.monotonic's clock; and which were left out for it.
         self.until: float | None = None
-        self.left_out: set[Job] = set()
+        self.left_out: list[Job] = []
 
     def exact(self, jobs: list[Job], *, fresh: bool, pick: random.Random | None) -> list[Boot]:
         """Return the boots of an exact machine, from the shelf where they are there.
@@ -110,16 +110,14 @@ class Bench:
             self._prove(pick.choice(good))
         return [self._collect(job, shelf=not fresh) for job in jobs]
 
-    def blocks(
-        self, base: Arm, test: Arm, seeds: tuple[int, ...], order: random.Random
-    ) -> list[Boot]:
-        """Return the boots of a noisy machine: one at a time, arms alternating block by block."""
+    def blocks(self, arms: Sequence[Arm], seeds: Sequence[int], order: random.Random) -> list[Boot]:
+        """Return the boots of a noisy machine: one at a time, all arms in each block, shuffled."""
         jobs = []
         for seed in seeds:
-            block = [Job(base, seed), Job(test, seed)]
+            block = [Job(arm, seed) for arm in arms]
             order.shuffle(block)
             jobs += block
-        with self._story.meter(f"booting {base.machine.name}", len(jobs), "boots") as meter:
+        with self._story.meter(f"booting {arms[0].machine.name}", len(jobs), "boots") as meter:
             for number, job in enumerate(jobs):
                 meter.at(number)
                 if not self._left_out(job):
@@ -188,7 +186,7 @@ class Bench:
             return True
         if self.until is None or time.monotonic() < self.until:
             return False
-        self.left_out.add(job)
+        self.left_out.append(job)
         return True
 
 
@@ -218,6 +216,16 @@ def _first_difference(ours: bytes, theirs: bytes) -> int:
     pairs = enumerate(zip(ours.splitlines(), theirs.splitlines(), strict=False), start=1)
     shorter = min(len(ours.splitlines()), len(theirs.splitlines()))
     return next((number for number, (one, two) in pairs if one != two), shorter + 1)
+
+
+def describe_difference(ours: bytes, theirs: bytes) -> str:
+    """Return the first line in which two logs differ, and what it was; empty if none does."""
+    if ours == theirs:
+        return ""
+    line = _first_difference(ours, theirs)
+    told = [text.splitlines()[line - 1 : line] or [b"(nothing)"] for text in (ours, theirs)]
+    old, new = (one[0].decode(errors="replace")[:60] for one in told)
+    return f"line {line}: {old!r}, now {new!r}"
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -27,6 +27,7 @@ from patchbench.store import write_whole
 from patchbench.tools.qemu import CONSOLE, RESULTS, Ran, command
 
 HOST_NOTE = "host.json"
+NOT_BOOTED = "it was not booted"
 _TAIL_LINES = 12
 #: Beyond these another load had its share of the host. A boot with as many vCPUs as the host has
 #: cores, alone on it, makes its own helper threads wait for up to a fifth of the time.
@@ -97,7 +98,7 @@ def read(folder: Path, wanted: Wanted, policy: SplatPolicy) -> Boot:
     """
     results, console = _text(folder / RESULTS), read_console(folder)
     if not (folder / RESULTS).exists():
-        raise LostGuest(f"it was not booted: there is no {folder / RESULTS}")
+        raise LostGuest(f"{NOT_BOOTED}: there is no {folder / RESULTS}")
     try:
         record = records.parse(results)
     except BadRecord as err:

@@ -32,7 +32,8 @@ _KEPT = {
     "System.map": "System.map",
     "config": ".config",
     "release": "include/config/kernel.release",
-    "vmlinux": "vmlinux",  # the symbols' sizes and code, for profiles and what changed
+    "vmlinux": "vmlinux",  # the symbols' sizes and code, for profiles
+    "vmlinux.o": "vmlinux.o",  # the same before linking, to tell which functions differ
 }
 _STEP = re.compile(r"^  (?:CC|AS|AR|LD|HOSTCC|GEN|OBJCOPY|NM|KSYMS|UPD|WRAP|VDSO\w*|HOSTLD)\b")
 _ERROR = re.compile(
@@ -47,11 +48,18 @@ _TIMEOUT_S = 3600
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """The folders that a build works in, all below the cache."""
+    """The folders that a build works in, all below the cache; `lane` names whose they are.
 
+    compiler_cache is the lane's own. base_cache is what the kernel as it is compiles to; every
+    lane reads it, and only that kernel's own writes it (`base`).
+    """
+
+    lane: str
     source: Path
     objects: Path
     compiler_cache: Path
+    base_cache: Path
+    base: bool
     logs: Path
 
 
@@ -90,7 +98,7 @@ def build(
     first error when it does not compile.
     """
     made_of = ingredients(tree, flavour, toolchain)
-    name = f"{tree.source.kernel}-{tree.series.name}-{flavour.name}"
+    name = f"{bench.lane}-{flavour.name}"
     under_way = bench.logs / f"under-way-{name}"
     if under_way.exists():
         story.say(f"the last build of {name} was cut off; building from nothing")
@@ -197,6 +205,7 @@ class _Make:
             Bind(bench.source, "/src"),
             Bind(own(bench.objects), "/out", writable=True),
             Bind(own(bench.compiler_cache), "/ccache", writable=True),
+            Bind(own(bench.base_cache), "/ccache-base", writable=bench.base),
             Bind(fragment, "/fragment"),
         ]
         self._environment = {
@@ -205,6 +214,8 @@ class _Make:
             "CCACHE_DEPEND": "1",
             "CCACHE_DIR": "/ccache",
             "CCACHE_NOCOMPRESS": "1",
+            "CCACHE_REMOTE_STORAGE": "file:/ccache-base" + ("" if bench.base else "|read-only"),
+            **({"CCACHE_REMOTE_ONLY": "1"} if bench.base else {}),
             "HOME": "/tmp",
             "KCONFIG_ALLCONFIG": "/fragment",
             "LOCALVERSION": release,

@@ -81,6 +81,10 @@ class Catalog:
         """Return the names of all kernels."""
         return _names(self.root / "configs/kernels", ".toml")
 
+    def workloads(self) -> list[str]:
+        """Return the names of all workloads."""
+        return _names(self.root / "workloads", ".toml")
+
     def machine(self, name: str) -> Machine:
         """Return qemu/machines/NAME.toml; UnknownName lists the known ones."""
         machine = _named(self.root / "qemu/machines", "machine", name, Machine)

@@ -40,10 +40,21 @@ class UnknownName(BadInput):
         super().__init__(f"no {noun} is called {name!r}\n  known in {folder}: {listed}")
 
 
+class ClaimFails(PipelineError):
+    """A number that a text claims is not what the run's logs say."""
+
+    exit_code = 10
+
+
 class DoesNotApply(PipelineError):
-    """A patch of the series does not apply to the chosen kernel."""
+    """`patch` (a file's name) does not apply to the kernel; `where` has its hunks."""
 
     exit_code = 21
+
+    def __init__(self, message: str, patch: str, where: str) -> None:
+        super().__init__(message)
+        self.patch = patch
+        self.where = where
 
 
 class KconfigDropped(PipelineError):

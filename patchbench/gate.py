@@ -24,8 +24,14 @@ def judge(
     look: which of the policy's looks this is, from 0. comparisons: by workload, of runs that are
     valid. before: the rulings of the look before, whose PASS and FAIL stand.
     """
+    return rule_all(policy, look, [_delta(one, comparisons) for one in policy.limits], before)
+
+
+def rule_all(
+    policy: Policy, look: int, deltas: Sequence[Delta | None], before: Sequence[Ruling] = ()
+) -> tuple[Ruling, ...]:
+    """Return a ruling for each limit from its metric's change; None for one not measured."""
     alpha = policies.level(policy, look)
-    deltas = [_delta(limit, comparisons) for limit in policy.limits]
     shifts = [_worsening(limit, delta) for limit, delta in zip(policy.limits, deltas, strict=True)]
     broken = stats.holm(
         [

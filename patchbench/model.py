@@ -189,6 +189,11 @@ class Machine:
         """Return whether a boot is a pure function of its arm and seed."""
         return self.accel == "icount"
 
+    def conditions(self) -> dict[str, Json]:
+        """Return what of it decides what a boot prints; the rest is for readers and the clock."""
+        told = ("summary", "cannot_show", "boots", "boot_timeout_s")
+        return {name: value for name, value in asdict(self).items() if name not in told}
+
 
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
@@ -264,14 +269,10 @@ class Arm:
 
     def conditions(self) -> dict[str, Json]:
         """Return everything that decides what a boot on an exact machine prints."""
-        told = ("summary", "cannot_show", "boots", "boot_timeout_s")
-        machine: dict[str, Json] = {
-            name: value for name, value in asdict(self.machine).items() if name not in told
-        }
         return {
             "guest": self.guest.key,
             "image": self.image.key,
-            "machine": machine,
+            "machine": self.machine.conditions(),
             "qemu": self.qemu,
             "workload": {"program": self.workload.program, **self.workload.parameters},
         }
@@ -375,6 +376,7 @@ class Delta:
     change, low, high: ratio test / base, minus one, in per cent; None where it cannot be said,
     and then `note` says why. NEVER stands for a change from finite to never.
     values: what each pair of boots counts as, (base, test), in the order of their seeds.
+    floor_pct: what 95 % of comparisons of equal kernels stay within; None if not calibrated.
     """
 
     machine: str
@@ -386,11 +388,41 @@ class Delta:
     high_pct: float | None
     values: tuple[tuple[float, float], ...]
     note: str = ""
+    floor_pct: float | None = None
 
     @property
     def pairs(self) -> int:
         """Return how many pairs of boots it is from."""
         return len(self.values)
+
+
+#: `constants`: the same instructions with other numbers in them, such as an array's new size.
+FunctionState: TypeAlias = Literal["changed", "constants", "appeared", "disappeared"]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionChange:
+    """One function that differs between two kernels; it has 0 bytes where it is not."""
+
+    name: str  # as in the symbol table, with the compiler's suffixes
+    file: str  # without its folder, which the symbol table does not tell
+    state: FunctionState
+    base_bytes: int
+    test_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CodeMap:
+    """How the test arm's kernel differs from the base arm's, as far as their binaries tell.
+
+    equal: the same but for its name, build id and line numbers, so there is nothing to measure.
+    """
+
+    equal: bool
+    functions: tuple[FunctionChange, ...]
+    schema: int = 1
+
+    known_schema: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,6 +440,9 @@ class Comparison:
     failed_arms: tuple[str, ...] = ()  # whose boot each of the failures was
     overloads: tuple[str, ...] = ()  # boots that had to share the host; kept and counted
     facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    nothing_to_measure: str = ""  # why no boot was made, if both kernels are the same
+    code: CodeMap | None = None  # None for a run that was made before it was kept
+    profiles: Mapping[str, str] = field(default_factory=dict)  # SVG by name
 
     known_schema: ClassVar[int] = 1
 

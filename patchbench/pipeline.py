@@ -16,16 +16,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TextIO
 
-from patchbench import bench, boot, build, guest, runs, series, toolchain, tree
+from patchbench import bench, boot, build, guest, runs, series, symbols, toolchain, tree
+from patchbench.bench import Bench
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput
 from patchbench.model import (
     Arm,
     ArmNote,
     Boot,
+    CodeMap,
     DebianOrigin,
     Guest,
     Image,
+    Json,
     KernelSpec,
     Machine,
     Plan,
@@ -87,13 +90,15 @@ class BenchRequest:
 class Prepared:
     """A run that is built and planned, and waits for its boots.
 
-    order draws the order of the arms in each block; its seed is the run's name.
+    code says whether there is anything to measure. order draws the order of the arms in each
+    block; its seed is the run's name.
     """
 
     plan: Plan
     arms: tuple[tuple[Arm, Arm], ...]  # (base, test), one pair a machine
     folder: Path
-    bencher: bench.Bench
+    code: CodeMap
+    bencher: Bench
     order: random.Random
 
     def boot(self, arms: tuple[Arm, Arm], seeds: Sequence[int], *, fresh: bool) -> None:
@@ -103,7 +108,7 @@ class Prepared:
             jobs = [bench.Job(arm, seed) for seed in seeds for arm in (base, test)]
             self.bencher.exact(jobs, fresh=fresh, pick=self.order)
         else:
-            self.bencher.blocks(base, test, tuple(seeds), self.order)
+            self.bencher.blocks(arms, seeds, self.order)
 
     def booted(self, arms: tuple[Arm, Arm], seeds: Sequence[int]) -> tuple[int, ...]:
         """Return those of the seeds with which no boot was left out for want of time."""
@@ -228,7 +233,11 @@ class Pipeline:
 
         `v0~COMMIT` is the series as the project's own history has it at that commit.
         """
-        return tree.apply(source, self._series(name, source.line), self.cache / "work")
+        return self.apply_series(source, self._series(name, source.line))
+
+    def apply_series(self, source: Source, told: Series) -> Tree:
+        """Return the source with a series applied that was made, and not dropped in."""
+        return tree.apply(source, told, self.cache / "work")
 
     def _series(self, name: str, line: str) -> Series:
         today, tilde, revision = name.partition("~")
@@ -246,12 +255,15 @@ class Pipeline:
         asked = self.catalog.flavour(flavour, applied.source.line)
         if image := build.shelved(self.store, applied, asked, self.toolchain):
             return image
-        lane = self.cache / "work" / f"{applied.source.kernel}-{applied.series.name}"
+        lane = self.cache / "work" / f"{applied.source.kernel}-{series.family(applied.series.name)}"
         place = build.Bench(
+            lane=lane.name,
             source=lane / "source",
             objects=lane / "objects" / f"{flavour}-{self.toolchain.digest[:12]}",
-            # One for each lane: a patch cannot leave objects for another's build.
+            # One for each lane: a patch cannot leave objects for another author's build.
             compiler_cache=self.cache / "ccache" / lane.name,
+            base_cache=self.cache / "ccache" / f"{applied.source.kernel}-base",
+            base=series.family(applied.series.name) == series.NONE,
             logs=self.cache / "logs",
         )
         made_of = build.ingredients(applied, asked, self.toolchain)
@@ -296,9 +308,12 @@ class Pipeline:
         return (out / CONSOLE).read_text(errors="replace"), told
 
     def bench(self, request: BenchRequest) -> Path:
-        """Build both arms, boot them on every machine, and return the run's folder."""
+        """Build both arms, boot them on every machine, and return the run's folder.
+
+        Two equal kernels are not booted, unless everything is to be booted again.
+        """
         prepared = self.prepare(request)
-        for base, test in prepared.arms:
+        for base, test in prepared.arms if request.fresh or not prepared.code.equal else ():
             machine = base.machine.name
             prepared.boot((base, test), prepared.plan.seeds[machine], fresh=request.fresh)
         self.finish(prepared)
@@ -319,22 +334,39 @@ class Pipeline:
             arms.append((base, test))
 
         plan = self._plan(request, trees, [base for base, _ in arms], images)
+        code = self._code_map(*images)
         folder = self.results / "runs" / plan.run
-        runs.start(folder, plan)
+        runs.start(folder, plan, code)
         self.story.say(f"run {plan.run}")
-        bencher = bench.Bench(
-            Hypervisor(self.engine, self.toolchain),
-            self.store,
-            self.catalog.splat_policy(),
-            self.story,
-            folder,
-        )
-        return Prepared(plan, tuple(arms), folder, bencher, random.Random(plan.run))
+        order = random.Random(plan.run)
+        return Prepared(plan, tuple(arms), folder, code, self.bencher(folder), order)
+
+    def bencher(self, folder: Path) -> Bench:
+        """Return what boots arms into a run's folder."""
+        hypervisor, policy = Hypervisor(self.engine, self.toolchain), self.catalog.splat_policy()
+        return Bench(hypervisor, self.store, policy, self.story, folder)
 
     def finish(self, prepared: "Prepared") -> None:
         """Note what ran when, and seal the run's folder against later changes."""
         self._note_timings(prepared.folder)
         runs.seal(prepared.folder)
+
+    def _code_map(self, base: Image, test: Image) -> CodeMap:
+        """Return how the code of two images differs, worked out unless it is shelved."""
+        ours, theirs = base.path.parent, test.path.parent
+        made_of: dict[str, Json] = {
+            "base": base.key,
+            "test": test.key,
+            "schema": CodeMap.known_schema,
+        }
+        if not self.store.get("functions", made_of):
+            code = CodeMap(
+                equal=symbols.equal(ours, theirs),
+                functions=symbols.compare(ours / "vmlinux.o", theirs / "vmlinux.o"),
+            )
+            with self.store.publish("functions", made_of) as new:
+                runs.write_functions(new, code)
+        return runs.functions(self.store.entry("functions", made_of))
 
     def _note_timings(self, folder: Path) -> None:
         """Keep what ran when, for `dev.timings`."""

@@ -66,10 +66,10 @@ def fewest_seeds(policy: Policy, look: int) -> int:
 
 
 def describe(limit: Limit) -> str:
-    """Return a limit's bound in words."""
-    if limit.max_regression_pct is not None:
-        return f"at most {limit.max_regression_pct:g} % worse"
-    return f"at least {limit.min_improvement_pct:g} % better"
+    """Return a limit's bound as what the change may be: `<= +1 %`."""
+    improvement = limit.min_improvement_pct
+    worse = -improvement if improvement is not None else limit.max_regression_pct or 0.0
+    return f"<= {worse:+g} %" if limit.better == "lower" else f">= {-worse:+g} %"
 
 
 def _check(policy: Policy) -> None:

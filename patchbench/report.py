@@ -1,17 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Stage 8: a Comparison in; JSON, Markdown and table rows out. Pure."""
 
+import json
 import math
+from collections import Counter, defaultdict
 from dataclasses import asdict
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from patchbench import records
-from patchbench.model import NEVER, Comparison, Delta, Json, Metric
+from patchbench.model import NEVER, CodeMap, Comparison, Delta, FunctionState, Json, Metric
 from patchbench.stats import CONFIDENCE
+from patchbench.store import write_whole
 
-HEADINGS = ("machine", "metric", "base", "test", "change", f"{CONFIDENCE:.0%} interval")
+HEADINGS = (
+    "machine",
+    "metric",
+    "base",
+    "test",
+    "change",
+    f"{CONFIDENCE:.0%} interval",
+    "A/A noise",
+)
 
 
 def as_json(comparison: Comparison) -> dict[str, Json]:
@@ -42,8 +53,22 @@ def as_json(comparison: Comparison) -> dict[str, Json]:
         "splats": [*comparison.splats],
         "invalid": [*comparison.invalid],
         "valid": not comparison.invalid,
+        "nothing_to_measure": comparison.nothing_to_measure,
+        "code": plain(asdict(comparison.code)) if comparison.code else None,
         "facts": plain({name: dict(facts) for name, facts in comparison.facts.items()}),
     }
+
+
+def write(folder: Path, comparison: Comparison) -> None:
+    """Leave comparison.json and report.md in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "comparison.json", dumps(comparison) + "\n")
+    write_whole(folder / "report.md", markdown(comparison))
+
+
+def dumps(comparison: Comparison) -> str:
+    """Return the comparison as the text of `bench --json`."""
+    return json.dumps(as_json(comparison), indent=1)
 
 
 def rows(comparison: Comparison) -> list[tuple[str, ...]]:
@@ -56,6 +81,7 @@ def rows(comparison: Comparison) -> list[tuple[str, ...]]:
             quantity(delta.test, delta.metric.unit),
             per_cent(delta.change_pct),
             interval(delta),
+            floor(delta),
         )
         for delta in comparison.deltas
     ]
@@ -63,7 +89,9 @@ def rows(comparison: Comparison) -> list[tuple[str, ...]]:
 
 def headline(comparison: Comparison) -> list[str]:
     """Return what a reader must know before any number."""
+    nothing = comparison.nothing_to_measure
     return [
+        *([f"NOTHING TO MEASURE: {nothing}"] if nothing else []),
         *(f"INVALID: {reason}" for reason in comparison.invalid),
         *(f"NEVER ENDED: {outcome}" for outcome in comparison.outcomes),
         *(f"LOST BOOT: {failure}" for failure in comparison.failures),
@@ -87,6 +115,9 @@ def markdown(comparison: Comparison) -> str:
         headline=headline(comparison),
         headings=HEADINGS,
         rows=rows(comparison),
+        functions=functions,
+        functions_in_short=functions_in_short,
+        other_constants=other_constants,
         notes=[
             f"{delta.machine} {delta.metric.name}: {delta.note}"
             for delta in comparison.deltas
@@ -129,6 +160,47 @@ def interval(delta: Delta) -> str:
     return f"[{per_cent(delta.low_pct)}, {per_cent(delta.high_pct)}]".replace(" %", "")
 
 
+def floor(delta: Delta) -> str:
+    """Return the noise floor of a metric, or a dash where none was measured."""
+    return "-" if delta.floor_pct is None else f"±{delta.floor_pct:.2f} %"
+
+
+def functions(code: CodeMap) -> list[tuple[str, str, str, str]]:
+    """Return the functions that differ in more than constants: file, name, what, bytes."""
+    return [
+        (one.file, one.name, one.state, f"{one.test_bytes - one.base_bytes:+d}")
+        for one in code.functions
+        if one.state != "constants"
+    ]
+
+
+def functions_in_short(code: CodeMap) -> str:
+    """Return how many functions differ, and by how many bytes, as one sentence."""
+    if code.equal:
+        return "Both kernels are the same but for name, build id and line numbers."
+    if not code.functions:
+        return "No function differs; data, or the place of things, does."
+    count = Counter(one.state for one in code.functions)
+    words: dict[FunctionState, str] = {
+        "changed": "changed",
+        "appeared": "new",
+        "disappeared": "gone",
+        "constants": "with other constants only",
+    }
+    told = [f"{count[state]} {word}" for state, word in words.items() if count[state]]
+    grown = sum(one.test_bytes - one.base_bytes for one in code.functions)
+    return f"{len(code.functions)} functions differ: {', '.join(told)}; {grown:+d} bytes of code."
+
+
+def other_constants(code: CodeMap) -> dict[str, list[str]]:
+    """Return the functions that differ in constants alone, by file."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for one in code.functions:
+        if one.state == "constants":
+            found[one.file].append(one.name)
+    return found
+
+
 def _delta(delta: Delta) -> dict[str, Json]:
     return {
         "machine": delta.machine,
@@ -142,6 +214,7 @@ def _delta(delta: Delta) -> dict[str, Json]:
         "high_pct": plain(delta.high_pct),
         "pairs": delta.pairs,
         "note": delta.note,
+        "floor_pct": delta.floor_pct,
     }
 
 

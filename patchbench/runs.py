@@ -2,7 +2,9 @@
 """A run's folder: how it is written, found and read again.
 
     plan.json                            what was known before the first boot
+    functions.json                       how the two kernels' code differs
     boots/MACHINE/SERIES/seed-N/         two logs and a note, one folder a boot
+    profile/*.svg                        flame graphs, if any were made
     timings.json                         what ran when
     SHA256SUMS                           of all these; written last, at the run's end
 
@@ -10,26 +12,34 @@ What a run says is worked out from the plan and the logs each time, never stored
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from patchbench import bench, boot, compare
+from patchbench import across, bench, boot, calibration, compare, published, report
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, KernelSplat, LostGuest, NotEngaged, PipelineError
-from patchbench.model import Comparison, Plan
+from patchbench.model import Boot, CodeMap, Comparison, Plan
 from patchbench.store import file_sha256, write_whole
 
 PLAN = "plan.json"
+FUNCTIONS = "functions.json"
 TIMINGS = "timings.json"
 SUMS = "SHA256SUMS"
 
+#: Why a run of two equal kernels makes no boot.
+_NOTHING_TO_MEASURE = (
+    "both kernels are the same byte for byte, but for their names, build ids and the line "
+    "numbers of warnings (`bench --fresh` boots them all the same)"
+)
 
-def start(folder: Path, plan: Plan) -> None:
-    """Make a run's folder, with its plan in it."""
+
+def start(folder: Path, plan: Plan, code: CodeMap) -> None:
+    """Make a run's folder, with its plan and what its kernels differ in."""
     folder.mkdir(parents=True)
+    write_functions(folder, code)
     amend(folder, plan)
 
 
@@ -58,30 +68,118 @@ def check_seal(folder: Path) -> None:
             )
 
 
+def stored(results: Path) -> dict[str, Path]:
+    """Return the folders of all runs by the runs' names, in the order of time.
+
+    A published run keeps the name it was made under; one that is still here comes once.
+    """
+    published_ones = {_run_of(path): path.parent for path in results.glob(f"published/*/{PLAN}")}
+    ours = {path.parent.name: path.parent for path in results.glob(f"runs/*/{PLAN}")}
+    return dict(sorted({**published_ones, **ours}.items()))
+
+
 def find(results: Path, name: str) -> Path:
-    """Return a run's folder by its name, or the newest one for `latest`."""
-    runs = sorted(path.parent.name for path in (results / "runs").glob(f"*/{PLAN}"))
-    if not runs:
-        raise BadInput(f"{results / 'runs'} holds no run; `invoke bench` makes one")
+    """Return a run's folder by its name or the beginning of it; `latest` is this machine's newest.
+
+    `published/NAME` or a path to such a folder will do as well. Raises BadInput for a name that
+    no run has, or more than one.
+    """
+    for folder in (results / name, Path(name)):
+        if name != "latest" and (folder / PLAN).is_file():
+            return folder
+    runs = stored(results)
     if name == "latest":
-        return results / "runs" / runs[-1]
-    if name not in runs:
-        raise BadInput(f"no run is called {name!r}\n  newest: {', '.join(runs[-5:])}")
-    return results / "runs" / name
+        ours = [folder for folder in runs.values() if not published.is_published(folder)]
+        if not ours:
+            raise BadInput(f"{results / 'runs'} holds no run; `invoke bench` makes one")
+        return ours[-1]
+    meant = [run for run in runs if run == name] or [run for run in runs if run.startswith(name)]
+    if not meant or not name:
+        newest = ", ".join([*runs][-5:]) or "none; `invoke bench` makes one"
+        raise BadInput(f"no run is called {name!r}\n  newest: {newest}")
+    if len(meant) > 1:
+        listed = "\n  ".join(meant)
+        raise BadInput(f"{name!r} is the beginning of {len(meant)} runs:\n  {listed}")
+    return runs[meant[0]]
+
+
+def told(root: Path, folder: Path, *, under_way: bool = False) -> tuple[Comparison, list[Boot]]:
+    """Return what a run's folder says, and the boots it says it of, the lost ones too.
+
+    A run without its seal is invalid, unless it is under way and known to be. A run of two
+    equal kernels without a boot has nothing to measure, and is none the worse. Raises BadInput
+    if the plan is broken or too new, or if a sealed file was changed.
+    """
+    plan, boots = _read(root, folder)
+    code = functions(folder) if (folder / FUNCTIONS).exists() else None
+    if code and code.equal and not (folder / "boots").exists():
+        said = Comparison(
+            plan, (), {}, (), (), (), (), nothing_to_measure=_NOTHING_TO_MEASURE, code=code
+        )
+    else:
+        profiles = {path.stem: path.read_text() for path in sorted(folder.glob("profile/*.svg"))}
+        compared = _with_floors(root, compare.compare(plan, boots))
+        said = replace(compared, code=code, profiles=profiles)
+    return (said if under_way else _with_seal(said, folder)), boots
 
 
 def comparison(root: Path, folder: Path, *, under_way: bool = False) -> Comparison:
-    """Return what a run's folder says.
+    """Return what a run's folder says, as in `told`."""
+    return told(root, folder, under_way=under_way)[0]
 
-    A run without its seal is invalid, unless it is under way and known to be. Raises BadInput
-    if the plan is broken or too new, or if a sealed file was changed.
+
+def comparisons(root: Path) -> Iterator[tuple[str, Comparison | PipelineError]]:
+    """Give every run's name and what it says, or why it cannot be read, by time."""
+    for name, folder in stored(root / "results").items():
+        try:
+            yield name, comparison(root, folder)
+        except PipelineError as err:
+            yield name, err
+
+
+def compare_arms(root: Path, base: str, test: str, machines: Sequence[str]) -> Comparison:
+    """Return what one stored arm is against another, each named as RUN or RUN:SERIES.
+
+    A run alone stands for its test arm. Raises NotComparable as across.join does.
     """
-    plan = read_plan(folder)
-    sealed = (folder / SUMS).is_file()
-    if sealed:
-        check_seal(folder)
+    sides = []
+    for name in (base, test):
+        run, _, series = name.partition(":")
+        folder = find(root / "results", run)
+        plan, boots = _read(root, folder)
+        sides.append((folder, plan, across.arm(plan, series), boots))
+    (here, ours, base_arm, base_boots), (there, theirs, test_arm, test_boots) = sides
+    plan = across.join((ours, base_arm), (theirs, test_arm), machines)
+    said = compare.compare(
+        plan,
+        [
+            *across.boots(base_boots, base_arm.series, plan.base.series, plan),
+            *across.boots(test_boots, test_arm.series, plan.test.series, plan),
+        ],
+    )
+    return _with_floors(root, _with_seal(_with_seal(said, here), there))
+
+
+def _with_floors(root: Path, told: Comparison) -> Comparison:
+    """Return a comparison with the noise floors of its metrics, where they were measured."""
+    plan, catalog = told.plan, Catalog(root)
+    if plan.workload.name not in catalog.workloads():
+        return told
+    if plan.workload != catalog.workload(plan.workload.name):
+        return told  # other parameters than those that were calibrated
+    floors = calibration.floors(root, plan.workload.name)
+    deltas = (
+        replace(one, floor_pct=floors.get((one.machine, one.metric.name))) for one in told.deltas
+    )
+    return replace(told, deltas=tuple(deltas))
+
+
+def read_boots(root: Path, folder: Path, plan: Plan) -> list[Boot]:
+    """Return every boot that a run planned; those without usable samples carry the failure."""
+    if published.is_published(folder):
+        return published.read_boots(folder, plan)
     policy = Catalog(root).splat_policy()
-    boots = [
+    return [
         boot.read_or_count(
             bench.boot_folder(folder, machine.name, arm.series, seed),
             boot.Wanted(machine.name, arm.series, arm.release, seed, machine.exact),
@@ -91,25 +189,70 @@ def comparison(root: Path, folder: Path, *, under_way: bool = False) -> Comparis
         for arm in (plan.base, plan.test)
         for seed in plan.seeds[machine.name]
     ]
-    told = compare.compare(plan, boots)
-    if sealed or under_way:
-        return told
-    return replace(told, invalid=(*told.invalid, f"the run did not come to its end: no {SUMS}"))
 
 
 def read_plan(folder: Path) -> Plan:
-    """Return a run's plan; BadInput if it is broken or too new."""
+    """Return a run's plan; BadInput if it is broken, of a newer schema or another run's."""
     path = folder / PLAN
     try:
-        plan = TypeAdapter(Plan).validate_json(path.read_text())
-    except (OSError, ValidationError) as err:
+        read = json.loads(path.read_text())
+        # Before anything else of it: what a newer schema means, this version cannot know.
+        schema = read.get("schema", 0) if isinstance(read, dict) else 0
+        if isinstance(schema, int) and schema > Comparison.known_schema:
+            raise BadInput(
+                f"{path} has schema {schema}; this version reads up to "
+                f"{Comparison.known_schema}: update patchbench"
+            )
+        plan = TypeAdapter(Plan).validate_python(read)
+    except (OSError, ValueError) as err:
         raise BadInput(f"{path} is not a plan this version reads:\n  {err}") from err
-    if plan.schema > Comparison.known_schema:
-        raise BadInput(
-            f"{path} has schema {plan.schema}; this version reads up to "
-            f"{Comparison.known_schema}: update patchbench"
-        )
+    if plan.run != folder.name and not published.is_published(folder):
+        raise BadInput(f"{path} is the plan of run {plan.run}; a run's folder keeps its name")
+    if lack := [machine.name for machine in plan.machines if machine.name not in plan.seeds]:
+        raise BadInput(f"{path} has no seeds for machine {', '.join(lack)}")
     return plan
+
+
+def _read(root: Path, folder: Path) -> tuple[Plan, list[Boot]]:
+    plan = read_plan(folder)
+    if (folder / SUMS).is_file():
+        check_seal(folder)
+    return plan, read_boots(root, folder, plan)
+
+
+def _run_of(path: Path) -> str:
+    """Return the name of the run that a published plan is of, or of its folder if it is broken."""
+    try:
+        return str(json.loads(path.read_text())["run"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return path.parent.name
+
+
+def _with_seal(said: Comparison, folder: Path) -> Comparison:
+    """Return the comparison, invalid if the run did not come to its end."""
+    if (folder / SUMS).is_file():
+        return said
+    return replace(said, invalid=(*said.invalid, f"the run did not come to its end: no {SUMS}"))
+
+
+def write_functions(folder: Path, code: CodeMap) -> None:
+    """Keep what two kernels differ in."""
+    write_whole(folder / FUNCTIONS, TypeAdapter(CodeMap).dump_json(code, indent=1).decode() + "\n")
+
+
+def functions(folder: Path) -> CodeMap:
+    """Return what two kernels differ in, as it was kept; BadInput if it is broken or too new."""
+    path = folder / FUNCTIONS
+    try:
+        code = TypeAdapter(CodeMap).validate_json(path.read_text())
+    except (OSError, ValueError) as err:
+        raise BadInput(f"{path} is not what this version reads:\n  {err}") from err
+    if code.schema > CodeMap.known_schema:
+        raise BadInput(
+            f"{path} has schema {code.schema}; this version reads up to "
+            f"{CodeMap.known_schema}: update patchbench"
+        )
+    return code
 
 
 def timings(folder: Path) -> list[tuple[str, str, str]]:
@@ -147,6 +290,11 @@ def _covered(spans: Sequence[tuple[float, float]]) -> float:
 
 def verdict_error(told: Comparison) -> PipelineError | None:
     """Return what keeps a comparison from being relied on, as the error to end with."""
+    if told.failures and all(boot.NOT_BOOTED in failure for failure in told.failures):
+        return LostGuest(
+            f"the run was cut off: {len(told.failures)} boots were never made\n"
+            f"  make it again: {told.plan.command}"
+        )
     if told.failures:
         splat = KernelSplat.exit_code in told.failure_statuses
         kind = KernelSplat if splat else LostGuest
@@ -154,3 +302,20 @@ def verdict_error(told: Comparison) -> PipelineError | None:
     if told.invalid:
         return NotEngaged("\n  ".join(told.invalid))
     return None
+
+
+def publish(root: Path, folder: Path, name: str) -> Path:
+    """Copy a run into results/published/NAME and return that folder.
+
+    Raises what keeps the run from being relied on, BadInput for a name that is taken.
+    """
+    if Path(name).name != name:
+        raise BadInput(f"--name {name}: a folder's name, without a slash")
+    said, boots = told(root, folder)
+    if error := verdict_error(said):
+        raise error
+    target = root / "results/published" / name
+    published.publish(folder, boots, target)
+    report.write(target, said)
+    seal(target)
+    return target

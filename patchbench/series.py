@@ -40,6 +40,23 @@ def load(root: Path, name: str, line: str) -> Series:
     return Series(name, line, _patches(folder / line), note.engaged_vmstat)
 
 
+def ports(root: Path) -> list[tuple[str, str]]:
+    """Return every port there is, as (series, kernel line)."""
+    folders = (root / "patches").glob("*/*/")
+    return sorted((folder.parent.name, folder.name) for folder in folders)
+
+
+def family(name: str) -> str:
+    """Return what a part (v0@1), another state (v0~COMMIT) or revision (v1) of a series shares.
+
+    They come from one hand and differ by little, so one work tree and compiler cache do for all.
+    Nothing but the kernel as it is belongs to `none`.
+    """
+    whole = re.split("[@~]", name)[0]
+    stem = whole.rstrip("0123456789")
+    return whole if stem in ("", NONE) else stem
+
+
 def _first(series: Series, name: str, count: str) -> Series:
     if not (count.isdigit() and 1 <= int(count) <= len(series.patches)):
         raise BadInput(

@@ -137,7 +137,9 @@ def apply(source: Source, series: Series, work: Path) -> Tree:
     scratch = repository.scratch(source.commit, scratch_folder, files)
     for patch in series.patches:
         if stopped := scratch.am(patch.path):
-            raise DoesNotApply(_conflict(patch, source, stopped, scratch_folder))
+            where = _where(patch, stopped)
+            message = _conflict(patch, source, where, scratch_folder)
+            raise DoesNotApply(message, patch.path.name, where)
     commit = scratch.resolve("HEAD")
     repository.keep(commit)
     repository.discard(scratch_folder)
@@ -150,12 +152,17 @@ def check_out(tree: Tree, folder: Path, story: Story) -> None:
     Repository(tree.source.repository).checkout(tree.commit, folder)
 
 
-def _conflict(patch: Patch, source: Source, stopped: Stopped, parked: Path) -> str:
+def _where(patch: Patch, stopped: Stopped) -> str:
+    """Return the first bad hunk of each file, one a line, or what git said."""
     text = patch.path.read_text(errors="replace")
     hunks = [f"{name}, {_hunk(text, name, line)}" for name, line in stopped.hunks]
-    where = "\n  ".join(hunks) or stopped.said.strip().replace("\n", "\n  ")
+    return "\n".join(hunks) or stopped.said.strip()
+
+
+def _conflict(patch: Patch, source: Source, where: str, parked: Path) -> str:
+    indented = where.replace("\n", "\n  ")
     return (
-        f"{patch.path} does not apply to {source.kernel} {source.version}\n  {where}\n"
+        f"{patch.path} does not apply to {source.kernel} {source.version}\n  {indented}\n"
         f"  the stopped git-am is in {parked} (only the files the series touches; "
         "`git sparse-checkout disable` there brings the rest)\n"
         "  look, mend the patch, then `invoke clean --work`"

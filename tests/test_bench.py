@@ -147,7 +147,7 @@ def test_noisy_boots_come_in_blocks_of_both_arms(
     tmp_path: Path, hypervisor: FakeHypervisor
 ) -> None:
     bencher = start(tmp_path, hypervisor)
-    bencher.blocks(arm("none", NOISY), arm("v0", NOISY), (1, 2, 3, 4), random.Random(1))
+    bencher.blocks([arm("none", NOISY), arm("v0", NOISY)], (1, 2, 3, 4), random.Random(1))
     seeds = [seed for _, seed in hypervisor.booted]
     assert seeds == [1, 1, 2, 2, 3, 3, 4, 4]
     orders = {tuple(hypervisor.booted[place : place + 2]) for place in range(0, 8, 2)}
@@ -157,7 +157,30 @@ def test_noisy_boots_come_in_blocks_of_both_arms(
 def test_noisy_boots_are_never_shelved(tmp_path: Path, hypervisor: FakeHypervisor) -> None:
     for run in ("run", "again"):
         bencher = start(tmp_path, hypervisor, run)
-        bencher.blocks(arm("none", NOISY), arm("v0", NOISY), (1,), random.Random(1))
+        bencher.blocks([arm("none", NOISY), arm("v0", NOISY)], (1,), random.Random(1))
+    assert len(hypervisor.booted) == 4
+
+
+def test_no_boot_starts_once_the_time_is_up_and_what_was_left_out_is_known(
+    tmp_path: Path, hypervisor: FakeHypervisor
+) -> None:
+    exact(tmp_path, hypervisor)
+    hypervisor.booted.clear()
+    bencher = start(tmp_path, hypervisor, "late")
+    bencher.until = 0.0
+    more = [*JOBS, Job(arm("none"), 3), Job(arm("v0"), 3)]
+    boots = bencher.exact(more, fresh=False, pick=random.Random(1))
+    assert [job.seed for job in bencher.left_out] == [3, 3]
+    assert [bool(boot.failure) for boot in boots] == [False] * 4 + [True] * 2
+    assert len(hypervisor.booted) == 1  # the one that is booted again, to see it repeat
+
+
+def test_each_machine_is_proved_once_however_often_more_seeds_are_added(
+    tmp_path: Path, hypervisor: FakeHypervisor
+) -> None:
+    bencher = start(tmp_path, hypervisor)
+    for seed in (1, 2, 3):
+        bencher.exact([Job(arm("none"), seed)], fresh=False, pick=random.Random(1))
     assert len(hypervisor.booted) == 4
 
 

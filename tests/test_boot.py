@@ -2,6 +2,7 @@
 """What is made of a boot's two logs."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,27 @@ def test_a_failed_boot_is_counted_with_its_status_and_never_empty(tmp_path: Path
     assert told.failure
     assert told.failure_status == BootFailed.exit_code
     assert told.record.samples == ()
+
+
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [
+        ({}, ""),
+        ({"steal_pct": 1.0, "waited_pct": 12.0, "load": 9.0}, ""),
+        ({"steal_pct": 31.0}, "31 % of the CPU time was stolen by other guests of its host"),
+        ({"waited_pct": 77.7}, "tasks waited for a CPU during 78 % of it"),
+    ],
+)
+def test_a_host_that_had_other_things_to_do_is_told(host: dict[str, float], says: str) -> None:
+    assert boot.find_overload(host) == says
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_an_overloaded_host_marks_a_boot_unless_nothing_can_touch_it(
+    tmp_path: Path, *, exact: bool
+) -> None:
+    leave(tmp_path, results())
+    note = json.loads((tmp_path / "host.json").read_text())
+    (tmp_path / "host.json").write_text(json.dumps({**note, "host": {"steal_pct": 31.0}}))
+    told = boot.read(tmp_path, replace(WANTED, exact=exact), POLICY)
+    assert bool(told.overload) is not exact

@@ -21,7 +21,7 @@ FRAGMENT = "CONFIG_SWAP=y\n# CONFIG_TINY is not set\n"
 
 @dataclass
 class FakeMake:
-    """Does what make would: .config for allnoconfig, Image, System.map and vmlinux for Image."""
+    """Does what make would: .config for allnoconfig, Image, all that is kept for Image."""
 
     objects: Path
     config: str = FRAGMENT
@@ -51,6 +51,7 @@ class FakeMake:
             (self.objects / "arch/arm64/boot/Image").write_text("kernel")
             (self.objects / "System.map").write_text("symbols")
             (self.objects / "vmlinux").write_text("code")
+            (self.objects / "vmlinux.o").write_text("code before linking")
             (self.objects / "include/config").mkdir(parents=True, exist_ok=True)
             release = "7.3.4" + (environment or {})["LOCALVERSION"]
             (self.objects / "include/config/kernel.release").write_text(f"{release}\n")
@@ -72,7 +73,13 @@ class Site:
             "t1",
         )
         place = build.Bench(
-            self.root / "source", self.make.objects, self.root / "ccache", self.root / "logs"
+            lane="mainline-v0",
+            source=self.root / "source",
+            objects=self.make.objects,
+            compiler_cache=self.root / "ccache",
+            base_cache=self.root / "ccache-base",
+            base=False,
+            logs=self.root / "logs",
         )
         return build.build(
             cast(Engine, self.make),

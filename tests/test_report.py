@@ -2,10 +2,11 @@
 """What a reader sees."""
 
 import json
+from dataclasses import replace
 
 from patchbench import report
 from patchbench.compare import compare
-from patchbench.model import NEVER, Comparison
+from patchbench.model import NEVER, CodeMap, Comparison, FunctionChange
 from tests.fakes import boot, lost, plan, results
 
 
@@ -22,6 +23,7 @@ def test_the_json_has_what_a_machine_needs_and_no_infinity() -> None:
         "machine": "exact", "name": "exit_ns", "unit": "ns", "better": "lower",
         "base": 1_500_000, "test": 750_000, "change_pct": -50, "low_pct": -50, "high_pct": -50,
         "pairs": 6, "note": "every pair gave the same ratio, so the seeds vary nothing",
+        "floor_pct": None,
     }  # fmt: skip
     assert read["metrics"][1]["test"] == "never"
     assert read["engaged"] == {"exact": True}
@@ -64,3 +66,48 @@ def test_changes_without_a_number_have_a_word() -> None:
     assert report.per_cent(None) == "-"
     assert report.per_cent(NEVER) == "to never"
     assert report.per_cent(0.0) == "+0.00 %"
+
+
+CODE = CodeMap(
+    equal=False,
+    functions=(
+        FunctionChange("do_exit", "exit.c", "changed", 100, 132),
+        FunctionChange("swaps_open", "swapfile.c", "constants", 80, 80),
+        FunctionChange("swap_gather", "swapfile.c", "appeared", 0, 40),
+    ),
+)
+
+
+def test_the_functions_that_changed_are_told_and_those_with_other_numbers_apart() -> None:
+    text = report.markdown(replace(told(), code=CODE))
+    assert "3 functions differ: 1 changed, 1 new, 1 with other constants only; +72 bytes" in text
+    assert (
+        "| exit.c | do_exit | changed | +32 |\n| swapfile.c | swap_gather | appeared | +40 |"
+        in text
+    )
+    assert "- swapfile.c: swaps_open\n" in text
+    read = json.loads(json.dumps(report.as_json(replace(told(), code=CODE))))
+    assert read["code"]["functions"][0]["name"] == "do_exit"
+
+
+def test_a_run_that_kept_no_code_says_so() -> None:
+    assert "This run did not keep it." in report.markdown(told())
+    assert report.as_json(told())["code"] is None
+
+
+def test_nothing_to_measure_comes_first_and_leaves_out_the_table() -> None:
+    same = Comparison(
+        plan(),
+        (),
+        {},
+        (),
+        (),
+        (),
+        (),
+        nothing_to_measure="they are the same",
+        code=CodeMap(True, ()),
+    )
+    text = report.markdown(same)
+    assert text.splitlines()[2] == "> **NOTHING TO MEASURE: they are the same**"
+    assert "| machine | metric" not in text
+    assert report.as_json(same)["nothing_to_measure"] == "they are the same"

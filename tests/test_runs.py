@@ -2,6 +2,7 @@
 """Runs on disk, and what they end with."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from pydantic import TypeAdapter
 
 from patchbench import runs
 from patchbench.errors import BadInput, KernelSplat, LostGuest, NotEngaged
-from patchbench.model import Plan
+from patchbench.model import CodeMap, FunctionChange, Plan
+from tests import recorded
 from tests.fakes import CLEAN_CONSOLE, plan, results
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -107,12 +109,57 @@ def test_a_broken_plan_is_bad_input(tmp_path: Path, text: str) -> None:
         runs.comparison(ROOT, folder)
 
 
-def test_a_plan_of_a_newer_schema_asks_for_an_update(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ['{"schema": 2}', '{"schema": 2, "unheard_of": [1]}'])
+def test_a_plan_of_a_newer_schema_asks_for_an_update(tmp_path: Path, text: str) -> None:
     folder = write_run(tmp_path, plan())
-    text = (folder / "plan.json").read_text()
-    (folder / "plan.json").write_text(text.replace('"schema":1', '"schema":2'))
+    (folder / "plan.json").write_text(text)
     with pytest.raises(BadInput, match="update patchbench"):
-        runs.comparison(ROOT, folder)
+        runs.read_plan(folder)
+
+
+def test_a_folder_with_another_run_s_plan_is_bad_input(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, plan())
+    moved = folder.rename(folder.with_name("20260202T000000-renamed"))
+    with pytest.raises(BadInput, match="is the plan of run 20260101T000000"):
+        runs.read_plan(moved)
+
+
+def test_a_plan_that_lacks_a_machine_s_seeds_is_bad_input(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, replace(plan(), seeds={}))
+    with pytest.raises(BadInput, match="no seeds for machine exact"):
+        runs.read_plan(folder)
+
+
+def test_a_run_without_its_boots_was_cut_off_and_tells_how_to_make_it_again(
+    tmp_path: Path,
+) -> None:
+    folder = write_run(tmp_path, plan())
+    shutil.rmtree(folder / "boots")
+    (folder / "SHA256SUMS").unlink()
+    error = runs.verdict_error(runs.comparison(ROOT, folder))
+    assert isinstance(error, LostGuest)
+    assert "cut off: 4 boots were never made\n  make it again: ./bootstrap bench" in str(error)
+
+
+def test_the_beginning_of_a_name_is_enough_if_it_is_one_run_s(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, plan())
+    assert runs.find(tmp_path, "20260101T00") == folder
+    write_run(tmp_path, replace(plan(), run="20260101T000000-v1"))
+    assert runs.find(tmp_path, folder.name) == folder
+    with pytest.raises(BadInput, match="the beginning of 2 runs"):
+        runs.find(tmp_path, "20260101T00")
+
+
+def test_a_published_run_is_found_by_its_name_and_is_never_the_latest(tmp_path: Path) -> None:
+    checkout = recorded.root(tmp_path)
+    made = checkout / "results/runs" / recorded.RUN
+    published = runs.publish(checkout, made, "v0-on-7.3")
+    assert runs.find(checkout / "results", recorded.RUN) == made
+    shutil.rmtree(made)
+    for name in (recorded.RUN, "20261123", "published/v0-on-7.3"):
+        assert runs.find(checkout / "results", name) == published
+    with pytest.raises(BadInput, match="invoke bench"):
+        runs.find(checkout / "results", "latest")
 
 
 def test_side_by_side_containers_count_once_in_the_timings(tmp_path: Path) -> None:
@@ -133,3 +180,61 @@ def test_side_by_side_containers_count_once_in_the_timings(tmp_path: Path) -> No
 def test_the_timings_of_a_run_that_was_cut_off_say_so(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="did not come to its end"):
         runs.timings(tmp_path)
+
+
+GREW = FunctionChange("folio_free_swap", "swapfile.c", "changed", 100, 132)
+
+
+def test_equal_kernels_leave_nothing_to_measure_and_end_well(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / plan().run
+    runs.start(folder, plan(engaged="async_swap_count"), CodeMap(equal=True, functions=()))
+    runs.seal(folder)
+    told = runs.comparison(ROOT, folder)
+    assert told.nothing_to_measure.startswith("both kernels are the same")
+    assert (told.invalid, told.failures, told.deltas) == ((), (), ())
+    assert runs.verdict_error(told) is None
+
+
+def test_equal_kernels_that_were_booted_all_the_same_are_compared(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, plan())
+    runs.write_functions(folder, CodeMap(equal=True, functions=()))
+    told = runs.comparison(ROOT, folder)
+    assert told.nothing_to_measure == ""
+    assert told.deltas
+
+
+def test_kernels_that_differ_and_were_not_booted_are_lost_boots(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / plan().run
+    runs.start(folder, plan(), CodeMap(equal=False, functions=(GREW,)))
+    assert isinstance(runs.verdict_error(runs.comparison(ROOT, folder)), LostGuest)
+
+
+def test_what_the_kernels_differ_in_is_kept_with_the_run(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, plan())
+    assert runs.comparison(ROOT, folder).code is None
+    code = CodeMap(equal=False, functions=(GREW,))
+    runs.write_functions(folder, code)
+    assert runs.comparison(ROOT, folder).code == code
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "not what this version reads"),
+        ('{"equal": false, "functions": [], "schema": 2}', "update patchbench"),
+    ],
+)
+def test_a_broken_or_newer_map_of_functions_is_bad_input(
+    tmp_path: Path, text: str, why: str
+) -> None:
+    folder = write_run(tmp_path, plan())
+    (folder / "functions.json").write_text(text)
+    with pytest.raises(BadInput, match=why):
+        runs.comparison(ROOT, folder)
+
+
+def test_flame_graphs_are_part_of_what_a_run_says(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, plan())
+    (folder / "profile").mkdir()
+    (folder / "profile/v0.svg").write_text("<svg/>")
+    assert runs.comparison(ROOT, folder).profiles == {"v0": "<svg/>"}

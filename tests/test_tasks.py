@@ -1,20 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The command line as a user meets it: words and exit statuses."""
 
+import csv
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests import recorded
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def invoke(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+def invoke(
+    *arguments: str, checkout: Path = ROOT, **environment: str
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "invoke", *arguments],
-        cwd=ROOT,
+        cwd=checkout,
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
@@ -48,6 +54,11 @@ def test_list_names_what_is_dropped_in() -> None:
         (("check", "--seeds", "0"), 20, "at least 1"),
         (("clean",), 20, "clean what?"),
         (("report", "--run", "nosuch"), 20, "run"),
+        (("report", "--format", "xls"), 20, "csv, gobench"),
+        (("report", "--check-claims", "nosuch"), 20, "No such file"),
+        (("report", "--check-claims", "pyproject.toml"), 20, "claims nothing"),
+        (("compare", "nosuch", "nosuch"), 20, "no run"),
+        (("history", "--metric", "nosuch"), 20, "no run measured 'nosuch'"),
         (("nosuch",), 1, "nosuch"),
     ],
 )
@@ -72,3 +83,54 @@ def test_doctor_names_the_lack_and_the_remedy(tmp_path: Path) -> None:
     assert done.returncode == 30
     assert "MISSING" in done.stdout
     assert "./bootstrap" in done.stderr
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout with one stored run."""
+    shutil.copyfile(ROOT / "tasks.py", tmp_path / "tasks.py")
+    (tmp_path / "patchbench").symlink_to(ROOT / "patchbench")
+    return recorded.root(tmp_path)
+
+
+def test_a_format_is_all_there_is_on_stdout(checkout: Path) -> None:
+    done = invoke("report", "--format", "csv", checkout=checkout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(list(csv.reader(done.stdout.splitlines()))) == 1 + 6 * 15
+
+
+def test_the_format_of_a_run_that_lost_boots_is_printed_and_the_status_tells(
+    checkout: Path,
+) -> None:
+    recorded.lose(checkout / "results/runs" / recorded.RUN, "exact/v0/seed-2")
+    done = invoke("report", "--format", "mail", checkout=checkout)
+    assert done.returncode == 23
+    assert "INVALID: 1 boots gave no usable samples" in done.stdout
+
+
+def test_a_mail_is_believed_until_a_number_of_it_is_changed(checkout: Path) -> None:
+    mail = checkout / "cover.txt"
+    mail.write_text(invoke("report", "--format", "mail", checkout=checkout).stdout)
+    done = invoke("report", "--check-claims", str(mail), checkout=checkout)
+    assert (done.returncode, "all 19 claims hold" in done.stdout) == (0, True)
+    mail.write_text(mail.read_text().replace("117.826", "107.826"))
+    done = invoke("report", "--check-claims", str(mail), checkout=checkout)
+    assert done.returncode == 10
+    assert "FAILS" in done.stdout
+    assert "1 of 19 claims do not hold" in done.stderr
+
+
+def test_history_draws_its_plot_beside_the_reports(checkout: Path) -> None:
+    done = invoke("history", "--metric", "exit_ns", checkout=checkout)
+    assert done.returncode == 0
+    assert "126.332 ms" in done.stdout
+    assert (checkout / "results/reports/history-exit_ns.svg").is_file()
+
+
+def test_two_stored_arms_are_compared_or_refused_by_name(checkout: Path) -> None:
+    recorded.add_run(checkout, "20261124T090000-x", flavour="debug")
+    done = invoke("compare", f"{recorded.RUN}:none", recorded.RUN, checkout=checkout)
+    assert (done.returncode, "-6.10 %" in done.stdout) == (0, True)
+    done = invoke("compare", recorded.RUN, "20261124", checkout=checkout)
+    assert (done.returncode, done.stdout) == (25, "")
+    assert "flavour: bench against debug" in done.stderr

@@ -146,6 +146,13 @@ class Repository:
         """Return a blob's text, by revision:path."""
         return self._git("show", name)
 
+    def range_diff(self, ours: str, other: "Repository", theirs: str) -> str:
+        """Return git's range-diff of two ranges A..B; `theirs` is one of another repository."""
+        lent = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(other.path / "objects")}
+        return self._git(
+            "range-diff", "--no-color", ours, theirs, environment={**_HERMETIC, **lent}
+        )
+
     def fork_point(self, name: str) -> str:
         """Return the last commit that HEAD and `name` share; BadInput if there is none."""
         commit = self.commit(name)
@@ -210,6 +217,11 @@ class Repository:
         tree._git("sparse-checkout", "set", "--no-cone", *anchored)
         tree._git("checkout", "--quiet", "--detach", commit)
         return tree
+
+    def mail(self, message: str) -> str:
+        """Commit what was changed in a work tree, and return the commit as a mail."""
+        self._git("commit", "--quiet", "--all", "--message", message)
+        return self._git("format-patch", "-1", "--stdout", "--no-signature", "--zero-commit")
 
     def discard(self, folder: Path) -> None:
         """Remove a work tree, registered or not."""

@@ -32,17 +32,19 @@ class Watch:
 
     steal_pct: CPU time that a hypervisor below gave to others. waited_pct: time in which some
     task waited for a CPU (pressure stall information). busy_cores: cores busy with anything,
-    in the mean. mhz: the slowest core's clock now. What is not told is left out.
+    in the mean. load: tasks that ran or waited to, over the minute before. mhz: the slowest
+    core's clock now. What is not told is left out.
     """
 
     def __init__(self) -> None:
+        self._load = os.getloadavg()[0]
         self._jiffies, self._waited_us = _jiffies(), _cpu_pressure_us()
         self._began = time.monotonic()
 
     def seen(self) -> dict[str, float]:
         """Return what happened since the watch began, by name."""
         spent = [now - then for now, then in zip(_jiffies(), self._jiffies, strict=False)]
-        told: dict[str, float] = {}
+        told = {"load": self._load}
         if (whole := sum(spent[:8])) > 0:  # user .. steal; guest time is in user already
             idle = spent[3] + spent[4]
             told["steal_pct"] = 100 * spent[7] / whole

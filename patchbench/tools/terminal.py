@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -57,6 +58,11 @@ class Terminal:
             yield _Bar(progress, progress.add_task(title, total=total))
 
 
+#: Headings of columns that hold sentences.
+_PROSE = ("why", "detail", "what it is", "says")
+_PROSE_WIDTH = 24
+
+
 class _Bar:
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress = progress
@@ -91,12 +97,26 @@ class _LogMeter:
 def print_table(
     headings: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", *, words: int = 2
 ) -> None:
-    """Print a table on stdout, as wide as it needs to be; `words` columns hold no numbers."""
+    """Print a table on stdout, as wide as it needs to be.
+
+    The first `words` columns hold no numbers; a last column of prose may take several lines.
+    """
     table = Table(title=title or None, title_justify="left")
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if number < words else "right", no_wrap=True)
+        prose = heading in _PROSE
+        left = number < words or prose
+        table.add_column(
+            heading,
+            justify="left" if left else "right",
+            no_wrap=not prose,
+            min_width=_PROSE_WIDTH if prose else None,
+        )
     for row in rows:
         table.add_row(*row)
     # A log or a pipe has no width of its own; nothing may be cut off there.
+    # Without markup: an interval in its brackets is no style.
     width = None if sys.stdout.isatty() else 160
-    Console(highlight=False, width=width).print(table)
+    console = Console(highlight=False, markup=False, width=width)
+    # Nor on a narrow terminal, which wraps lines and so loses no number.
+    console.width = max(console.width, Measurement.get(console, console.options, table).minimum)
+    console.print(table, soft_wrap=True)

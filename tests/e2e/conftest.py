@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import pipeline
+from patchbench import pipeline, planted
 from patchbench.model import Source
 from patchbench.pipeline import Pipeline
-from patchbench.tools.git import Repository
-from tests.fakes import Listener, git
+from tests.fakes import Listener
 
 ROOT = Path(__file__).resolve().parents[2]
 KERNEL = "mainline"
@@ -52,18 +51,7 @@ def write_series(project: Path, tmp_path: Path) -> Callable[[Source, str, str, s
     """Return a way to write a series of one patch that replaces text in one file."""
 
     def write(source: Source, name: str, file: str, old: str, new: str) -> None:
-        scratch = tmp_path / f"author-{name}"
-        Repository(source.repository).scratch(source.commit, scratch, [file])
-        path = scratch / file
-        text = path.read_text()
-        assert old in text
-        path.write_text(text.replace(old, new, 1))
-        git(scratch, "commit", "--quiet", "--all", "--message", f"{name}: for a test\n\nBecause.")
-        port = project / "patches" / name / source.line
-        port.mkdir(parents=True)
-        (port.parent / "series.toml").write_text('title = "for a test"\n')
-        mail = git(scratch, "format-patch", "-1", "--stdout", "--no-signature")
-        (port / "0001-for-a-test.patch").write_text(mail + "\n")
-        Repository(source.repository).discard(scratch)
+        plant = planted.Plant("for a test", file, old, new)
+        planted.write(plant, source, project, name, tmp_path / f"author-{name}")
 
     return write

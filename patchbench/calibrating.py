@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What `calibrate` does with the pipeline: kernels that do the same work, and known amounts more.
+
+Everything that is booted is kept in one run's folder; what it says is worked out by
+calibrate.py and told by calibration.py.
+"""
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from patchbench import bench, boot, planted, records, runs, series, stats
+from patchbench import policy as policies
+from patchbench.calibrate import Values
+from patchbench.calibration import Calibration, MachineBoots
+from patchbench.errors import BadInput, LostGuest
+from patchbench.model import Arm, Image, Machine, Metric, Source
+from patchbench.pipeline import Pipeline
+from patchbench.tools import host
+
+NONE = series.NONE
+AGAIN = f"{NONE}~again"
+#: Bytes that a relink shifts the code by: less than a cache line, a page, many pages.
+_SHIFTS = (16, 1040, 4112, 10_000, 33_040, 100_016, 260_000, 1_000_016)
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationRequest:
+    """What `calibrate` was asked for."""
+
+    kernel: str
+    policies: tuple[Path, ...]
+    relinks: int = 6
+    sizes: tuple[int, ...] = (2, 4, 8, 12, 16, 32)  # instructions more for a freed entry
+    noisy_sizes: tuple[int, ...] = (64, 256, 512)
+    trials: int = 400
+    flavour: str = "bench"
+
+    def command(self) -> str:
+        """Return the one command that repeats the calibration."""
+        return f"./bootstrap calibrate --kernel {self.kernel} --policy " + ",".join(
+            str(path) for path in self.policies
+        )
+
+
+def calibrate(pipeline: Pipeline, request: CalibrationRequest) -> Calibration:
+    """Boot what is needed to judge the policies, and return what came out.
+
+    Raises BadInput for a policy that takes more than one workload or machine, LostGuest if a
+    boot gave nothing: a calibration with holes is none.
+    """
+    judged = [policies.load(pipeline.catalog, pipeline.root / path) for path in request.policies]
+    source = pipeline.source(request.kernel)
+    folder = (
+        pipeline.results / "runs" / (f"{datetime.now(UTC):%Y%m%dT%H%M%S}-calibrate-{source.kernel}")
+    )
+    planter = _Planter(pipeline, source, request)
+    told: dict[str, MachineBoots] = {}
+    for path, policy in zip(request.policies, judged, strict=True):
+        workload, machine = _only(path, [(one.workload, one.machine) for one in policy.limits])
+        metrics = pipeline.catalog.metrics(pipeline.catalog.workload(workload).program)
+        booter = _Booter(pipeline, folder, pipeline.catalog.machine(machine), workload, metrics)
+        exact = booter.machine.exact
+        relinks, sizes = (request.relinks, request.sizes) if exact else (0, request.noisy_sizes)
+        told[machine] = booter.boot(
+            policy.looks[-1],
+            same=[planter.none(), *map(planter.relink, range(relinks))],
+            slower={size: planter.slower(size) for size in sizes},
+        )
+    runs.seal(folder)
+    return Calibration(
+        kernel=source.kernel,
+        version=source.version,
+        command=request.command(),
+        trials=request.trials,
+        toolchain=pipeline.toolchain.digest,
+        qemu=pipeline.toolchain.qemu,
+        host=host.describe(),
+        policies=dict(zip(told, judged, strict=True)),
+        boots=told,
+    )
+
+
+def _only(path: Path, places: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    if len({*places}) != 1:
+        raise BadInput(f"{path}: can be calibrated with limits for one workload and machine only")
+    return places[0]
+
+
+class _Planter:
+    """Builds the kernels that a calibration compares; they differ by little, and build fast."""
+
+    def __init__(self, pipeline: Pipeline, source: Source, request: CalibrationRequest) -> None:
+        self._pipeline = pipeline
+        self._source = source
+        self._flavour = request.flavour
+        self._plants = planted.load(pipeline.root)
+        self._root = pipeline.cache / "work/planted"
+
+    def none(self) -> Image:
+        """Return the kernel as it is."""
+        applied = self._pipeline.apply(self._source, NONE)
+        return self._pipeline.image(applied, self._flavour)
+
+    def relink(self, number: int) -> Image:
+        """Return the same kernel with its code elsewhere."""
+        return self._plant(f"relink-{number + 1}", self._plants.relink, _SHIFTS[number])
+
+    def slower(self, size: int) -> Image:
+        """Return the kernel with so many instructions more for each freed entry."""
+        return self._plant(f"slower-{size}", self._plants.slower, size)
+
+    def _plant(self, name: str, plant: planted.Plant, size: int) -> Image:
+        scratch = self._pipeline.cache / "work/planting"
+        planted.write(plant, self._source, self._root, name, scratch, size)
+        told = series.load(self._root, name, self._source.line)
+        # As another state of the kernel as it is: it builds where that was built.
+        applied = self._pipeline.apply_series(self._source, replace(told, name=f"{NONE}~{name}"))
+        return self._pipeline.image(applied, self._flavour)
+
+
+class _Booter:
+    """Boots kernels on one machine with one workload, and reads what they measured."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        folder: Path,
+        machine: Machine,
+        workload: str,
+        metrics: Mapping[str, Metric],
+    ) -> None:
+        self.machine = machine
+        self._pipeline = pipeline
+        self._folder = folder
+        self._workload = workload
+        self._metrics = metrics
+        self._bencher = pipeline.bencher(folder)
+
+    def boot(
+        self, seeds: int, *, same: Sequence[Image], slower: Mapping[int, Image]
+    ) -> MachineBoots:
+        """Return what all kernels measured with seeds 1 to `seeds`.
+
+        On an exact machine the first kernel is booted twice, to the byte; on a noisy one it is
+        an arm twice over, in the same blocks as the slower ones.
+        """
+        everything = range(1, seeds + 1)
+        images = [*same, *slower.values()]
+        if not self.machine.exact:
+            images.insert(1, replace(same[0], series=AGAIN))
+        arms = [self._arm(image) for image in images]
+        if self.machine.exact:
+            order = random.Random(self._folder.name)
+            self._bencher.exact(
+                [bench.Job(arm, seed) for arm in arms for seed in everything],
+                fresh=False,
+                pick=order,
+            )
+            again = self._pipeline.bencher(self._folder / "again")
+            again.exact([bench.Job(arms[0], seed) for seed in everything], fresh=True, pick=order)
+        else:
+            self._bencher.blocks(arms, everything, random.Random(self._folder.name))
+        equal = [*same] if self.machine.exact else [images[0], images[1]]
+        return MachineBoots(
+            machine=self.machine.name,
+            exact=self.machine.exact,
+            workload=self._workload,
+            metrics=tuple(self._metrics.values()),
+            same={image.series: self._values(image, everything) for image in equal},
+            slower={size: self._values(image, everything) for size, image in slower.items()},
+            again=self._values(images[0], everything, "again") if self.machine.exact else {},
+        )
+
+    def _arm(self, image: Image) -> Arm:
+        return self._pipeline.arm(image, self.machine, self._workload, {})
+
+    def _values(self, image: Image, seeds: Iterable[int], below: str = ".") -> Values:
+        told: dict[str, dict[int, float]] = {name: {} for name in self._metrics}
+        for seed in seeds:
+            job = bench.Job(self._arm(image), seed)
+            one = boot.read_or_count(
+                job.folder(self._folder / below),
+                boot.wanted(job.arm, seed),
+                self._pipeline.catalog.splat_policy(),
+            )
+            if one.failure:
+                raise LostGuest(f"{image.series} seed {seed} gave nothing: {one.failure}")
+            for name, by_seed in told.items():
+                by_seed[seed] = stats.median(records.values(one.record, name))
+        return told

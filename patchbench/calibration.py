@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A calibration: its boots, what they say of the gate, and how that is kept and told."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import TypeAdapter, ValidationError
+
+from patchbench import calibrate, stats
+from patchbench import policy as policies
+from patchbench.calibrate import Drawn, Rate, Values
+from patchbench.errors import BadInput
+from patchbench.model import Metric, Policy
+from patchbench.store import write_whole
+
+DATA = Path("docs/calibration.json")
+TEXT = Path("docs/calibration.md")
+GATE = "this gate"
+HEADINGS = ("machine", "rule", "false alarms", "95% interval", "finds at 80 %")
+_ORDER = 1  # of the draws; fixed, so the same boots always say the same
+_POWER = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class MachineBoots:
+    """What kernels measured on one machine, with one workload.
+
+    same: kernels that do the same work; slower: by instructions more for a freed entry.
+    again: the first of `same`, booted a second time (exact machines).
+    """
+
+    machine: str
+    exact: bool
+    workload: str
+    metrics: tuple[Metric, ...]
+    same: Mapping[str, Values]
+    slower: Mapping[int, Values]
+    again: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """All that a calibration booted, and with what."""
+
+    kernel: str
+    version: str
+    command: str
+    trials: int
+    toolchain: str
+    qemu: str
+    host: Mapping[str, str]
+    policies: Mapping[str, Policy]  # by machine
+    boots: Mapping[str, MachineBoots]
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the boots of one machine say.
+
+    differing: of boots run twice, those in which any metric differs (exact machines).
+    floors: per cent that 95 % of comparisons of equal kernels stay within, by metric.
+    false_alarms: by rule. power: share of comparisons that find a slow-down, by rule and size.
+    slower_pct: what a slow-down of a size costs, by metric, against the kernel as it is.
+    """
+
+    boots: int
+    twice: int
+    differing: int
+    floors: Mapping[str, float]
+    false_alarms: Mapping[str, Rate]
+    power: Mapping[str, Mapping[int, float]]
+    slower_pct: Mapping[int, Mapping[str, float]]
+
+    def detectable(self, rule: str) -> int | None:
+        """Return the smallest size from which on a rule finds it with 80 % power, or None."""
+        found = None
+        for size in sorted(self.power[rule], reverse=True):
+            if self.power[rule][size] < _POWER:
+                break
+            found = size
+        return found
+
+    def finds(self, rule: str) -> str:
+        """Return the smallest slow-down that a rule finds with 80 % power, in words."""
+        size = self.detectable(rule)
+        return "none of these" if size is None else f"{self.slower_pct[size]['exit_ns']:.2g} %"
+
+
+def judge(told: Calibration) -> dict[str, Findings]:
+    """Return what a calibration says, by machine."""
+    return {
+        name: _judge(boots, told.policies[name], told.trials) for name, boots in told.boots.items()
+    }
+
+
+def out_of_bounds(told: Calibration, findings: Mapping[str, Findings]) -> list[str]:
+    """Return where the gate is not what it claims: its false alarms, or an exact machine."""
+    wrong = []
+    for name, found in findings.items():
+        false, stated = found.false_alarms[GATE], told.policies[name].error_rate
+        if false.low > stated:
+            wrong.append(
+                f"{name}: {false.came} false alarms in {false.trials} comparisons, 95 % interval "
+                f"from {false.low:.1%}; {stated:.1%} is stated"
+            )
+        if found.differing:
+            wrong.append(f"{name}: {found.differing} of {found.twice} boots differed when repeated")
+    return wrong
+
+
+def save(root: Path, told: Calibration) -> dict[str, Findings]:
+    """Write docs/calibration.json, the text and the plots made of it, and return what it says."""
+    (root / DATA.parent).mkdir(parents=True, exist_ok=True)
+    text = TypeAdapter(Calibration).dump_json(told).decode()
+    write_whole(root / DATA, text + "\n")
+    findings = judge(told)
+    for name, found in findings.items():
+        write_whole(root / DATA.parent / _plot_name(name), power_plot(found))
+    write_whole(root / TEXT, markdown(told, findings))
+    return findings
+
+
+def rows(findings: Mapping[str, Findings]) -> list[tuple[str, ...]]:
+    """Return a table of how each rule does on each machine, as text, under HEADINGS."""
+    return [
+        (
+            machine,
+            rule,
+            f"{false.share:.1%}",
+            f"[{false.low:.1%}, {false.high:.1%}]",
+            found.finds(rule),
+        )
+        for machine, found in findings.items()
+        for rule, false in found.false_alarms.items()
+    ]
+
+
+def load(root: Path) -> Calibration | None:
+    """Return docs/calibration.json, or None if nothing was calibrated; BadInput if it is broken."""
+    path = root / DATA
+    if not path.is_file():
+        return None
+    try:
+        return TypeAdapter(Calibration).validate_json(path.read_bytes())
+    except ValidationError as err:
+        raise BadInput(
+            f"{path} is no calibration of this version; `invoke calibrate` makes one\n  {err}"
+        ) from err
+
+
+def floors(root: Path, workload: str) -> dict[tuple[str, str], float]:
+    """Return a workload's noise floors, in per cent, by machine and metric; none if unknown."""
+    told = load(root)
+    if told is None:
+        return {}
+    return {
+        (name, metric): floor
+        for name, boots in told.boots.items()
+        if boots.workload == workload
+        for metric, floor in _floors(boots, told.trials).items()
+    }
+
+
+def markdown(told: Calibration, findings: Mapping[str, Findings]) -> str:
+    """Return docs/calibration.md."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701  # Markdown, of our own numbers
+    )
+    return environment.get_template("calibration.md.j2").render(
+        told=told,
+        findings=findings,
+        rules=[GATE, *calibrate.RULES],
+        gate=GATE,
+        describe=policies.describe,
+        plot_name=_plot_name,
+        wrong=out_of_bounds(told, findings),
+    )
+
+
+def power_plot(found: Findings) -> str:
+    """Return an SVG: the share of slow-downs that each rule finds, over their size."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context({"svg.hashsalt": "patchbench", "svg.fonttype": "none", "font.size": 9}):
+        figure = Figure(figsize=(7, 3.6), layout="constrained")
+        axes = figure.add_subplot()
+        for rule, by_size in found.power.items():
+            sizes = sorted(by_size)
+            cost = [found.slower_pct[size]["exit_ns"] for size in sizes]
+            style = {"linewidth": 2.5, "marker": "o"} if rule == GATE else {"marker": "."}
+            axes.plot(cost, [100 * by_size[size] for size in sizes], label=rule, **style)
+        axes.axhline(100 * _POWER, color="gray", linewidth=0.5)
+        axes.set_xlabel("slow-down of exit_ns, %")
+        axes.set_ylabel("found, % of comparisons")
+        axes.set_ylim(-3, 103)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "patchbench"})
+    return buffer.getvalue()
+
+
+def _plot_name(machine: str) -> str:
+    return f"calibration-{machine}.svg"
+
+
+def _judge(boots: MachineBoots, policy: Policy, trials: int) -> Findings:
+    metrics = {metric.name: metric for metric in boots.metrics}
+    limited = list(dict.fromkeys(limit.metric for limit in policy.limits))
+    equal = _equal(boots, trials)
+    power: dict[str, dict[int, float]] = {rule: {} for rule in (GATE, *calibrate.RULES)}
+    for size, slow in boots.slower.items():
+        drawn = _slower(boots, slow, trials)
+        fails = [calibrate.gate_fails(policy, metrics, one) for one in drawn]
+        power[GATE][size] = fmean(fails)
+        for name, rule in calibrate.RULES.items():
+            power[name][size] = fmean(calibrate.rule_fails(rule, limited, one) for one in drawn)
+    false = {GATE: [calibrate.gate_fails(policy, metrics, one) for one in equal]}
+    for name, rule in calibrate.RULES.items():
+        false[name] = [calibrate.rule_fails(rule, limited, one) for one in equal]
+    first = next(iter(boots.same.values()))
+    twice = {seed for by_seed in boots.again.values() for seed in by_seed}
+    return Findings(
+        boots=sum(len(next(iter(one.values()))) for one in _all(boots)),
+        twice=len(twice),
+        differing=sum(
+            any(boots.again[name][seed] != first[name][seed] for name in boots.again)
+            for seed in twice
+        ),
+        floors=_floors(boots, trials),
+        false_alarms={
+            name: calibrate.rate(sum(those), len(those)) for name, those in false.items()
+        },
+        power=power,
+        slower_pct={
+            size: {name: _change_pct(first[name], slow[name]) for name in limited}
+            for size, slow in boots.slower.items()
+        },
+    )
+
+
+def _all(boots: MachineBoots) -> list[Values]:
+    return [*boots.same.values(), *boots.slower.values(), *([boots.again] if boots.again else [])]
+
+
+def _floors(boots: MachineBoots, trials: int) -> dict[str, float]:
+    equal = _equal(boots, trials)
+    return {metric.name: calibrate.floor_pct(equal, metric.name) for metric in boots.metrics}
+
+
+def _equal(boots: MachineBoots, trials: int) -> list[Drawn]:
+    arms = [*boots.same.values()]
+    if boots.exact:
+        return calibrate.draw_kernels(arms, arms, trials, _ORDER)
+    return calibrate.draw_blocks(arms[0], arms[1], trials, _ORDER)
+
+
+def _slower(boots: MachineBoots, slow: Values, trials: int) -> list[Drawn]:
+    return calibrate.draw_kernels([*boots.same.values()], [slow], trials, _ORDER)
+
+
+def _change_pct(base: Mapping[int, float], test: Mapping[int, float]) -> float:
+    seeds: Sequence[int] = sorted(base)
+    logs = stats.log_ratios([base[one] for one in seeds], [test[one] for one in seeds])
+    return stats.per_cent(stats.Shift(logs).estimate) if logs else 0.0

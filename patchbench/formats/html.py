@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One page for people: the finding first, then plots, code, conditions and every sample.
+
+The page is one file that loads nothing and runs nothing, and says so to the browser.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from patchbench import report, report_page, report_verdict
+from patchbench.model import Boot, Comparison
+
+_TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
+
+
+def render(told: Comparison, boots: Sequence[Boot]) -> str:
+    """Return report.html; the same run gives the same bytes."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=True,
+    )
+    return environment.get_template("report.html.j2").render(
+        told=told,
+        plan=told.plan,
+        style=Markup((_TEMPLATES / "report.css").read_text()),  # noqa: S704  # our own
+        verdicts=report_verdict.verdicts(told, boots),
+        rooms=report_page.rooms(told, boots),
+        flame_graphs=report_page.flame_graphs(told.profiles),
+        functions=report.functions,
+        functions_in_short=report.functions_in_short,
+        other_constants=report.other_constants,
+    )

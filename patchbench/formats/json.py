@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The comparison as `--json` prints it: estimates, intervals, conditions, reasons."""
+
+from collections.abc import Sequence
+
+from patchbench import report
+from patchbench.model import Boot, Comparison
+
+
+def render(told: Comparison, boots: Sequence[Boot]) -> str:  # noqa: ARG001  # all are alike
+    """Return comparison.json."""
+    return report.dumps(told) + "\n"

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every sample of every boot as JSON Lines, for jq, pandas and DuckDB.
+
+The same rows as the csv format; a value is a number or the word "never".
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from patchbench import samples
+from patchbench.model import Boot, Comparison
+
+
+def render(told: Comparison, boots: Sequence[Boot]) -> str:
+    """Return one object a line, one line a sample."""
+    return "".join(f"{json.dumps(asdict(row))}\n" for row in samples.rows(told.plan, boots))

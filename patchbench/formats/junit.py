@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Boots and validity as JUnit XML, for the test pages of CI systems.
+
+A measurement without a limit neither passes nor fails, so there is no case for one. A case is a
+boot (an error if it was lost, a failure if the kernel complained) or the run's validity.
+"""
+
+import io
+import re
+from collections.abc import Iterable, Sequence
+
+from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
+
+from patchbench.errors import KernelSplat
+from patchbench.model import Boot, Comparison, Plan
+
+#: What XML 1.0 has no way to write.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def render(told: Comparison, boots: Sequence[Boot]) -> str:
+    """Return a suite for each arm on each machine, and one for the run's validity."""
+    plan = told.plan
+    document = JUnitXml(plan.run)
+    for machine in plan.machines:
+        for arm in (plan.base, plan.test):
+            cases = [
+                _boot(plan, boot)
+                for boot in boots
+                if (boot.machine, boot.arm) == (machine.name, arm.series)
+            ]
+            document.add_testsuite(_suite(f"{machine.name} {arm.series}", cases))
+    document.add_testsuite(_suite("validity", _validity(told)))
+    document.update_statistics()  # type: ignore[no-untyped-call]
+    text = io.BytesIO()
+    document.write(text, pretty=True)
+    return text.getvalue().decode().rstrip() + "\n"
+
+
+def _suite(name: str, cases: Iterable[TestCase]) -> TestSuite:
+    suite = TestSuite(name)
+    suite.add_testcases([*cases])
+    return suite
+
+
+def _boot(plan: Plan, boot: Boot) -> TestCase:
+    where = f"{plan.workload.name}.{boot.machine}.{boot.arm}"
+    case = TestCase(f"seed {boot.seed}", where)
+    if boot.failure:
+        kind = Failure if boot.failure_status == KernelSplat.exit_code else Error
+        case.result = [_result(kind, "\n".join((boot.failure, *boot.splats)))]
+    return case
+
+
+def _validity(told: Comparison) -> Iterable[TestCase]:
+    name = f"{told.plan.workload.name}.validity"
+    if not told.invalid:
+        yield TestCase("the run may be relied on", name)
+    for reason in told.invalid:
+        case = TestCase(_NOT_XML.sub("?", reason), name)
+        case.result = [_result(Failure, reason)]
+        yield case
+
+
+def _result(kind: type[Error | Failure], text: str) -> Error | Failure:
+    clean = _NOT_XML.sub("?", text)
+    result = kind(clean.splitlines()[0])
+    result.text = clean
+    return result

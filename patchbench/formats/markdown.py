@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The report as Markdown, for an issue, a wiki or a pull request."""
+
+from collections.abc import Sequence
+
+from patchbench import report
+from patchbench.model import Boot, Comparison
+
+
+def render(told: Comparison, boots: Sequence[Boot]) -> str:  # noqa: ARG001  # all are alike
+    """Return report.md."""
+    return report.markdown(told)

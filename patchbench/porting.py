@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which port of which series applies where, and how two ports or revisions differ."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
+
+from patchbench import series
+from patchbench.errors import BadInput, DoesNotApply
+from patchbench.model import Json, Source, Tree
+from patchbench.pipeline import Pipeline
+from patchbench.tools.git import Repository
+
+HEADINGS = ("series", "port", "kernel", "version", "state", "says")
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Whether a port applies to a kernel; `says` has the tree's id, or the hunks that stop it."""
+
+    series: str
+    port: str
+    kernel: str
+    version: str
+    state: Literal["applies", "stopped"]
+    says: str
+
+    def row(self) -> tuple[str, ...]:
+        """Return it as text, under HEADINGS."""
+        return (self.series, self.port, self.kernel, self.version, self.state, self.says)
+
+
+def matrix(pipeline: Pipeline) -> list[Fit]:
+    """Try every port on every kernel, its own or not."""
+    sources = [pipeline.source(name) for name in pipeline.catalog.kernels()]
+    return [
+        _fit(pipeline, source, name, line)
+        for name, line in series.ports(pipeline.root)
+        for source in sources
+    ]
+
+
+def as_json(fits: Sequence[Fit]) -> list[Json]:
+    """Return the matrix as JSON."""
+    return [asdict(fit) for fit in fits]
+
+
+def markdown(fits: Sequence[Fit]) -> str:
+    """Return the matrix as a Markdown table."""
+    rows = [[text.replace("\n", "<br>") for text in fit.row()] for fit in fits]
+    lines = [HEADINGS, ["---"] * len(HEADINGS), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def range_diff(pipeline: Pipeline, ours: tuple[str, str], theirs: tuple[str, str]) -> str:
+    """Return git's range-diff of two ports or revisions, each a series and a kernel line.
+
+    Raises UnknownName for a port that does not exist, BadInput for a line without a kernel.
+    """
+    one, other = (_tree(pipeline, *which) for which in (ours, theirs))
+    mine, yours = (Repository(tree.source.repository) for tree in (one, other))
+    return mine.range_diff(_range(one), yours, _range(other))
+
+
+def _fit(pipeline: Pipeline, source: Source, name: str, line: str) -> Fit:
+    told = series.load(pipeline.root, name, line)
+    try:
+        applied = pipeline.apply_series(source, replace(told, name=f"{name}-{line}"))
+    except DoesNotApply as err:
+        return Fit(
+            name, line, source.kernel, source.version, "stopped", f"{err.patch}\n{err.where}"
+        )
+    return Fit(name, line, source.kernel, source.version, "applies", f"tree {applied.id[:12]}")
+
+
+def _tree(pipeline: Pipeline, name: str, line: str) -> Tree:
+    for kernel in pipeline.catalog.kernels():
+        source = pipeline.source(kernel)
+        if source.line == line:
+            applied = pipeline.apply(source, name)
+            if applied.commit == source.commit:
+                raise BadInput(f"series {name} has no patches to compare")
+            return applied
+    raise BadInput(f"no kernel in configs/kernels is of line {line}")
+
+
+def _range(tree: Tree) -> str:
+    return f"{tree.source.commit}..{tree.commit}"

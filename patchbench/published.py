@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Results that we stand behind: a run in compact text, for anyone to repeat.
+
+    plan.json, functions.json            as in the run
+    boots/MACHINE/SERIES/seed-N.log      what the guest said, as in the run
+    boots.json                           of each boot: its console's checksum, its host's overload
+    comparison.json, report.md           what the run says
+    SHA256SUMS                           of all these
+
+A console is long and, where it was quiet, says nothing; its checksum proves a repetition.
+"""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from patchbench import bench, records
+from patchbench.errors import BadInput
+from patchbench.model import Boot, Plan
+from patchbench.store import file_sha256, write_whole
+from patchbench.tools.qemu import CONSOLE, RESULTS
+
+BOOTS = "boots.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is kept of a boot beside its results."""
+
+    console_sha256: str
+    overload: str
+
+
+def is_published(folder: Path) -> bool:
+    """Return whether a folder holds a published run, and not a run as it was made."""
+    return (folder / BOOTS).is_file()
+
+
+def publish(run: Path, boots: Sequence[Boot], folder: Path) -> None:
+    """Write a run's plan and boots into a new folder; the caller adds reports and the seal.
+
+    Raises BadInput if there is such a folder already: what is published stays as it is.
+    """
+    if folder.exists():
+        raise BadInput(f"{folder} is published already; choose another name, or remove it")
+    folder.mkdir(parents=True)
+    for name in ("plan.json", "functions.json"):
+        if (run / name).is_file():  # a plan always is; older runs kept no functions
+            write_whole(folder / name, (run / name).read_text())
+    notes = {}
+    for one in boots:
+        place = bench.boot_folder(run, one.machine, one.arm, one.seed)
+        log = results_log(folder, one.machine, one.arm, one.seed)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(place / RESULTS, log)
+        notes[_place(one.machine, one.arm, one.seed)] = asdict(
+            Note(file_sha256(place / CONSOLE), one.overload)
+        )
+    write_whole(folder / BOOTS, json.dumps(notes, indent=1) + "\n")
+
+
+def read_boots(folder: Path, plan: Plan) -> list[Boot]:
+    """Return the boots of a published run; BadInput if one is missing or broken."""
+    told = notes(folder)
+    boots = []
+    for machine in plan.machines:
+        for arm in (plan.base, plan.test):
+            for seed in plan.seeds[machine.name]:
+                log = results_log(folder, machine.name, arm.series, seed)
+                if not log.is_file() or _place(machine.name, arm.series, seed) not in told:
+                    raise BadInput(f"{folder} is not whole: it lacks {log.relative_to(folder)}")
+                record = records.parse(log.read_text())
+                note = told[_place(machine.name, arm.series, seed)]
+                boots.append(Boot(machine.name, arm.series, seed, record, overload=note.overload))
+    return boots
+
+
+def notes(folder: Path) -> dict[str, Note]:
+    """Return what is kept of each boot, by MACHINE/SERIES/seed-N."""
+    try:
+        return TypeAdapter(dict[str, Note]).validate_json((folder / BOOTS).read_text())
+    except (OSError, ValidationError) as err:
+        raise BadInput(f"{folder / BOOTS} is broken:\n  {err}") from err
+
+
+def note_of(folder: Path, machine: str, series: str, seed: int) -> Note:
+    """Return what is kept of one boot."""
+    return notes(folder)[_place(machine, series, seed)]
+
+
+def results_log(folder: Path, machine: str, series: str, seed: int) -> Path:
+    """Return where a boot's results are."""
+    return folder / "boots" / machine / series / f"seed-{seed}.log"
+
+
+def _place(machine: str, series: str, seed: int) -> str:
+    return f"{machine}/{series}/seed-{seed}"

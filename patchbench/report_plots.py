@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Numbers in, plots as inline SVG out: the same bytes each time, and colours of the page. Pure.
+
+matplotlib draws with stand-in colours that become CSS variables of the page, so a plot follows
+the reader's light or dark scheme. Text stays text. Every plot carries a title and a description
+for those who cannot see it. A clock that never stopped has its place at the right edge.
+"""
+
+import io
+import math
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import matplotlib as mpl
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from patchbench.model import NEVER
+from patchbench.stats import median
+
+_INK, _BASE, _TEST, _RULE = "#010101", "#020202", "#030303", "#040404"
+_VARIABLES = {
+    _INK: "currentColor",
+    _BASE: "var(--base)",
+    _TEST: "var(--test)",
+    _RULE: "var(--rule)",
+}
+_WIDTH_IN = 3.6  # at 100 dots an inch, a phone's width
+_SETTINGS: Any = {  # a dict; matplotlib's stubs want its keys one by one
+    "svg.hashsalt": "patchbench",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 8,
+    "text.color": _INK,
+    "axes.edgecolor": _RULE,
+    "axes.labelcolor": _INK,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": _RULE,
+    "grid.linewidth": 0.5,
+    "xtick.color": _RULE,
+    "ytick.color": _RULE,
+    "xtick.labelcolor": _INK,
+    "ytick.labelcolor": _INK,
+    "figure.dpi": 100,
+    "path.simplify": False,
+    "text.parse_math": False,  # a guest's words are no formulas
+}
+_UNWANTED = re.compile(
+    r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<style.*?</style>"
+    r'| id="[a-zA-Z0-9_.]+_\d+"',
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """One quantity of both arms, in one unit; NEVER for a clock that did not stop."""
+
+    base: Sequence[float]
+    test: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """One metric's change: ratios test / base, in order of seeds, their middle and interval."""
+
+    name: str
+    ratios: Sequence[float]
+    middle: float
+    low: float | None
+    high: float | None
+
+
+def ecdf(arms: Arms, names: tuple[str, str], title: str, unit: str) -> Markup:
+    """Return what share of each arm's samples is at most how long."""
+    with _figure(1.9) as (figure, axes):
+        for values, name, colour in _arms(arms, names):
+            told = sorted(value for value in values if value != NEVER)
+            heights = [number / len(values) * 100 for number in range(1, len(told) + 1)]
+            xs = [told[0], *told] if told else []
+            axes.step(
+                xs, [0.0, *heights][: len(xs)], where="post", color=colour, lw=1.6, label=name
+            )
+        axes.set(xlabel=unit, ylabel="% of samples", ylim=(0, 104))
+        axes.set_xlim(left=0)
+        _legend(figure, axes)
+        return _svg(figure, title, _quartiles(arms, names, unit))
+
+
+def pairs(rows: Sequence[Pairs], title: str) -> Markup:
+    """Return each pair's change, a row a metric, with the estimate and its interval."""
+    places = [_stretched(ratio) for row in rows for ratio in row.ratios if 0 < ratio < NEVER]
+    edge = max([0.5, *(abs(place) for place in places)]) * 1.35  # where "never" has its place
+
+    def at(ratio: float) -> float:
+        return math.copysign(edge, ratio - 1) if ratio in (0, NEVER) else _stretched(ratio)
+
+    with _figure(0.5 + 0.36 * len(rows)) as (figure, axes):
+        axes.axvline(0, color=_INK, lw=0.8)
+        for place, row in enumerate(reversed(rows)):
+            axes.plot([at(one) for one in row.ratios], _spread(place, row.ratios), **_dots(_TEST))
+            if row.low is not None and row.high is not None:
+                axes.plot([at(row.low), at(row.high)], [place, place], color=_INK, lw=1.4)
+            axes.plot([at(row.middle)], [place], "|", ms=12, mew=2, color=_INK)
+        axes.set_yticks(range(len(rows)), [row.name for row in reversed(rows)])
+        axes.set(xlim=(-edge * 1.08, edge * 1.08), ylim=(-0.5, len(rows) - 0.5))
+        ticks = _ticks(edge, never=any(NEVER in row.ratios for row in rows))
+        axes.set_xticks([*ticks.values()], [*ticks])
+        axes.grid(visible=False, axis="y")
+        return _svg(figure, title, "; ".join(_in_words(row) for row in rows))
+
+
+def strip(arms: Arms, names: tuple[str, str], title: str, unit: str) -> Markup:
+    """Return one dot a boot, a row an arm, with the median."""
+    with _figure(1.0) as (figure, axes):
+        for place, (values, _, colour) in enumerate(reversed([*_arms(arms, names)])):
+            told = [value for value in values if value != NEVER]
+            axes.plot(told, _spread(place, told), **_dots(colour))
+            if told:
+                axes.plot([median(told)], [place], "|", ms=14, mew=2, color=_INK)
+        axes.set_yticks(range(2), reversed(names))
+        axes.set(xlabel=unit, ylim=(-0.5, 1.5))
+        axes.set_xlim(left=0)
+        axes.grid(visible=False, axis="y")
+        return _svg(figure, title, _quartiles(arms, names, unit))
+
+
+def curves(
+    base: Sequence[Sequence[tuple[float, float]]],
+    test: Sequence[Sequence[tuple[float, float]]],
+    names: tuple[str, str],
+    title: str,
+    units: tuple[str, str],
+) -> Markup:
+    """Return a line a boot through its points of (time, value)."""
+    with _figure(1.9) as (figure, axes):
+        for lines, name, colour in ((base, names[0], _BASE), (test, names[1], _TEST)):
+            for number, line in enumerate(lines):
+                xs, ys = [x for x, _ in line], [y for _, y in line]
+                label = "_" if number else name
+                axes.plot(xs, ys, color=colour, lw=0.9, alpha=0.7, label=label)
+        axes.set(xlabel=units[0], ylabel=units[1])
+        _legend(figure, axes)
+        told = f"{len(base)} boots of {names[0]}, {len(test)} boots of {names[1]}"
+        return _svg(figure, title, told)
+
+
+def _stretched(ratio: float) -> float:
+    """Return a place on a scale that is linear near no change, and logarithmic far from it."""
+    return math.asinh(math.log2(ratio) / 0.03)
+
+
+def _ticks(edge: float, *, never: bool) -> dict[str, float]:
+    """Return labels and their places, the important ones first, none upon another."""
+    found = {"0": 0.0, **({"never": edge} if never else {})}
+    for ratio in (0.5, 2.0, 0.9, 1.1, 1 / 16, 16.0, 0.98, 1.02, 0.25, 4.0):
+        place = _stretched(ratio)
+        if abs(place) < edge and all(abs(place - other) > 0.3 * edge for other in found.values()):
+            found[f"{(ratio - 1) * 100:+.0f} %"] = place
+    return found
+
+
+def _spread(place: int, values: Sequence[float]) -> list[float]:
+    """Return heights around a row's own, so that equal values do not hide each other."""
+    return [place + 0.16 * math.sin(2.4 * number) for number in range(len(values))]
+
+
+def _dots(colour: str) -> dict[str, Any]:
+    return {"color": colour, "marker": "o", "ls": "", "ms": 3.6, "alpha": 0.6, "mew": 0}
+
+
+def _arms(arms: Arms, names: tuple[str, str]) -> Iterator[tuple[Sequence[float], str, str]]:
+    yield arms.base, names[0], _BASE
+    yield arms.test, names[1], _TEST
+
+
+def _in_words(row: Pairs) -> str:
+    never = sum(ratio == NEVER for ratio in row.ratios)
+    told = [f"{(ratio - 1) * 100:+.1f} %" for ratio in row.ratios if ratio != NEVER]
+    return f"{row.name}: {', '.join(told)}{f', never in {never} pairs' if never else ''}"
+
+
+def _quartiles(arms: Arms, names: tuple[str, str], unit: str) -> str:
+    told = []
+    for values, name, _ in _arms(arms, names):
+        ordered = sorted(values)
+        marks = (ordered[0], median(ordered), ordered[-1]) if ordered else ()
+        words = " to ".join("never" if mark == NEVER else f"{mark:.3g} {unit}" for mark in marks)
+        told.append(f"{name}, least to median to most: {words or 'no samples'}")
+    return "; ".join(told)
+
+
+@contextmanager
+def _figure(height_in: float) -> Iterator[tuple[Figure, Axes]]:
+    """Give an empty plot in our style, whatever the reader's own settings are."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_SETTINGS)
+        figure = Figure(figsize=(_WIDTH_IN, height_in), layout="constrained")
+        yield figure, figure.add_subplot()
+
+
+def _legend(figure: Figure, axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False)
+
+
+def _svg(figure: Figure, title: str, description: str) -> Markup:
+    """Return a figure as an SVG element that names itself to screen readers."""
+    out = io.StringIO()
+    nobody = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    figure.savefig(out, format="svg", transparent=True, metadata=nobody)
+    text = _UNWANTED.sub("", out.getvalue()).strip()
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, variable)
+    box = re.search(r'viewBox="[^"]*"', text)
+    assert box  # matplotlib always writes it
+    body = text[text.index(">", text.index("<svg")) + 1 :]
+    return Markup(  # noqa: S704  # matplotlib escapes the text in its drawings
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'{box[0]} role="img"><title>{escape(title)}</title>'
+        f"<desc>{escape(description)}</desc>{body}"
+    )

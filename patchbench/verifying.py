@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What `verify` does with the pipeline: a published run, made again, boot by boot."""
+
+import random
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from patchbench import bench, boot, published, runs
+from patchbench.errors import NotComparable, NotRepeatable, PipelineError
+from patchbench.model import Arm, ArmNote, Machine, Plan
+from patchbench.pipeline import Pipeline
+from patchbench.store import file_sha256
+from patchbench.tools.qemu import CONSOLE, RESULTS, Hypervisor
+
+HEADINGS = ("what", "published", "here", "says")
+
+
+@dataclass(frozen=True, slots=True)
+class Ingredient:
+    """One thing that decides a run's bytes, as it was and as it is here."""
+
+    name: str
+    published: str
+    here: str
+
+    @property
+    def same(self) -> bool:
+        """Return whether it is what it was."""
+        return self.published == self.here
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """One boot that was made again; `difference` is empty if it is the same to the byte."""
+
+    machine: str
+    series: str
+    seed: int
+    difference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What came of it. `unrepeatable` counts the boots of machines that are not exact."""
+
+    name: str
+    ingredients: tuple[Ingredient, ...]
+    replays: tuple[Replay, ...]
+    unrepeatable: int
+
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """Return ingredients and boots as rows of text, under HEADINGS."""
+        told = [
+            (one.name, one.published, one.here, "identical" if one.same else "DIFFERENT")
+            for one in self.ingredients
+        ]
+        for one in self.replays:
+            what = f"boot {one.machine} {one.series} seed {one.seed}"
+            told.append(
+                (what, "", "", f"DIFFERENT: {one.difference}" if one.difference else "identical")
+            )
+        return told
+
+    def error(self) -> PipelineError | None:
+        """Return the error to end with, if any boot differs."""
+        bad = [one for one in self.replays if one.difference]
+        if not bad:
+            return None
+        moved = [one.name for one in self.ingredients if not one.same]
+        if moved:
+            return NotComparable(
+                f"{len(bad)} of {len(self.replays)} boots differ; so does what they are made of: "
+                + ", ".join(moved)
+            )
+        return NotRepeatable(
+            f"{len(bad)} of {len(self.replays)} boots differ, made of the very same: this host, "
+            "or its QEMU, is not deterministic, or the published result is wrong"
+        )
+
+
+def verify(pipeline: Pipeline, folder: Path, *, everything: bool) -> Verification:
+    """Build a published run's images again and boot some of its boots, or all.
+
+    Raises BadInput for a folder that is not as it was published, before anything is built.
+    """
+    runs.check_seal(folder)
+    plan = runs.read_plan(folder)
+    arms = {}
+    ingredients: list[Ingredient] = []
+    source = pipeline.source(plan.kernel)
+    ingredients.append(Ingredient("kernel", plan.version, source.version))
+    ingredients.append(Ingredient("kernel package", plan.provenance, source.provenance))
+    tools = pipeline.toolchain
+    ingredients.append(Ingredient("toolchain", plan.toolchain["toolchain"][:12], tools.digest[:12]))
+    ingredients.append(Ingredient("QEMU", plan.toolchain["qemu"], tools.qemu))
+    ingredients.append(Ingredient("guest", plan.guest[:12], pipeline.guest.key[:12]))
+    for note in (plan.base, plan.test):
+        applied = pipeline.apply(source, note.series)
+        image = pipeline.image(applied, plan.flavour)
+        arms[note.series] = (note, image)
+        ingredients.append(Ingredient(f"tree {note.series}", note.tree_id[:12], applied.id[:12]))
+        ingredients.append(Ingredient(f"image {note.series}", note.image[:12], image.key[:12]))
+    exact = [machine for machine in plan.machines if machine.exact]
+    todo = [
+        (machine, note, Arm(image, pipeline.guest, machine, plan.workload, tools.qemu), seed)
+        for machine in exact
+        for note, image in arms.values()
+        for seed in _some(plan.seeds[machine.name], everything)
+    ]
+    with pipeline.story.meter("replaying", len(todo), "boots") as meter:
+        replays = []
+        for number, (machine, note, arm, seed) in enumerate(todo):
+            meter.at(number)
+            replays.append(_replay(pipeline, folder, machine, note, arm, seed))
+        meter.at(len(todo))
+    return Verification(folder.name, tuple(ingredients), tuple(replays), _noisy(plan))
+
+
+def _some(seeds: Iterable[int], everything: bool) -> list[int]:
+    """Return all seeds, or one drawn anew each time, so that in the end all are looked at."""
+    told = [*seeds]
+    return told if everything else [random.choice(told)]  # no secret
+
+
+def _noisy(plan: Plan) -> int:
+    return sum(2 * len(plan.seeds[one.name]) for one in plan.machines if not one.exact)
+
+
+def _replay(
+    pipeline: Pipeline, folder: Path, machine: Machine, note: ArmNote, arm: Arm, seed: int
+) -> Replay:
+    out = pipeline.cache / "work/verify"
+    shutil.rmtree(out, ignore_errors=True)
+    boot.run(Hypervisor(pipeline.engine, pipeline.toolchain), arm, seed, out)
+    theirs = published.results_log(folder, machine.name, note.series, seed).read_bytes()
+    ours = (out / RESULTS).read_bytes()
+    difference = bench.describe_difference(theirs, ours)
+    if not difference:
+        console = published.note_of(folder, machine.name, note.series, seed).console_sha256
+        difference = "" if file_sha256(out / CONSOLE) == console else "the console, not the results"
+    return Replay(machine.name, note.series, seed, difference)

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The gate on real kernels: what it passes, what it stops, and what it leaves open."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from patchbench import gating, planted, runs, verifying
+from patchbench.gating import GateRequest
+from patchbench.model import Source
+from patchbench.pipeline import Pipeline
+from tests.e2e.conftest import KERNEL, ROOT
+
+Write = Callable[[Source, str, str, str, str], None]
+# Revisions of one series: what comes later builds where the first did.
+COMMENT, RELINK, SLOWER = "e2e-gate0", "e2e-gate1", "e2e-gate2"
+POLICY = """
+error_rate = 0.05
+looks = [6]
+[[limits]]
+workload = "small-storm"
+machine = "exact"
+metric = "exit_ns"
+better = "lower"
+max_regression_pct = 2.0
+[[limits]]
+workload = "small-storm"
+machine = "exact"
+metric = "swapoff_ns"
+better = "lower"
+max_regression_pct = 50.0
+"""
+
+
+@pytest.fixture
+def gated(copied: Pipeline, write_series: Write) -> Pipeline:
+    """Return a project with a policy on a small storm, and two revisions to judge."""
+    (copied.root / "gate.toml").write_text(POLICY)
+    storm = (copied.root / "workloads/exit-storm.toml").read_text()
+    small = storm.replace("victims = 10", "victims = 4").replace("mib = 32", "mib = 8")
+    (copied.root / "workloads/small-storm.toml").write_text(small)
+    source, plants = copied.source(KERNEL), planted.load(ROOT)
+    comment = f"{plants.relink.find}\n/* A comment, and nothing else. */\n"
+    write_series(source, COMMENT, plants.relink.file, plants.relink.find, comment)
+    for name, plant in ((RELINK, plants.relink), (SLOWER, plants.slower)):
+        write_series(source, name, plant.file, plant.find, plant.put.replace("{n}", "200"))
+    return copied
+
+
+def request(series: str, **changes: float | None) -> GateRequest:
+    return GateRequest(series, "none", KERNEL, policy=Path("gate.toml"), **changes)  # type: ignore[arg-type]
+
+
+def test_what_is_neutral_passes_and_a_planted_slow_down_fails_by_its_metric(
+    gated: Pipeline,
+) -> None:
+    comment = gating.gate_series(gated, request(COMMENT))
+    assert (comment.ruled, comment.seeds) == ("PASS", 0)
+    assert "line numbers alone" in comment.reasons[0]
+
+    relink = gating.gate_series(gated, request(RELINK))
+    assert (relink.ruled, relink.seeds) == ("PASS", 6)
+    assert all("within the limit" in ruling.why for ruling in relink.rulings)
+
+    slower = gating.gate_series(gated, request(SLOWER))
+    assert slower.ruled == "FAIL"
+    assert [(one.limit.metric, one.ruled) for one in slower.rulings] == [
+        ("exit_ns", "FAIL"),
+        ("swapoff_ns", "PASS"),
+    ]
+    assert slower.cpu_seconds > 1
+    summary = gated.results / "reports" / slower.gate / "summary.md"
+    assert "small-storm exact exit_ns" in summary.read_text()
+
+    # More seeds than are shelved, and no time to boot them: too few is neither PASS nor FAIL.
+    short = gating.gate_series(gated, request(SLOWER, seeds=8, budget_s=0.001))
+    assert short.ruled == "INCONCLUSIVE"
+    assert "the budget of 0 s was spent after 6 of the 8 seeds" in short.reasons[0]
+
+
+def test_a_series_against_the_same_tree_has_nothing_to_measure(gated: Pipeline) -> None:
+    twin = gated.root / "patches/e2e-twin"
+    twin.symlink_to(gated.root / "patches" / COMMENT)
+    told = gating.gate_series(
+        gated, GateRequest("e2e-twin", COMMENT, KERNEL, policy=Path("gate.toml"))
+    )
+    assert told.ruled == "PASS"
+    assert "trees are the same" in told.reasons[0]
+    assert told.runs == ()
+
+
+@pytest.mark.parametrize(
+    "name", [path.name for path in (ROOT / "results/published").glob("*/plan.json")]
+)
+def test_what_is_published_has_its_seal(name: str) -> None:
+    runs.check_seal(ROOT / "results/published" / name)
+
+
+def test_a_published_run_is_repeated_to_the_byte(run: Pipeline) -> None:
+    told = verifying.verify(run, ROOT / "results/published/v0-exit-storm-7.3", everything=False)
+    assert told.error() is None, told.rows()
+    assert len(told.replays) == 2

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Real kernels: which functions a series changed, and when there is nothing to measure."""
+
+from collections.abc import Callable
+
+from patchbench import symbols
+from patchbench.model import Image, Source
+from patchbench.pipeline import Pipeline
+from tests.e2e.conftest import KERNEL
+
+WriteSeries = Callable[[Source, str, str, str, str], None]
+SWAP = "mm/swapfile.c"
+
+
+def image(run: Pipeline, series: str) -> Image:
+    return run.image(run.apply(run.source(KERNEL), series), "bench")
+
+
+def test_v0_changes_what_it_touches_and_little_else(run: Pipeline) -> None:
+    base, test = (image(run, series).path.parent for series in ("none", "v0"))
+    told = symbols.compare(base / "vmlinux.o", test / "vmlinux.o")
+    by_name = {one.name: one.state for one in told}
+    assert by_name["add_to_swap_gather_cache"] == "appeared"
+    assert by_name["do_exit"] == by_name["folio_alloc_swap"] == "changed"
+    touched = {"exit.c", "memory.c", "oom_kill.c", "page_alloc.c", "swapfile.c", "vmstat.c"}
+    assert {one.file for one in told if one.state != "constants"} <= touched
+    assert len(told) < 100
+    assert not symbols.equal(base, test)
+
+
+def test_a_comment_leaves_nothing_to_measure(copied: Pipeline, write_series: WriteSeries) -> None:
+    base = image(copied, "v0").path.parent
+    line = "#include <linux/mm.h>\n"
+    write_series(copied.source(KERNEL), "comment", SWAP, line, f"/* it moves\n * lines */\n{line}")
+    (written,) = copied.root.glob("patches/comment/*/*.patch")
+    written.rename(copied.root / "patches/v0/7.3/0003-mm-say-more.patch")
+    test = image(copied, "v0").path.parent
+    assert base != test
+    assert symbols.equal(base, test)
+    assert symbols.compare(base / "vmlinux.o", test / "vmlinux.o") == ()

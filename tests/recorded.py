@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A real run, recorded: v0 against none on 7.3.4, three seeds on the exact machine."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from patchbench import runs
+from patchbench.model import Boot, Comparison, Plan
+
+PROJECT = Path(__file__).resolve().parents[1]
+DATA = PROJECT / "tests/data"
+RUN = "20261123T115314-v0-against-none-mainline"
+
+
+def root(folder: Path) -> Path:
+    """Return a checkout that holds the recorded run, and no other."""
+    (folder / "configs").symlink_to(PROJECT / "configs")
+    add_run(folder, RUN)
+    return folder
+
+
+def add_run(checkout: Path, name: str, **changes: object) -> Path:
+    """Store the recorded run under a name, with a plan that is changed, and return its folder."""
+    folder = checkout / "results/runs" / name
+    shutil.copytree(DATA / "runs" / RUN, folder)
+    for log in folder.glob("boots/*/*/*/results.log"):
+        shutil.copyfile(DATA / "consoles/clean.log", log.with_name("console.log"))
+    plan = TypeAdapter(Plan).validate_json((folder / "plan.json").read_text())
+    write_plan(folder, replace(plan, run=name, **changes))  # type: ignore[arg-type]  # any field
+    return folder
+
+
+def write_plan(folder: Path, plan: Plan) -> None:
+    """Replace the plan of a stored run, and seal it again."""
+    runs.amend(folder, plan)
+    runs.seal(folder)
+
+
+def lose(folder: Path, *logs: str) -> None:
+    """Take results logs out of a stored run, as if these boots had been lost."""
+    for log in logs:
+        for path in folder.glob(f"boots/{log}/results.log"):
+            path.unlink()
+    runs.seal(folder)
+
+
+def told(folder: Path) -> tuple[Comparison, Sequence[Boot]]:
+    """Return what the recorded run says, and its boots."""
+    return runs.told(PROJECT, root(folder) / "results/runs" / RUN)

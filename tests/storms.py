@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A run of exit storms: made up, but of the shape that the workload gives it."""
+
+from dataclasses import replace
+
+from patchbench.compare import compare
+from patchbench.model import Boot, CodeMap, Comparison, FunctionChange
+from tests.fakes import boot, machine, plan
+
+PARALLEL = machine("parallel", accel="tcg", vcpus=2, icount_shift=None)
+CODE = CodeMap(
+    equal=False,
+    functions=(
+        FunctionChange("do_exit", "exit.c", "changed", 2276, 2372),
+        FunctionChange("swap_gather", "swapfile.c", "appeared", 0, 312),
+        FunctionChange("swaps_open", "swapfile.c", "constants", 80, 80),
+    ),
+)
+
+
+def log(exit_ns: int, cpu_ns: int, drain_ns: object, *, curve: bool = False) -> str:
+    """Return a results log: three victims, CPU, drain, and free memory over time if asked."""
+    return (
+        "patchbench 1\nmeta release r\nmeta vmstat.async_swap_count 3\n"
+        "metric exit_ns ns lower\nmetric cpu_ns ns lower\nmetric drain_ns ns lower\n"
+        + ("metric free_kib kib higher\n" if curve else "")
+        + "".join(f"sample exit_ns {exit_ns + 1000 * n} victim-{n}\n" for n in range(3))
+        + f"sample cpu_ns {cpu_ns}\nsample drain_ns {drain_ns}\n"
+        + ("".join(f"sample free_kib {n * 900} {n * 1000000}\n" for n in range(5)) if curve else "")
+        + "end ok\n"
+    )
+
+
+def storms(*, curve: bool = False) -> tuple[Comparison, list[Boot]]:
+    """Return a run in which exits got shorter and memory, in two of ten exact boots, never came."""
+    boots = []
+    for name in ("exact", "parallel"):
+        for seed in range(1, 11):
+            base = log(87_000_000 + seed * 10_000, 188_000_000, 98_000_000, curve=curve)
+            stuck = name == "exact" and seed < 3
+            drain: object = "never" if stuck else 133_000_000 + seed * 10_000
+            test = log(51_000_000 + seed * 20_000, 188_000_000 + seed, drain, curve=curve)
+            boots += [boot("none", seed, base, name), boot("v0", seed, test, name)]
+    told = compare(plan(machine(), PARALLEL, seeds=10, engaged="async_swap_count"), boots)
+    return replace(told, code=CODE), boots

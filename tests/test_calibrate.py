@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a calibration says of boots whose truth is known."""
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from patchbench import calibrate, calibration
+from patchbench.calibrate import Values
+from patchbench.calibration import GATE, Calibration, MachineBoots
+from patchbench.errors import BadInput
+from patchbench.model import Limit, Metric, Policy
+
+SEEDS = range(1, 17)
+METRIC = Metric("exit_ns", "ns", "lower")
+
+
+def values(scale: float, spread: float, order: int) -> Values:
+    draw = random.Random(order)
+    return {"exit_ns": {seed: 1e8 * scale * (1 + draw.gauss(0, spread)) for seed in SEEDS}}
+
+
+def calibrated(
+    *, exact: bool = True, spread: float = 0.002, error_rate: float = 0.05, limit: float = 1.0
+) -> Calibration:
+    name = "exact" if exact else "parallel"
+    same = {f"none~{n}": values(1, spread, n) for n in range(5 if exact else 2)}
+    boots = MachineBoots(
+        machine=name,
+        exact=exact,
+        workload="exit-storm",
+        metrics=(METRIC,),
+        same=same,
+        slower={8: values(1.005, spread, 90), 32: values(1.04, spread, 91)},
+        again=same["none~0"] if exact else {},
+    )
+    told = Limit("exit-storm", name, "exit_ns", "lower", max_regression_pct=limit)
+    return Calibration(
+        kernel="mainline", version="7.3.4", command="./bootstrap calibrate", trials=200,
+        toolchain="0123456789abcdef", qemu="10.0.13", host={"cores": "2", "cpu": "a test's"},
+        policies={name: Policy(error_rate, (8, 16), (told,))}, boots={name: boots},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_gate_that_keeps_its_word_is_within_bounds(*, exact: bool) -> None:
+    told = calibrated(exact=exact)
+    findings = calibration.judge(told)
+    assert calibration.out_of_bounds(told, findings) == []
+    found = next(iter(findings.values()))
+    assert found.false_alarms[GATE].came == 0
+    assert found.power[GATE] == {8: 0.0, 32: 1.0}
+    assert found.detectable(GATE) == 32
+
+
+def test_a_rule_that_asks_for_no_size_alarms_more_often() -> None:
+    found = calibration.judge(calibrated(exact=False, spread=0.02))["parallel"]
+    mann_whitney = next(rule for rule in calibrate.RULES if rule.startswith("Mann-Whitney"))
+    assert found.false_alarms[mann_whitney].came >= found.false_alarms[GATE].came
+
+
+def test_a_gate_that_alarms_more_often_than_it_states_is_out_of_bounds() -> None:
+    # Two kernels that are called the same and are 5 % apart: every other comparison alarms.
+    told = calibrated()
+    same = {"none~0": values(1, 0.002, 0), "none~1": values(1.05, 0.002, 1)}
+    told = replace(told, boots={"exact": replace(told.boots["exact"], same=same)})
+    wrong = calibration.out_of_bounds(told, calibration.judge(told))
+    assert len(wrong) == 1
+    assert "false alarms in 200 comparisons" in wrong[0]
+
+
+def test_a_boot_that_differs_when_repeated_is_out_of_bounds() -> None:
+    told = calibrated()
+    again = dict(told.boots["exact"].again["exit_ns"])
+    again[3] += 1
+    boots = replace(told.boots["exact"], again={"exit_ns": again})
+    told = replace(told, boots={"exact": boots})
+    assert calibration.out_of_bounds(told, calibration.judge(told)) == [
+        "exact: 1 of 16 boots differed when repeated"
+    ]
+
+
+def test_a_calibration_is_written_and_read_back(tmp_path: Path) -> None:
+    told = calibrated()
+    findings = calibration.save(tmp_path, told)
+    read = calibration.load(tmp_path)
+    assert read == told
+    text = (tmp_path / "docs/calibration.md").read_text()
+    assert "**0 boots differ**" in text
+    assert f"±{findings['exact'].floors['exit_ns']:.3f} %" in text
+    floors = calibration.floors(tmp_path, "exit-storm")
+    assert floors == {("exact", "exit_ns"): findings["exact"].floors["exit_ns"]}
+    assert calibration.floors(tmp_path, "another") == {}
+
+
+def test_the_same_boots_always_say_the_same(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        calibration.save(tmp_path / name, calibrated())
+    for file in ("calibration.md", "calibration-exact.svg", "calibration.json"):
+        assert (tmp_path / "one/docs" / file).read_bytes() == (
+            tmp_path / "two/docs" / file
+        ).read_bytes(), file
+
+
+def test_nothing_calibrated_is_no_floor_and_a_broken_file_is_an_error(tmp_path: Path) -> None:
+    assert calibration.floors(tmp_path, "exit-storm") == {}
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/calibration.json").write_text("{}")
+    with pytest.raises(BadInput, match="no calibration of this version"):
+        calibration.load(tmp_path)
+
+
+@given(some.integers(0, 40), some.integers(1, 40))
+def test_a_rate_lies_in_its_interval(came: int, more: int) -> None:
+    told = calibrate.rate(came, came + more)
+    assert told.low <= told.share <= told.high
+
+
+def test_the_interval_of_none_in_four_hundred() -> None:
+    assert calibrate.rate(0, 400).high == pytest.approx(1 - 0.025 ** (1 / 400))

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""PASS, FAIL and INCONCLUSIVE, and how often each is wrong."""
+
+import random
+from collections.abc import Sequence
+from typing import Literal
+
+import pytest
+
+from patchbench import gate, stats
+from patchbench.model import NEVER, Delta, Limit, Metric, Policy, Ruling
+
+
+def policy(*limits: Limit, looks: tuple[int, ...] = (10,)) -> Policy:
+    return Policy(0.05, looks, limits or (limit(),))
+
+
+def limit(
+    metric: str = "exit_ns",
+    max_regression_pct: float | None = None,
+    min_improvement_pct: float | None = None,
+) -> Limit:
+    if max_regression_pct is None and min_improvement_pct is None:
+        max_regression_pct = 1.0
+    better: Literal["lower", "higher"] = "higher" if metric == "rate" else "lower"
+    return Limit("storm", "exact", metric, better, max_regression_pct, min_improvement_pct)
+
+
+def delta(test: Sequence[float], base: Sequence[float] = (), metric: str = "exit_ns") -> Delta:
+    values = tuple(zip(base or [100.0] * len(test), test, strict=True))
+    ours, theirs = [one for one, _ in values], [other for _, other in values]
+    told = Metric(metric, "ns", "higher" if metric == "rate" else "lower")
+    middles = stats.median(ours), stats.median(theirs)
+    return Delta("exact", told, *middles, None, None, None, values)
+
+
+def rule(
+    test: Sequence[float],
+    base: Sequence[float] = (),
+    max_regression_pct: float | None = None,
+    min_improvement_pct: float | None = None,
+) -> Ruling:
+    told = policy(limit("exit_ns", max_regression_pct, min_improvement_pct))
+    return gate.rule_all(told, 0, [delta(test, base)])[0]
+
+
+def test_no_change_at_all_passes() -> None:
+    assert rule([100.0] * 10).ruled == "PASS"
+
+
+def test_no_change_at_all_passes_even_a_limit_of_nothing() -> None:
+    assert rule([100.0] * 10, max_regression_pct=0).ruled == "PASS"
+
+
+def test_ten_per_cent_more_everywhere_fails_and_says_by_how_much() -> None:
+    told = rule([110.0 + number / 10 for number in range(10)])
+    assert told.ruled == "FAIL"
+    assert "beyond the limit, p = 0.00098" in told.why
+    assert told.low_pct == pytest.approx(10.2, abs=0.3)
+
+
+def test_a_change_on_both_sides_of_the_limit_is_inconclusive_and_not_a_pass() -> None:
+    told = rule([100.0, 102.0] * 5)
+    assert told.ruled == "INCONCLUSIVE"
+    assert "undecided after 10 pairs" in told.why
+
+
+def test_a_gain_that_is_required_and_there_passes() -> None:
+    assert rule([80.0 + number for number in range(10)], min_improvement_pct=5).ruled == "PASS"
+
+
+def test_a_gain_that_is_required_and_missing_fails() -> None:
+    assert rule([100.0] * 10, min_improvement_pct=5).ruled == "FAIL"
+
+
+def test_less_of_what_should_be_more_fails() -> None:
+    told = gate.rule_all(policy(limit("rate")), 0, [delta([90.0] * 10, metric="rate")])[0]
+    assert told.ruled == "FAIL"
+    assert told.high_pct == pytest.approx(-10)
+
+
+def test_what_never_ends_and_always_did_before_fails_without_statistics() -> None:
+    told = rule([100.0] * 9 + [NEVER])
+    assert told.ruled == "FAIL"
+    assert "never ended in 1 of 10 boots" in told.why
+
+
+def test_what_never_ended_before_either_is_judged_as_any_other() -> None:
+    assert rule([NEVER] * 10, [NEVER] * 10).ruled == "PASS"
+
+
+def test_what_never_ended_before_and_now_does_is_a_gain() -> None:
+    assert rule([100.0] * 10, [NEVER] * 10, min_improvement_pct=50).ruled == "PASS"
+
+
+def test_a_base_of_zero_is_inconclusive() -> None:
+    told = rule([1.0] * 10, [0.0] * 10)
+    assert (told.ruled, told.why) == ("INCONCLUSIVE", "a base of 0 has no ratio")
+
+
+def test_what_was_not_measured_is_inconclusive() -> None:
+    assert gate.rule_all(policy(), 0, [None])[0].ruled == "INCONCLUSIVE"
+
+
+def test_one_pair_decides_nothing() -> None:
+    assert rule([200.0]).ruled == "INCONCLUSIVE"
+
+
+def test_one_failed_limit_fails_the_gate_and_one_open_one_keeps_it_open() -> None:
+    good, open_, bad = rule([100.0] * 10), rule([100.0, 102.0] * 5), rule([200.0] * 10)
+    assert gate.overall([good, open_, bad]) == "FAIL"
+    assert gate.overall([good, open_]) == "INCONCLUSIVE"
+    assert gate.overall([good, good]) == "PASS"
+    assert gate.overall([]) == "INCONCLUSIVE"
+
+
+def test_more_limits_ask_for_more_before_one_of_them_fails() -> None:
+    # Nine of ten pairs beyond the limit, the tenth far below: p = 11/1024 for one limit.
+    test = [102.0 + number / 100 for number in range(9)] + [90.0]
+    alone = gate.rule_all(policy(), 0, [delta(test)])
+    assert alone[0].ruled == "FAIL"
+    limits = [limit(name) for name in ("exit_ns", "a", "b", "c", "d", "e")]
+    others = [delta([100.0] * 10, metric=one.metric) for one in limits[1:]]
+    together = gate.rule_all(policy(*limits), 0, [delta(test), *others])
+    assert together[0].ruled == "INCONCLUSIVE"
+
+
+def test_what_was_decided_at_a_look_stays_decided() -> None:
+    two = policy(looks=(10, 20))
+    first = gate.rule_all(two, 0, [delta([100.0] * 10)])
+    second = gate.rule_all(two, 1, [delta([200.0] * 20)], first)
+    assert second == first
+
+
+def test_undecided_limits_name_their_machines_once() -> None:
+    rulings = [rule([100.0, 102.0] * 5), rule([100.0, 102.0] * 5), rule([100.0] * 10)]
+    assert gate.undecided(rulings) == {"storm": ["exact"]}
+
+
+def test_a_revision_on_the_very_limit_is_stopped_no_more_often_than_stated() -> None:
+    # Four metrics that move together, two looks, noise of 3 %: the hardest case that is allowed.
+    names = ["exit_ns", "cpu_ns", "drain_ns", "swapoff_ns"]
+    told = policy(*(limit(name, max_regression_pct=2.0) for name in names), looks=(10, 20))
+    draw, stopped, passed, trials = random.Random(20260101), 0, 0, 2000
+    for _ in range(trials):
+        shared = [draw.gauss(0, 0.02) for _ in range(20)]
+        test = {
+            name: [102.0 * (1 + common + draw.gauss(0, 0.02)) for common in shared]
+            for name in names
+        }
+        rulings: tuple[Ruling, ...] = ()
+        for look, count in enumerate(told.looks):
+            deltas = [delta(test[name][:count], metric=name) for name in names]
+            rulings = gate.rule_all(told, look, deltas, rulings)
+        stopped += gate.overall(rulings) == "FAIL"
+        passed += gate.overall(rulings) == "PASS"
+    assert stopped / trials < 0.05
+    assert passed / trials < 0.05

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which port applies where, and how two of them differ."""
+
+from pathlib import Path
+
+import pytest
+
+from patchbench import porting
+from patchbench.errors import BadInput
+from patchbench.pipeline import Pipeline
+from tests.fakes import Listener, git, small_repository, write_patch
+
+
+def kernel(project: Path, name: str, version: str, line_20: str) -> Path:
+    """Drop in a kernel of a version, whose line 20 of mm/swapfile.c is its own."""
+    repository = small_repository(project / f"kernels-of-a-test/{name}")
+    major, minor = version.split(".")
+    makefile = f"VERSION = {major}\nPATCHLEVEL = {minor}\nSUBLEVEL = 4\nEXTRAVERSION =\n"
+    (repository / "Makefile").write_text(makefile)
+    source = repository / "mm/swapfile.c"
+    source.write_text(source.read_text().replace("line 20\n", f"{line_20}\n"))
+    git(repository, "commit", "--quiet", "--all", "--allow-empty", "--message", "its own")
+    path = project / f"configs/kernels/{name}.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        f'summary = "a test\'s"\n[origin]\nkind = "git"\nurl = "{repository}"\nref = "base"\n'
+    )
+    git(repository, "branch", "base")
+    return repository
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    new = kernel(root, "new", "7.3", "line 20")
+    old = kernel(root, "old", "6.12", "an old line 20")
+    write_patch(root / "patches/v0/7.3", 1, "line 20", "a new line 20", new)
+    write_patch(root / "patches/v0/6.12", 1, "an old line 20", "a new line 20", old)
+    (root / "patches/v0/series.toml").write_text('title = "for a test"\n')
+    return root
+
+
+def test_every_port_is_tried_on_every_kernel(project: Path, tmp_path: Path) -> None:
+    with Pipeline(project, tmp_path / "cache", Listener()) as run:
+        fits = porting.matrix(run)
+    assert [(fit.port, fit.kernel, fit.state) for fit in fits] == [
+        ("6.12", "new", "stopped"),
+        ("6.12", "old", "applies"),
+        ("7.3", "new", "applies"),
+        ("7.3", "old", "stopped"),
+    ]
+    assert fits[3].says.startswith("0001-mm-say.patch\nmm/swapfile.c, hunk @@ -17,7 +17,7 @@")
+    table = porting.markdown(fits).splitlines()
+    assert len(table) == 6
+    assert all(line.startswith("| ") for line in table)
+
+
+def test_two_ports_differ_in_what_they_replace(project: Path, tmp_path: Path) -> None:
+    with Pipeline(project, tmp_path / "cache", Listener()) as run:
+        told = porting.range_diff(run, ("v0", "6.12"), ("v0", "7.3"))
+        assert "an old line 20" in told
+        assert porting.range_diff(run, ("v0", "7.3"), ("v0", "7.3")).count("\n") == 0
+
+
+def test_a_line_without_a_kernel_is_refused(project: Path, tmp_path: Path) -> None:
+    with (
+        Pipeline(project, tmp_path / "cache", Listener()) as run,
+        pytest.raises(BadInput, match=r"no kernel in configs/kernels is of line 6\.6"),
+    ):
+        porting.range_diff(run, ("v0", "7.3"), ("v0", "6.6"))
+
+
+def test_none_has_no_patches_to_compare(project: Path, tmp_path: Path) -> None:
+    with (
+        Pipeline(project, tmp_path / "cache", Listener()) as run,
+        pytest.raises(BadInput, match="no patches to compare"),
+    ):
+        porting.range_diff(run, ("none", "7.3"), ("v0", "7.3"))

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Published runs: what they keep, what they refuse, and what a repetition says."""
+
+from pathlib import Path
+
+import pytest
+
+from patchbench import runs
+from patchbench.errors import BadInput, LostGuest, NotComparable, NotRepeatable
+from patchbench.verifying import Ingredient, Replay, Verification
+from tests.fakes import plan, results
+from tests.test_runs import write_run
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def publish(root: Path, name: str = "v0") -> Path:
+    return runs.publish(root, write_run(root / "results", plan()), name)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs/splats.toml").write_bytes((ROOT / "configs/splats.toml").read_bytes())
+    return tmp_path
+
+
+def test_a_published_run_says_what_the_run_said(project: Path) -> None:
+    folder = publish(project)
+    told = runs.comparison(project, folder)
+    assert told.invalid == ()
+    assert [(one.metric.name, one.base) for one in told.deltas] == [
+        ("exit_ns", 100), ("drain_ns", 200),
+    ]  # fmt: skip
+    assert (folder / "report.md").is_file()
+    assert runs.find(project / "results", "published/v0") == folder
+
+
+def test_a_published_run_keeps_no_console_and_no_host(project: Path) -> None:
+    names = {path.name for path in publish(project).rglob("*") if path.is_file()}
+    assert names == {
+        "plan.json", "boots.json", "seed-1.log", "seed-2.log", "comparison.json", "report.md",
+        "SHA256SUMS",
+    }  # fmt: skip
+
+
+def test_a_published_sample_edited_by_hand_is_refused(project: Path) -> None:
+    log = publish(project) / "boots/exact/v0/seed-1.log"
+    log.write_text(results(exit_ns=1))
+    with pytest.raises(BadInput, match=r"seed-1\.log is not what was measured"):
+        runs.comparison(project, project / "results/published/v0")
+
+
+def test_what_is_published_is_not_overwritten(project: Path) -> None:
+    folder = publish(project)
+    before = (folder / "SHA256SUMS").read_text()
+    with pytest.raises(BadInput, match="published already"):
+        runs.publish(project, runs.find(project / "results", "latest"), "v0")
+    assert (folder / "SHA256SUMS").read_text() == before
+
+
+def test_a_run_that_cannot_be_relied_on_is_not_published(project: Path) -> None:
+    run = write_run(project / "results", plan())
+    (run / "boots/exact/v0/seed-2/results.log").write_text("patchbench 1\n")
+    runs.seal(run)
+    with pytest.raises(LostGuest):
+        runs.publish(project, run, "v0")
+    assert not (project / "results/published").exists()
+
+
+def test_a_name_with_a_slash_is_refused(project: Path) -> None:
+    with pytest.raises(BadInput, match="without a slash"):
+        publish(project, "../v0")
+
+
+def test_a_boot_that_is_missing_is_named(project: Path) -> None:
+    folder = publish(project)
+    (folder / "boots/exact/v0/seed-1.log").unlink()
+    runs.seal(folder)
+    with pytest.raises(BadInput, match=r"it lacks boots/exact/v0/seed-1\.log"):
+        runs.comparison(project, folder)
+
+
+def verification(*differences: str, moved: bool = False) -> Verification:
+    return Verification(
+        "v0",
+        (Ingredient("toolchain", "aaa", "bbb" if moved else "aaa"),),
+        tuple(Replay("exact", "v0", seed, text) for seed, text in enumerate(differences)),
+        0,
+    )
+
+
+def test_identical_boots_verify() -> None:
+    told = verification("", "")
+    assert told.error() is None
+    assert [row[-1] for row in told.rows()] == ["identical"] * 3
+
+
+def test_a_boot_that_differs_with_the_same_ingredients_is_not_repeatable() -> None:
+    assert isinstance(verification("", "line 7").error(), NotRepeatable)
+
+
+def test_a_boot_that_differs_with_another_toolchain_names_the_toolchain() -> None:
+    told = verification("line 7", moved=True)
+    error = told.error()
+    assert isinstance(error, NotComparable)
+    assert "toolchain" in str(error)
+    assert told.rows()[0] == ("toolchain", "aaa", "bbb", "DIFFERENT")

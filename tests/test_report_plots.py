@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Plots that read well on any page, to eyes and to ears."""
+
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import pytest
+from markupsafe import Markup
+
+from patchbench import report_plots
+from patchbench.model import NEVER
+from patchbench.report_plots import Arms, Pairs
+
+ARMS = Arms([87.1, 88.0, 86.5], [51.0, NEVER, 52.5])
+NAMES = ("none", "v0")
+ROWS = [
+    Pairs("one exit", [0.5, 0.6, 0.55], 0.55, 0.5, 0.6),
+    Pairs("memory back", [1.4, NEVER, 1.3], NEVER, 1.3, NEVER),
+    Pairs("swapoff", [1.0, 1.1], 1.05, None, None),
+]
+CURVES = [[(0.0, 1.0), (1.0, 5.0)]]
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def plots() -> dict[str, Markup]:
+    return {
+        "ecdf": report_plots.ecdf(ARMS, NAMES, "exits", "ms"),
+        "pairs": report_plots.pairs(ROWS, "pairs"),
+        "strip": report_plots.strip(ARMS, NAMES, "CPU", "ms"),
+        "curves": report_plots.curves(CURVES, CURVES, NAMES, "memory", ("ms", "MiB")),
+    }
+
+
+@pytest.mark.parametrize("name", plots())
+def test_a_plot_is_one_svg_that_names_itself(name: str) -> None:
+    root = ElementTree.fromstring(plots()[name])  # noqa: S314  # our own
+    assert root.tag == f"{SVG}svg"
+    assert root.get("role") == "img"
+    title, description = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
+    assert title is not None
+    assert title.text
+    assert description is not None
+    assert description.text
+
+
+@pytest.mark.parametrize("name", plots())
+def test_a_plot_takes_its_colours_from_the_page(name: str) -> None:
+    text = plots()[name]
+    assert "currentColor" in text
+    assert "#0" not in text.replace("#000000", "")  # none of the stand-ins is left
+    assert "<style" not in text  # it would apply to the whole page
+
+
+def test_the_same_numbers_give_the_same_bytes_whatever_the_reader_has_set() -> None:
+    first = plots()
+    with mpl.rc_context({"font.size": 30, "svg.hashsalt": "another", "lines.linewidth": 9}):
+        assert plots() == first
+
+
+def test_a_clock_that_never_stopped_is_in_the_plot_and_in_its_words() -> None:
+    text = plots()
+    assert ">never<" in text["pairs"]
+    assert "never in 1 pairs" in text["pairs"]
+    assert "51 ms to 52.5 ms to never" in text["ecdf"]
+
+
+def test_words_of_a_guest_are_text_and_neither_markup_nor_formulas() -> None:
+    rows = [Pairs("<script>$x^2$ & co", [0.5, 0.6], 0.55, None, None)]
+    text = report_plots.pairs(rows, "<b>title</b>")
+    assert "<script" not in text
+    assert "&lt;script&gt;$x^2$ &amp; co" in text
+    assert "<title>&lt;b&gt;title&lt;/b&gt;</title>" in text
+
+
+@pytest.mark.parametrize("arms", [Arms([], []), Arms([NEVER], [1.0]), Arms([0.0], [0.0])])
+def test_an_arm_without_a_number_is_still_a_plot(arms: Arms) -> None:
+    assert "<svg" in report_plots.ecdf(arms, NAMES, "exits", "ms")
+    assert "<svg" in report_plots.strip(arms, NAMES, "CPU", "ms")
+
+
+def test_pairs_from_nothing_to_much_have_a_place() -> None:
+    rows = [Pairs("odd", [0.0, NEVER, 1.0], 1.0, 0.0, NEVER)]
+    assert "never in 1 pairs" in report_plots.pairs(rows, "odd")

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A verdict on its way out."""
+
+import json
+from pathlib import Path
+
+from junitparser import JUnitXml
+
+from patchbench import verdicts
+from patchbench.model import NEVER, Limit, Ruled, Ruling, Verdict
+from tests.test_gate import delta
+
+LIMIT = Limit("exit-storm", "exact", "exit_ns", "lower", max_regression_pct=1.0)
+
+
+def verdict(*ruled: Ruled, reasons: tuple[str, ...] = ()) -> Verdict:
+    told = delta([110e6] * 9 + [NEVER], [100e6] * 10)
+    rulings = tuple(Ruling(LIMIT, one, f"because {one}", told, 9.5, NEVER) for one in ruled)
+    return Verdict(
+        gate="20260101T000000-gate-v1-against-v0-mainline", series="v1", against="v0",
+        kernel="mainline 7.3.4", ruled=ruled[0], rulings=rulings, reasons=reasons, runs=("run",),
+        error_rate=0.05, seeds=10, cpu_seconds=80.4, wall_seconds=41.2, command="./bootstrap gate",
+    )  # fmt: skip
+
+
+def test_a_row_has_a_metric_its_change_its_limit_and_why() -> None:
+    row = dict(zip(verdicts.HEADINGS, verdicts.rows(verdict("FAIL"))[0], strict=True))
+    assert row["metric"] == "exit-storm exact exit_ns"
+    assert (row["base"], row["interval"]) == ("100.000 ms", "[+9.50, to never]")
+    assert (row["limit"], row["verdict"], row["why"]) == ("<= +1 %", "FAIL", "because FAIL")
+
+
+def test_the_headline_says_what_it_cost() -> None:
+    assert verdicts.headline(verdict("PASS")) == (
+        "PASS: v1 against v0 on mainline 7.3.4, 10 seeds, 80 CPU-seconds, 41 s"
+    )
+
+
+def test_the_files_of_a_verdict_are_read_by_what_reads_such_files(tmp_path: Path) -> None:
+    verdicts.write(tmp_path, verdict("FAIL", "PASS", "INCONCLUSIVE", reasons=("v1 lost a <boot>",)))
+    told = json.loads((tmp_path / "verdict.json").read_text(), parse_constant=str)
+    assert (told["ruled"], told["rulings"][0]["high_pct"]) == ("FAIL", "never")
+    suite = next(iter(JUnitXml.fromfile(str(tmp_path / "junit.xml"))))
+    assert (suite.tests, suite.failures) == (4, 3)
+    summary = (tmp_path / "summary.md").read_text()
+    assert summary.startswith("## FAIL: v1 against v0 on mainline 7.3.4")
+    assert "> v1 lost a &lt;boot>" in summary
+    assert "80 CPU-seconds" in summary
+
+
+def test_inconclusive_is_a_failure_to_what_knows_only_two_answers() -> None:
+    suite = next(iter(JUnitXml.fromstring(verdicts.junit(verdict("INCONCLUSIVE")))))
+    assert (suite.tests, suite.failures) == (1, 1)
+
+
+def test_a_reason_of_a_pass_fails_nothing() -> None:
+    told = verdict("PASS", reasons=("the same tree, so there is nothing to measure",))
+    suite = next(iter(JUnitXml.fromstring(verdicts.junit(told))))
+    assert (suite.failures, suite.skipped) == (0, 1)
