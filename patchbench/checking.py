@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from patchbench import bench, boot, hazards, series
 from patchbench.catalog import SplatPolicy
-from patchbench.errors import BadInput, GateFailed, KernelSplat, PipelineError, Undecided
+from patchbench.errors import BadInput, GateFailed, KernelSplat, LostGuest, PipelineError, Undecided
 from patchbench.model import Arm, Boot, Finding, Image, Source, Workload
 from patchbench.pipeline import Pipeline
 from patchbench.store import write_whole
@@ -101,6 +101,8 @@ def verdict_error(findings: Sequence[Finding]) -> PipelineError | None:
     """Return what keeps a series from passing, as the error to end with."""
     if splats := hazards.splats_on_base(findings):
         return KernelSplat(f"{splats[0].subject}: the kernel without the series complained")
+    if lost := hazards.lost_on_base(findings):
+        return LostGuest(f"{lost[0].subject}: the kernel without the series did not get through it")
     if worse := hazards.regressions(findings):
         return GateFailed(f"{len(worse)} conditions hold without the series and not with it")
     open_ones = [one for one in findings if one.state == "untested"]

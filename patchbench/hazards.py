@@ -15,6 +15,7 @@ from patchbench.model import NEVER, Boot, Condition, Finding, Record, Workload
 CHECK = "hazard"
 #: What is shown of the console from a splat on: a backtrace with its registers.
 _CONTEXT_LINES = 30
+_CONSOLE = ": console"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,13 @@ def splats_on_base(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     )
 
 
-_CONSOLE = ": console"
+def lost_on_base(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return which hazards the kernel did not get through without any series."""
+    return tuple(
+        one
+        for one in findings
+        if one.series == "none" and one.state == "fail" and ":" not in one.subject
+    )
 
 
 def _hear(
@@ -118,7 +125,8 @@ def _left_out(condition: Condition, record: Record, base: Boot | None) -> bool:
 
 
 def _weigh(condition: Condition, empty: Finding, record: Record, base: Record | None) -> Finding:
-    finding = replace(empty, subject=f"{empty.subject}: {condition.on}", hazards=condition.hazards)
+    subject = f"{empty.subject}: {condition.on}{' against none' if condition.compares else ''}"
+    finding = replace(empty, subject=subject, hazards=condition.hazards)
     found = _values(condition.on, record)
     if not found:
         return replace(finding, says=f"the guest does not tell {condition.on}")

@@ -9,7 +9,7 @@ import pytest
 
 from patchbench import checking, hazards
 from patchbench.catalog import Catalog
-from patchbench.errors import GateFailed, KernelSplat, Undecided
+from patchbench.errors import GateFailed, KernelSplat, LostGuest, Undecided
 from patchbench.model import NEVER, Boot, Condition, Finding, Metric, Record, Sample, Workload
 from tests.fakes import CLEAN_CONSOLE
 
@@ -171,6 +171,8 @@ def test_the_status_tells_a_worse_series_from_a_bad_base_and_from_an_open_questi
     assert isinstance(checking.verdict_error([*good, found("v0", "untested", "x")]), Undecided)
     assert isinstance(checking.verdict_error([*good, found("v0", "fail", "x")]), GateFailed)
     assert isinstance(checking.verdict_error([*good, found("v0", "fail", "x"), splat]), KernelSplat)
+    lost = found("none", "fail", "residue")
+    assert isinstance(checking.verdict_error([lost, found("v0", "fail", "x")]), LostGuest)
 
 
 def test_the_table_has_a_row_for_each_condition_and_a_column_for_each_arm() -> None:
