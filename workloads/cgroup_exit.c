@@ -41,11 +41,13 @@ static long dying_groups(void)
 static void time_until_none(const char *metric, long (*left)(void), int64_t start)
 {
 	while (left()) {
-		if (now_ns() - start > uncharge_deadline_ms * MS) {
+		int64_t waited = now_ns() - start;
+
+		if (waited > uncharge_deadline_ms * MS) {
 			sample_never(metric, NULL);
 			return;
 		}
-		sleep_ns(MS);
+		sleep_ns(waited < 200 * MS ? MS : 100 * MS);
 	}
 	sample(metric, now_ns() - start, NULL);
 }

@@ -89,10 +89,10 @@ const struct workload workload = {
 		{ 0 },
 	},
 	.parameters = (const struct parameter[]) {
-		{ "victims", 10, &victims, 1, MAX_VICTIMS, "processes to kill" },
+		{ "victims", 3, &victims, 1, MAX_VICTIMS, "processes to kill" },
 		{ "mib", 32, &mib, 1, 4096, "memory of each victim and newcomer, MiB" },
-		{ "fillers", 14, &fillers, 1, MAX_VICTIMS, "processes that keep swap nearly full" },
-		{ "filler_mib", 31, &filler_mib, 1, 4096, "memory of each of them, MiB" },
+		{ "fillers", 2, &fillers, 1, MAX_VICTIMS, "processes that keep swap nearly full" },
+		{ "filler_mib", 41, &filler_mib, 1, 4096, "memory of each of them, MiB" },
 		{ "seed", 1, &seed, 0, INT32_MAX, "of the page content" },
 		{ "random_bytes", 1420, &random_bytes, 0, BLOCK_BYTES,
 		  "mean of incompressible bytes in each 4096" },
