@@ -98,7 +98,7 @@ def ecdf(arms: Arms, names: tuple[str, str], title: str, unit: str) -> Markup:
 def pairs(rows: Sequence[Pairs], title: str) -> Markup:
     """Return each pair's change, a row a metric, with the estimate and its interval."""
     places = [_stretched(ratio) for row in rows for ratio in row.ratios if 0 < ratio < NEVER]
-    edge = max(*(abs(place) for place in places), 0.5) * 1.35  # where "never" has its place
+    edge = max([0.5, *(abs(place) for place in places)]) * 1.35  # where "never" has its place
 
     def at(ratio: float) -> float:
         return math.copysign(edge, ratio - 1) if ratio in (0, NEVER) else _stretched(ratio)
