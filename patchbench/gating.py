@@ -70,7 +70,9 @@ def gate_series(pipeline: Pipeline, request: GateRequest) -> Verdict:
     )
     if not session.same_tree():
         session.prepare()
-        session.boot()
+        if request.fresh or not session.same_code():
+            session.boot()
+        session.finish()
     verdict = Verdict(
         gate=f"{stamp}-gate-{request.series}-against-{request.against}-{source.kernel}",
         series=request.series,
@@ -168,11 +170,7 @@ class _Session:
         base, test = (self.pipeline.apply(source, name) for name in names)
         if base.id != test.id:
             return False
-        self.reasons.append(
-            f"{test.series.name} and {base.series.name} are the same tree {test.id[:12]}, "
-            "so there is nothing to measure"
-        )
-        self.rulings = tuple(Ruling(limit, "PASS", "the same tree") for limit in self.policy.limits)
+        self._pass(f"trees are the same, {test.id[:12]}", "the same tree")
         return True
 
     def prepare(self) -> None:
@@ -185,6 +183,18 @@ class _Session:
             self.prepared[workload] = self.pipeline.prepare(request)
         for one in self.prepared.values():
             one.bencher.until = self.until
+
+    def same_code(self) -> bool:
+        """Return whether both arms are the same kernel under two names, and say what it means."""
+        if not all(one.code.equal for one in self.prepared.values()):
+            return False
+        self._pass("kernels differ in names, build id and line numbers alone", "the same code")
+        return True
+
+    def finish(self) -> None:
+        """Seal the runs."""
+        for one in self.prepared.values():
+            self.pipeline.finish(one)
 
     def boot(self) -> None:
         """Boot and judge, look by look, what is not decided yet."""
@@ -204,8 +214,6 @@ class _Session:
                 break
             if not self._judge(look) or not gate.undecided(self.rulings):
                 break
-        for one in self.prepared.values():
-            self.pipeline.finish(one)
         if not self.rulings:
             self.rulings = tuple(
                 Ruling(limit, "INCONCLUSIVE", "too few seeds to judge it")
@@ -215,6 +223,11 @@ class _Session:
     def ruled(self) -> Ruled:
         """Return the verdict in one word."""
         return "FAIL" if self.broken else gate.overall(self.rulings)
+
+    def _pass(self, what: str, why: str) -> None:
+        names = f"{self.request.series}'s and {self.request.against}'s"
+        self.reasons.append(f"{names} {what}, so there is nothing to measure")
+        self.rulings = tuple(Ruling(limit, "PASS", why) for limit in self.policy.limits)
 
     def _everything(self) -> dict[str, list[str]]:
         return {

@@ -13,8 +13,8 @@ from patchbench.pipeline import Pipeline
 from tests.e2e.conftest import KERNEL, ROOT
 
 Write = Callable[[Source, str, str, str, str], None]
-# Revisions of one series: the second builds where the first did.
-COMMENT, SLOWER = "e2e-gate0", "e2e-gate1"
+# Revisions of one series: what comes later builds where the first did.
+COMMENT, RELINK, SLOWER = "e2e-gate0", "e2e-gate1", "e2e-gate2"
 POLICY = """
 error_rate = 0.05
 looks = [6]
@@ -40,10 +40,11 @@ def gated(copied: Pipeline, write_series: Write) -> Pipeline:
     storm = (copied.root / "workloads/exit-storm.toml").read_text()
     small = storm.replace("victims = 10", "victims = 4").replace("mib = 32", "mib = 8")
     (copied.root / "workloads/small-storm.toml").write_text(small)
-    source, slower = copied.source(KERNEL), planted.load(ROOT).slower
-    comment = '#include "swap.h"\n\n/* A comment, and nothing else. */\n'
-    write_series(source, COMMENT, slower.file, '#include "swap.h"\n', comment)
-    write_series(source, SLOWER, slower.file, slower.find, slower.put.replace("{n}", "200"))
+    source, plants = copied.source(KERNEL), planted.load(ROOT)
+    comment = f"{plants.relink.find}\n/* A comment, and nothing else. */\n"
+    write_series(source, COMMENT, plants.relink.file, plants.relink.find, comment)
+    for name, plant in ((RELINK, plants.relink), (SLOWER, plants.slower)):
+        write_series(source, name, plant.file, plant.find, plant.put.replace("{n}", "200"))
     return copied
 
 
@@ -51,25 +52,31 @@ def request(series: str, **changes: float | None) -> GateRequest:
     return GateRequest(series, "none", KERNEL, policy=Path("gate.toml"), **changes)  # type: ignore[arg-type]
 
 
-def test_a_comment_passes_and_a_planted_slow_down_fails_by_its_metric(gated: Pipeline) -> None:
-    passed = gating.gate_series(gated, request(COMMENT))
-    assert passed.ruled == "PASS", passed
-    assert [ruling.ruled for ruling in passed.rulings] == ["PASS", "PASS"]
+def test_what_is_neutral_passes_and_a_planted_slow_down_fails_by_its_metric(
+    gated: Pipeline,
+) -> None:
+    comment = gating.gate_series(gated, request(COMMENT))
+    assert (comment.ruled, comment.seeds) == ("PASS", 0)
+    assert "line numbers alone" in comment.reasons[0]
 
-    failed = gating.gate_series(gated, request(SLOWER))
-    assert failed.ruled == "FAIL"
-    assert [(one.limit.metric, one.ruled) for one in failed.rulings] == [
+    relink = gating.gate_series(gated, request(RELINK))
+    assert (relink.ruled, relink.seeds) == ("PASS", 6)
+    assert all("within the limit" in ruling.why for ruling in relink.rulings)
+
+    slower = gating.gate_series(gated, request(SLOWER))
+    assert slower.ruled == "FAIL"
+    assert [(one.limit.metric, one.ruled) for one in slower.rulings] == [
         ("exit_ns", "FAIL"),
         ("swapoff_ns", "PASS"),
     ]
-    assert failed.cpu_seconds > 1
-    summary = gated.results / "reports" / failed.gate / "summary.md"
+    assert slower.cpu_seconds > 1
+    summary = gated.results / "reports" / slower.gate / "summary.md"
     assert "small-storm exact exit_ns" in summary.read_text()
 
     # More seeds than are shelved, and no time to boot them: too few is neither PASS nor FAIL.
-    open_ = gating.gate_series(gated, request(COMMENT, seeds=8, budget_s=0.001))
-    assert open_.ruled == "INCONCLUSIVE"
-    assert "the budget of 0 s was spent after 6 of the 8 seeds" in open_.reasons[0]
+    short = gating.gate_series(gated, request(SLOWER, seeds=8, budget_s=0.001))
+    assert short.ruled == "INCONCLUSIVE"
+    assert "the budget of 0 s was spent after 6 of the 8 seeds" in short.reasons[0]
 
 
 def test_a_series_against_the_same_tree_has_nothing_to_measure(gated: Pipeline) -> None:
@@ -79,7 +86,7 @@ def test_a_series_against_the_same_tree_has_nothing_to_measure(gated: Pipeline) 
         gated, GateRequest("e2e-twin", COMMENT, KERNEL, policy=Path("gate.toml"))
     )
     assert told.ruled == "PASS"
-    assert "the same tree" in told.reasons[0]
+    assert "trees are the same" in told.reasons[0]
     assert told.runs == ()
 
 
