@@ -610,8 +610,10 @@ static void storm(void)
 	sleep_ns(SWITCH_NS);
 	cpu_before = read_cpu_ns();
 	own_before = own_cpu_ns();
+	profile_begin();
 	last_reap = kill_victims();
 	drain = watch_drain(&limit, last_reap);
+	profile_end();
 	own_after = own_cpu_ns();
 	read_vmstat(&vmstat_after);
 
