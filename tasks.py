@@ -18,6 +18,7 @@ from invoke.tasks import task
 from patchbench import (
     calibrating,
     calibration,
+    checking,
     claims,
     formats,
     gating,
@@ -251,14 +252,14 @@ def profile(
             parameters=_parameters(set),
         )
         with pipeline.opened(ROOT, Terminal()) as run:
-            folder, study = profiling.profile(run, request)
+            folder, profiled = profiling.profile(run, request)
         out = ROOT / "results/reports" / folder.name
         out.mkdir(parents=True, exist_ok=True)
-        for name, text in profiles.files(study).items():
+        for name, text in profiles.files(profiled).items():
             write_whole(out / name, text)
-        for table in profiles.tables(study):
+        for table in profiles.tables(profiled):
             print_table(table.headings, table.rows, table.title, words=table.words)
-        for note in profiles.notes(study):
+        for note in profiles.notes(profiled):
             print(f"- {note}")
         print(f"report {out}")
 
@@ -357,6 +358,46 @@ def gate(
 
 
 @task(
+    help=_help("series", "fresh", "json")
+    | {
+        "kernel": "files in configs/kernels/, with commas",
+        "hazards": "workloads with conditions, with commas; empty: all there are",
+        "flavour": "file in configs/kconfig/, instead of each hazard's own",
+        "machine": "file in qemu/machines/, instead of each hazard's own",
+        "seeds": "boots of each hazard on each arm; one that fails is enough",
+    }
+)
+def check(
+    _: Context,
+    series: str = "v0",
+    kernel: str = "mainline",
+    hazards: str = "",
+    flavour: str = "",
+    machine: str = "",
+    seeds: int = 1,
+    fresh: bool = False,
+    json: bool = False,
+) -> None:
+    """9 Boot the hazards with and without SERIES, and tell what does not hold."""
+    with exits():
+        request = checking.CheckRequest(
+            series, tuple(kernel.split(",")), tuple(name for name in hazards.split(",") if name),
+            flavour, machine, seeds, fresh,
+        )  # fmt: skip
+        with pipeline.opened(ROOT, Terminal()) as run:
+            told = checking.check(run, request)
+        if json:
+            print(checking.as_json(told.findings))
+        else:
+            print_table(checking.headings(told.findings), checking.rows(told.findings), words=9)
+            for line in checking.complaints(told.findings):
+                print(line)
+            print(f"findings {told.folder / checking.FINDINGS}")
+        if error := checking.verdict_error(told.findings):
+            raise error
+
+
+@task(
     help=_help("kernel")
     | {
         "policy": "the limits to calibrate, with commas; each for one workload and machine",
@@ -369,7 +410,7 @@ def calibrate(
     policy: str = "configs/gate.toml,configs/gate-parallel.toml",
     trials: int = 400,
 ) -> None:
-    """9 Measure the gate: noise floor, false alarms, power; written to docs/calibration.md."""
+    """10 Measure the gate: noise floor, false alarms, power; written to docs/calibration.md."""
     with exits():
         paths = tuple(Path(one) for one in policy.split(","))
         request = calibrating.CalibrationRequest(kernel, paths, trials=trials)
@@ -384,7 +425,7 @@ def calibrate(
 
 @task(help=_help("run") | {"name": "its folder in results/published/"})
 def publish(_: Context, name: str, run: str = "latest") -> None:
-    """10 Put a run into results/published/, in compact text that `verify` can repeat."""
+    """11 Put a run into results/published/, in compact text that `verify` can repeat."""
     with exits():
         folder = runs.publish(ROOT, runs.find(ROOT / "results", run), name)
         print(f"published {folder}")
@@ -392,7 +433,7 @@ def publish(_: Context, name: str, run: str = "latest") -> None:
 
 @task(positional=["folder"], help={"folder": "results/published/NAME", "all": "replay every boot"})
 def verify(_: Context, folder: str, all: bool = False) -> None:  # noqa: A002  # the flag's name
-    """11 Build a published run's images again, replay some of its boots, and compare."""
+    """12 Build a published run's images again, replay some of its boots, and compare."""
     with exits():
         place = runs.find(ROOT / "results", folder)
         with pipeline.opened(ROOT, Terminal()) as run:
@@ -406,7 +447,7 @@ def verify(_: Context, folder: str, all: bool = False) -> None:  # noqa: A002  #
 
 @task
 def doctor(_: Context) -> None:
-    """12 Say what this machine has, what it lacks, and how to get that."""
+    """13 Say what this machine has, what it lacks, and how to get that."""
     with exits():
         findings = doctors.examine(pipeline.default_cache())
         print_table(("what", "state", "detail"), [finding.row() for finding in findings], words=3)
@@ -431,7 +472,7 @@ def clean(
     results: bool = False,
     everything: bool = False,
 ) -> None:
-    """13 Remove what can be made again; needs a flag that says what."""
+    """14 Remove what can be made again; needs a flag that says what."""
     chosen = [
         *(["work"] if work or everything else []),
         *(["shelf"] if shelf or everything else []),
@@ -603,7 +644,7 @@ def _finish(status: int) -> None:
 
 
 namespace = Collection(
-    list_, fetch, apply, range_diff, build, boot, bench, report, profile, gate, calibrate, publish,
-    verify, compare, history, doctor, clean, test, lint,
+    list_, fetch, apply, range_diff, build, boot, bench, report, profile, gate, check, calibrate,
+    publish, verify, compare, history, doctor, clean, test, lint,
     Collection("dev", timings),
 )  # fmt: skip

@@ -91,22 +91,22 @@ class Bench:
         self.until: float | None = None
         self.left_out: list[Job] = []
 
-    def exact(self, jobs: list[Job], *, fresh: bool, pick: random.Random) -> list[Boot]:
+    def exact(self, jobs: list[Job], *, fresh: bool, pick: random.Random | None) -> list[Boot]:
         """Return the boots of an exact machine, from the shelf where they are there.
 
-        Of each machine one boot is always run again and must not differ from the shelf in a
-        single byte; with `fresh` all are. Raises NotRepeatable when one does.
+        Of each machine one boot that `pick` draws is run again and must not differ from the shelf
+        in a single byte; with `fresh` all are. Raises NotRepeatable when one does.
         """
         before = [job for job in jobs if self._shelved(job)]
         todo = jobs if fresh else [job for job in jobs if job not in before]
         work = [partial(self._boot_and_shelve, job) for job in todo]
         machine = jobs[0].arm.machine.name
-        if before and not fresh and machine not in self._proved:
+        if pick and before and not fresh and machine not in self._proved:
             work.insert(0, partial(self._prove, pick.choice(before)))
         with self._story.meter(f"booting {machine}", len(work), "boots") as meter:
             _in_parallel(work, meter.at, self._hypervisor.stop)
         good = [job for job in jobs if self._shelved(job)]
-        if good and not before and machine not in self._proved:
+        if pick and good and not before and machine not in self._proved:
             self._prove(pick.choice(good))
         return [self._collect(job, shelf=not fresh) for job in jobs]
 

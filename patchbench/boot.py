@@ -8,13 +8,20 @@ and nothing else, so a report made later from a run's folder says what the bench
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NoReturn, Protocol
 
 from patchbench import records
 from patchbench.catalog import SplatPolicy
-from patchbench.errors import BadRecord, BootFailed, KernelSplat, LostGuest, WrongKernel
+from patchbench.errors import (
+    BadRecord,
+    BootFailed,
+    KernelSplat,
+    LostGuest,
+    Untested,
+    WrongKernel,
+)
 from patchbench.model import Arm, Boot, Json, Machine, Record, Workload
 from patchbench.store import write_whole
 from patchbench.tools.qemu import CONSOLE, RESULTS, Ran, command
@@ -86,9 +93,10 @@ def ingredients(arm: Arm, seed: int) -> dict[str, Json]:
 def read(folder: Path, wanted: Wanted, policy: SplatPolicy) -> Boot:
     """Return the boot whose logs are in `folder`.
 
-    Raises LostGuest, WrongKernel, BadRecord or KernelSplat when its samples cannot be used.
+    Raises LostGuest, WrongKernel, BadRecord, KernelSplat or Untested when it has no samples that
+    can be used.
     """
-    results, console = _text(folder / RESULTS), _shown(_text(folder / CONSOLE))
+    results, console = _text(folder / RESULTS), read_console(folder)
     if not (folder / RESULTS).exists():
         raise LostGuest(f"{NOT_BOOTED}: there is no {folder / RESULTS}")
     try:
@@ -106,6 +114,8 @@ def read(folder: Path, wanted: Wanted, policy: SplatPolicy) -> Boot:
         raise KernelSplat(
             f"the kernel complained, {len(splats)} lines of it\n  {splats[0]}\n  {folder / CONSOLE}"
         )
+    if reason := record.meta.get("untested"):
+        raise Untested(f"{reason}: the workload tests nothing here\n  {folder / RESULTS}")
     if lack := _lack(record, found, console):
         raise BadRecord(f"{lack}\n  {folder}")
     ran = _ran(folder)
@@ -118,11 +128,17 @@ def read_or_count(folder: Path, wanted: Wanted, policy: SplatPolicy) -> Boot:
     try:
         return read(folder, wanted, policy)
     except BootFailed as err:
-        splats = find_splats(_shown(_text(folder / CONSOLE)), policy)
+        splats = find_splats(read_console(folder), policy)
         nothing = Record(complete=False, metrics=(), samples=(), meta={}, last_line="")
-        return Boot(
+        told = Boot(
             wanted.machine, wanted.series, wanted.seed, nothing, str(err), err.exit_code, splats
         )
+        return replace(told, untested=str(err)) if isinstance(err, Untested) else told
+
+
+def read_console(folder: Path) -> str:
+    """Return a boot's console without control characters; empty if there is none."""
+    return _shown(_text(folder / CONSOLE))
 
 
 def find_splats(console: str, policy: SplatPolicy) -> tuple[str, ...]:

@@ -4,7 +4,8 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,15 +17,27 @@ from patchbench.model import STRICT, Flavour, KernelSpec, Machine, Metric, Workl
 T = TypeVar("T")
 #: An entry of a program's table of metrics, in C.
 _METRIC = re.compile(r'\{ "(\w+)", "(\w+)", "(lower|higher)" \}')
+_EXTENDS = re.compile(r"^# extends: (\S+)$", re.MULTILINE)
 
 
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class SplatRule:
-    """A line of the guest's console that means a kernel splat, or is known not to."""
+    """A line of the guest's console that means that the kernel complained."""
 
     pattern: str
     why: str
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class AllowedSplat:
+    """A line that is no splat after all: said by whom (`link`), or believed until `expires`."""
+
+    pattern: str
+    why: str
+    link: str = ""
+    expires: date | None = None
 
 
 @with_config(STRICT)
@@ -33,7 +46,12 @@ class SplatPolicy:
     """Which console lines are splats: `deny`, unless `allow` matches as well."""
 
     deny: tuple[SplatRule, ...]
-    allow: tuple[SplatRule, ...] = ()
+    allow: tuple[AllowedSplat, ...] = ()
+
+    def allowing(self, patterns: tuple[str, ...], why: str) -> "SplatPolicy":
+        """Return a policy that allows some more patterns."""
+        more = tuple(AllowedSplat(pattern, why) for pattern in patterns)
+        return replace(self, allow=(*self.allow, *more))
 
 
 @with_config(STRICT)
@@ -113,8 +131,18 @@ class Catalog:
         return machine
 
     def workload(self, name: str) -> Workload:
-        """Return workloads/NAME.toml; UnknownName lists the known ones."""
-        return _named(self.root / "workloads", "workload", name, Workload)
+        """Return workloads/NAME.toml, with the conditions of its `also`.
+
+        Raises UnknownName, which lists the known ones, and BadInput.
+        """
+        workload = _named(self.root / "workloads", "workload", name, Workload)
+        for condition in workload.conditions:
+            if condition.bounds != 1:
+                raise BadInput(f"workloads/{name}.toml: {condition.on} needs exactly one bound")
+        if not workload.also:
+            return workload
+        more = self.workload(workload.also).conditions
+        return replace(workload, conditions=(*workload.conditions, *more))
 
     def metrics(self, program: str) -> dict[str, Metric]:
         """Return what a workload's program measures, by name, as its C source declares it."""
@@ -128,21 +156,38 @@ class Catalog:
     def flavour(self, name: str, line: str) -> Flavour:
         """Return configs/kconfig/NAME.config, and LINE/NAME.config where there is one.
 
+        A flavour that `# extends:` another comes after it, and its lines win. One that says
+        `# timings: never`, or extends one that does, is not comparable.
         Raises UnknownName, which lists the known ones.
         """
         folder = self.root / "configs/kconfig"
         path, more = folder / f"{name}.config", folder / line / f"{name}.config"
         if Path(name).name != name or not path.is_file():
             raise UnknownName("kconfig flavour", name, _names(folder, ".config"), folder)
-        return Flavour(name, path.read_text() + (more.read_text() if more.is_file() else ""))
+        own = path.read_text()
+        base = _EXTENDS.search(own)
+        below = self.flavour(base[1], line) if base else Flavour(name, "")
+        added = more.read_text() if more.is_file() else ""
+        comparable = below.comparable and "\n# timings: never\n" not in own
+        return Flavour(name, below.fragment + own + added, comparable)
 
     def series_note(self, folder: Path) -> SeriesNote:
         """Return what patches/SERIES/series.toml says; BadInput if it is missing or wrong."""
         return load_toml(folder / "series.toml", SeriesNote)
 
-    def splat_policy(self) -> SplatPolicy:
-        """Return configs/splats.toml."""
-        return load_toml(self.root / "configs/splats.toml", SplatPolicy)
+    def splat_policy(self, today: date | None = None) -> SplatPolicy:
+        """Return configs/splats.toml; BadInput if an `allow` has no ground, or has expired."""
+        path = self.root / "configs/splats.toml"
+        policy = load_toml(path, SplatPolicy)
+        for rule in policy.allow:
+            if not (rule.link or rule.expires):
+                raise BadInput(f"{path}: allow {rule.pattern!r} needs a `link`, or an `expires`")
+            if rule.expires and rule.expires < (today or datetime.now(UTC).date()):
+                raise BadInput(
+                    f"{path}: allow {rule.pattern!r} expired on {rule.expires}\n"
+                    "  see whether the kernel still says it: drop the rule, or say why it stays"
+                )
+        return policy
 
     def profile_map(self) -> ProfileMap:
         """Return configs/profile.toml."""

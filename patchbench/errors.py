@@ -87,6 +87,10 @@ class BadRecord(BootFailed):
     """The results log breaks the guest protocol."""
 
 
+class Untested(BootFailed):
+    """The kernel lacks what the workload needs, as the guest says."""
+
+
 class KernelSplat(BootFailed):
     """The kernel warned or oopsed during the boot, so its timings mean nothing."""
 

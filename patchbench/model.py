@@ -9,9 +9,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import ConfigDict, with_config
+from pydantic import ConfigDict, Field, with_config
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
@@ -143,6 +143,7 @@ class Flavour:
 
     name: str
     fragment: str
+    comparable: bool = True  # False for debug kernels: no timing of theirs means anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +197,55 @@ class Machine:
 
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """What must hold of a hazard's boot, of a metric or a line of meta: exactly one bound.
+
+    All samples of the metric must keep to it. The bounds with `base_pct` are per cent of what the
+    kernel without the series has, mean against mean. Where the guest does not tell what the
+    condition is on, it is untested, or with `optional` not asked at all.
+    """
+
+    on: str
+    hazards: tuple[Annotated[str, Field(pattern=r"^C\d+$")], ...]
+    why: str  # one sentence: what is wrong when it does not hold
+    at_most: float | None = None
+    at_least: float | None = None
+    equals: str | None = None
+    at_most_base_pct: float | None = None
+    at_least_base_pct: float | None = None
+    optional: bool = False
+
+    @property
+    def compares(self) -> bool:
+        """Return whether it takes the kernel without the series to judge it."""
+        return self.at_most_base_pct is not None or self.at_least_base_pct is not None
+
+    @property
+    def bounds(self) -> int:
+        """Return how many bounds there are."""
+        told = (self.at_most, self.at_least, self.at_most_base_pct, self.at_least_base_pct)
+        return sum(bound is not None for bound in (*told, self.equals))
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
 class Workload:
-    """A program for the guest and its parameters; a file in workloads/."""
+    """A program for the guest and its parameters; a file in workloads/.
+
+    One with conditions is a hazard, which `check` boots and judges: on the flavour that has what
+    it needs, on an exact machine. The conditions of the workload `also` hold as well. `provokes`
+    are patterns of console lines that it is meant to bring about, and that are no splats here.
+    """
 
     name: str
     summary: str
     program: str
     parameters: Mapping[str, int]
+    conditions: tuple[Condition, ...] = ()
+    also: str = ""
+    flavour: str = "bench"
+    machine: str = "exact"
+    provokes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +303,7 @@ class Boot:
     """One boot of one arm. `failure` is empty when its samples can be used.
 
     overload: what kept a boot whose time is the host's from having the host to itself.
+    untested: what the workload needs and this kernel has not; then it is a failure as well.
     """
 
     machine: str
@@ -270,6 +314,7 @@ class Boot:
     failure_status: int = 0
     splats: tuple[str, ...] = ()
     overload: str = ""
+    untested: str = ""
 
 
 @dataclass(frozen=True, slots=True)

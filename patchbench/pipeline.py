@@ -385,6 +385,11 @@ class Pipeline:
         machines = [self.catalog.machine(name) for name in request.machines]
         for machine in machines:
             bench.check_machine(machine)
+        if not self.catalog.flavour(request.flavour, "").comparable:
+            raise BadInput(
+                f"flavour {request.flavour} has no timings that mean anything, says its file; "
+                "`check` boots it"
+            )
         self.workload(request.workload, request.parameters)
         return machines
 

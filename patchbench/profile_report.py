@@ -14,7 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from patchbench import flame
-from patchbench.study import NO_GROUP, OTHER, Study, weigh, worst_error_points
+from patchbench.profiled import NO_GROUP, OTHER, Profiled, weigh, worst_error_points
 
 #: Smaller functions are left out of the tables, never out of the sums.
 _LEAST = 0.01
@@ -32,23 +32,23 @@ class Table:
     words: int = 1
 
 
-def tables(study: Study) -> tuple[Table, ...]:
+def tables(profiled: Profiled) -> tuple[Table, ...]:
     """Return all tables, the most asked for first."""
-    return (_calls(study), _groups(study), _contexts(study), _functions(study))
+    return (_calls(profiled), _groups(profiled), _contexts(profiled), _functions(profiled))
 
 
-def notes(study: Study) -> list[str]:
+def notes(profiled: Profiled) -> list[str]:
     """Return what a reader must know of the numbers, and what is missing, a line each."""
     told = []
-    for arm, sampled in zip(study.arms, study.sampled, strict=True):
+    for arm, sampled in zip(profiled.arms, profiled.sampled, strict=True):
         total, samples = sampled.instructions, sum(arm.stacks.values())
         error = 196 * math.sqrt(0.25 / max(1, samples))
         pages = f", {total / arm.pages:.1f} a swapped page" if arm.pages else ""
-        profiled, plain = study.overheads[arm.series]
+        traced, plain = profiled.overheads[arm.series]
         told.append(
             f"{arm.series}: {total:,} instructions between the marks (exact){pages}; {samples:,} "
-            f"stacks, one in about {study.every_instructions:,} instructions: a sampled share is "
-            f"good to {error:.1f} points (95 %); where the exact counts can tell, the worst is "
+            f"stacks, one in about {profiled.every_instructions:,} instructions: a sampled share "
+            f"is good to {error:.1f} points (95 %); where the exact counts can tell, the worst is "
             f"{worst_error_points(arm):.1f} off"
         )
         if arm.unfreed_pages:
@@ -58,23 +58,23 @@ def notes(study: Study) -> list[str]:
             )
         told.append(
             f"{arm.series}: results and console are the plain boot's to the byte; the profiled "
-            f"boot took {profiled:.1f} s, the plain one beside it {plain:.1f} s: "
-            f"{profiled / plain:.2f} times as long (which a host that does more makes no measure)"
+            f"boot took {traced:.1f} s, the plain one beside it {plain:.1f} s: "
+            f"{traced / plain:.2f} times as long (which a host that does more makes no measure)"
         )
         told.append(
             f"{arm.series}: the kernel was moved by {arm.moved_bytes:#x}, checked against vmlinux"
         )
-        if missing := study.missing(arm):
+        if missing := profiled.missing(arm):
             told.append(
                 f"{arm.series}: not in this kernel, or inlined: {', '.join(missing)}; "
                 "what was inlined is counted where it was inlined to"
             )
-        largest = [f"{name} {count:,}" for name, count in study.ungrouped(arm)[:_UNGROUPED]]
+        largest = [f"{name} {count:,}" for name, count in profiled.ungrouped(arm)[:_UNGROUPED]]
         told.append(f"{arm.series}: largest in no group: {', '.join(largest) or 'none'}")
     return told
 
 
-def markdown(study: Study) -> str:
+def markdown(profiled: Profiled) -> str:
     """Return the whole report."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -85,33 +85,33 @@ def markdown(study: Study) -> str:
         autoescape=False,  # noqa: S701  # Markdown, and symbols hold no markup
     )
     return environment.get_template("profile.md.j2").render(
-        study=study, notes=notes(study), tables=tables(study)
+        profiled=profiled, notes=notes(profiled), tables=tables(profiled)
     )
 
 
-def files(study: Study) -> dict[str, str]:
+def files(profiled: Profiled) -> dict[str, str]:
     """Return every file of the report by its name."""
     note = (
-        f"sampled: one stack in about {study.every_instructions} instructions; "
+        f"sampled: one stack in about {profiled.every_instructions} instructions; "
         "widths are instructions between the workload's marks"
     )
-    made = {"profile.md": markdown(study)}
-    for arm in study.sampled:
+    made = {"profile.md": markdown(profiled)}
+    for arm in profiled.sampled:
         made[f"{arm.name}.folded"] = flame.folded(arm.stacks)
-        made[f"{arm.name}.svg"] = flame.svg(f"{arm.name}: {study.title}", note, [arm])
-    if len(study.sampled) > 1:
-        made["difference.svg"] = flame.svg(f"difference: {study.title}", note, study.sampled)
-    speedscope = flame.speedscope(study.title, study.sampled)
+        made[f"{arm.name}.svg"] = flame.svg(f"{arm.name}: {profiled.title}", note, [arm])
+    if len(profiled.sampled) > 1:
+        made["difference.svg"] = flame.svg(f"difference: {profiled.title}", note, profiled.sampled)
+    speedscope = flame.speedscope(profiled.title, profiled.sampled)
     made["profile.speedscope.json"] = json.dumps(speedscope) + "\n"
     return made
 
 
-def _calls(study: Study) -> Table:
+def _calls(profiled: Profiled) -> Table:
     """Return do_exit and all below it, as the cover letter of v0 has it."""
-    top = study.map.table[0]
+    top = profiled.map.table[0]
     inclusive = [
         weigh(sampled, lambda stack: stack[stack.index(top) :] if top in stack else ())
-        for sampled in study.sampled
+        for sampled in profiled.sampled
     ]
     whole = [max(1.0, below.get(top, 0.0)) for below in inclusive]
     found = {
@@ -120,7 +120,7 @@ def _calls(study: Study) -> Table:
         for name, value in below.items()
         if value >= _LEAST * all_of_it
     }
-    wanted = [name for name in study.map.table if name not in found]
+    wanted = [name for name in profiled.map.table if name not in found]
 
     def order(name: str) -> tuple[float, str]:
         return (-max(below.get(name, 0.0) for below in inclusive), name)
@@ -128,39 +128,45 @@ def _calls(study: Study) -> Table:
     rows = []
     for name in [*sorted(found, key=order), *wanted]:
         row = [name]
-        for arm, below, all_of_it in zip(study.arms, inclusive, whole, strict=True):
+        for arm, below, all_of_it in zip(profiled.arms, inclusive, whole, strict=True):
             value = below.get(name, 0.0)
             share = value / all_of_it
             if name in arm.functions:
-                row += [_ms(value, study), f"{share:.1%}", f"{'█' * round(share * _BAR):<{_BAR}}"]
+                row += [
+                    _ms(value, profiled),
+                    f"{share:.1%}",
+                    f"{'█' * round(share * _BAR):<{_BAR}}",
+                ]
             else:
                 row += ["missing", "", ""]
-        known = any(name in arm.functions for arm in study.arms)
-        row += [_ms_change(study, [below.get(name, 0.0) for below in inclusive]) if known else ""]
-        rows.append(tuple(row if len(study.arms) > 1 else row[:-1]))
+        known = any(name in arm.functions for arm in profiled.arms)
+        row += [
+            _ms_change(profiled, [below.get(name, 0.0) for below in inclusive]) if known else ""
+        ]
+        rows.append(tuple(row if len(profiled.arms) > 1 else row[:-1]))
     headings = [f"{top} and below"]
-    for arm in study.arms:
+    for arm in profiled.arms:
         headings += [f"{arm.series} ms", f"{arm.series} share", ""]
     return Table(
-        f"{top} and what it calls, inclusive (sampled; {study.ns_per_instruction} ns an "
+        f"{top} and what it calls, inclusive (sampled; {profiled.ns_per_instruction} ns an "
         "instruction, not a device's)",
-        (*headings, *_change_heading(study)),
+        (*headings, *_change_heading(profiled)),
         tuple(rows),
     )
 
 
-def _groups(study: Study) -> Table:
-    own = [_by(study.group, arm.instructions) for arm in study.arms]
+def _groups(profiled: Profiled) -> Table:
+    own = [_by(profiled.group, arm.instructions) for arm in profiled.arms]
     below = [
-        weigh(sampled, lambda stack: {study.group(name) for name in stack})
-        for sampled in study.sampled
+        weigh(sampled, lambda stack: {profiled.group(name) for name in stack})
+        for sampled in profiled.sampled
     ]
-    names = [*(name for name, _ in study.patterns), NO_GROUP]
+    names = [*(name for name, _ in profiled.patterns), NO_GROUP]
     rows = []
     for name in names:
         row = [name]
         for arm, counts, inclusive, sampled in zip(
-            study.arms, own, below, study.sampled, strict=True
+            profiled.arms, own, below, profiled.sampled, strict=True
         ):
             row += [
                 f"{counts[name]:,}",
@@ -168,72 +174,74 @@ def _groups(study: Study) -> Table:
                 f"{counts[name] / max(1, sampled.instructions):.1%}",
                 f"{inclusive.get(name, 0.0) / max(1, sampled.instructions):.1%}",
             ]
-        row += _change(study, [counts[name] for counts in own])
+        row += _change(profiled, [counts[name] for counts in own])
         if any(counts[name] for counts in own):
             rows.append(tuple(row))
-    totals = [sampled.instructions for sampled in study.sampled]
+    totals = [sampled.instructions for sampled in profiled.sampled]
     row = ["all"]
-    for arm, total in zip(study.arms, totals, strict=True):
+    for arm, total in zip(profiled.arms, totals, strict=True):
         row += [f"{total:,}", f"{total / arm.pages:.1f}" if arm.pages else "-", "100.0%", "100.0%"]
-    rows.append((*row, *_change(study, totals)))
+    rows.append((*row, *_change(profiled, totals)))
     headings = ["group"]
-    for arm in study.arms:
+    for arm in profiled.arms:
         told = ("own", "a page", "share", "with callees")
         headings += [f"{arm.series} {one}" for one in told]
     return Table(
         "Groups (own instructions: exact; with what they call: sampled)",
-        (*headings, *_change_heading(study)),
+        (*headings, *_change_heading(profiled)),
         tuple(rows),
     )
 
 
-def _contexts(study: Study) -> Table:
-    weights = [weigh(sampled, lambda stack: (study.context(stack),)) for sampled in study.sampled]
-    names = [*(context.name for context in study.map.context), OTHER]
+def _contexts(profiled: Profiled) -> Table:
+    weights = [
+        weigh(sampled, lambda stack: (profiled.context(stack),)) for sampled in profiled.sampled
+    ]
+    names = [*(context.name for context in profiled.map.context), OTHER]
     rows = []
     for name in names:
         row = [name]
-        for arm, weight, sampled in zip(study.arms, weights, study.sampled, strict=True):
+        for arm, weight, sampled in zip(profiled.arms, weights, profiled.sampled, strict=True):
             value = weight.get(name, 0.0)
             row += [
-                _ms(value, study),
+                _ms(value, profiled),
                 f"{value / arm.pages:.1f}" if arm.pages else "-",
                 f"{value / max(1, sampled.instructions):.1%}",
             ]
-        row += [_ms_change(study, [weight.get(name, 0.0) for weight in weights])]
-        rows.append(tuple(row if len(study.arms) > 1 else row[:-1]))
+        row += [_ms_change(profiled, [weight.get(name, 0.0) for weight in weights])]
+        rows.append(tuple(row if len(profiled.arms) > 1 else row[:-1]))
     headings = ["on behalf of"]
-    for arm in study.arms:
+    for arm in profiled.arms:
         headings += [f"{arm.series} {one}" for one in ("ms", "instr. a page", "share")]
     return Table(
         "On whose behalf: all that ran between the workload's marks (sampled)",
-        (*headings, *_change_heading(study)),
+        (*headings, *_change_heading(profiled)),
         tuple(rows),
     )
 
 
-def _functions(study: Study) -> Table:
-    totals = [max(1, sampled.instructions) for sampled in study.sampled]
+def _functions(profiled: Profiled) -> Table:
+    totals = [max(1, sampled.instructions) for sampled in profiled.sampled]
     names = {
         name
-        for arm, total in zip(study.arms, totals, strict=True)
+        for arm, total in zip(profiled.arms, totals, strict=True)
         for name, count in arm.instructions.items()
         if count >= _LEAST * total
     }
-    counts = {name: [arm.instructions.get(name, 0) for arm in study.arms] for name in names}
+    counts = {name: [arm.instructions.get(name, 0) for arm in profiled.arms] for name in names}
     rows = []
     for name in sorted(names, key=lambda name: (-max(counts[name]), name)):
-        row = [name, study.group(name)]
-        for arm, count, total in zip(study.arms, counts[name], totals, strict=True):
+        row = [name, profiled.group(name)]
+        for arm, count, total in zip(profiled.arms, counts[name], totals, strict=True):
             present = name in arm.functions or name.startswith("[")
             row += [f"{count:,}", f"{count / total:.1%}"] if present else ["missing", ""]
-        rows.append((*row, *_change(study, counts[name])))
+        rows.append((*row, *_change(profiled, counts[name])))
     headings = ["function", "group"]
-    for arm in study.arms:
+    for arm in profiled.arms:
         headings += [f"{arm.series} own", f"{arm.series} share"]
     return Table(
         "Functions of one per cent and more (own instructions: exact)",
-        (*headings, *_change_heading(study)),
+        (*headings, *_change_heading(profiled)),
         tuple(rows),
         words=2,
     )
@@ -246,18 +254,18 @@ def _by(key: Callable[[str], str], counts: Mapping[str, int]) -> Counter[str]:
     return summed
 
 
-def _ms(instructions: float, study: Study) -> str:
-    return f"{instructions * study.ns_per_instruction / 1e6:.2f}"
+def _ms(instructions: float, profiled: Profiled) -> str:
+    return f"{instructions * profiled.ns_per_instruction / 1e6:.2f}"
 
 
-def _ms_change(study: Study, values: Sequence[float]) -> str:
-    change = (values[-1] - values[0]) * study.ns_per_instruction / 1e6
+def _ms_change(profiled: Profiled, values: Sequence[float]) -> str:
+    change = (values[-1] - values[0]) * profiled.ns_per_instruction / 1e6
     return f"{change:+.2f} ms"
 
 
-def _change(study: Study, values: Sequence[int]) -> tuple[str, ...]:
-    return (f"{values[1] - values[0]:+,}",) if len(study.arms) > 1 else ()
+def _change(profiled: Profiled, values: Sequence[int]) -> tuple[str, ...]:
+    return (f"{values[1] - values[0]:+,}",) if len(profiled.arms) > 1 else ()
 
 
-def _change_heading(study: Study) -> tuple[str, ...]:
-    return ("change",) if len(study.arms) > 1 else ()
+def _change_heading(profiled: Profiled) -> tuple[str, ...]:
+    return ("change",) if len(profiled.arms) > 1 else ()

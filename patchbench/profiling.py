@@ -8,7 +8,7 @@ from pathlib import Path
 
 from patchbench import plugin, profile_boots
 from patchbench.pipeline import Pipeline
-from patchbench.study import Study
+from patchbench.profiled import Profiled
 from patchbench.tools.qemu import Hypervisor, Profiler
 
 #: A sample costs the host as much as some thousand guest instructions.
@@ -41,7 +41,7 @@ class ProfileRequest:
         return " ".join(told)
 
 
-def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Study]:
+def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiled]:
     """Boot the arms plain and profiled; return the run's folder and what came out.
 
     A series against itself is one arm.
@@ -74,7 +74,7 @@ def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Study]:
         policy=run.catalog.splat_policy(),
         story=run.story,
     )
-    return folder, Study(
+    return folder, Profiled(
         title=f"{' and '.join(names)}, {source.kernel} {source.version}, {request.workload} on "
         f"{machine.name}, seed {request.seed}",
         command=request.command(),

@@ -9,7 +9,7 @@ import pytest
 
 from patchbench import boot
 from patchbench.catalog import Catalog
-from patchbench.errors import BadRecord, BootFailed, KernelSplat, LostGuest, WrongKernel
+from patchbench.errors import BadRecord, BootFailed, KernelSplat, LostGuest, Untested, WrongKernel
 from patchbench.model import Boot
 from tests.fakes import CLEAN_CONSOLE, RELEASE, results
 
@@ -101,6 +101,15 @@ def test_a_metric_without_a_sample_is_a_bad_record(tmp_path: Path) -> None:
     log = f"patchbench 1\nmeta release {RELEASE}\nmetric a ns lower\nend ok\n"
     with pytest.raises(BadRecord, match="no sample of a"):
         read(leave(tmp_path, log))
+
+
+def test_a_kernel_that_lacks_what_a_workload_needs_is_untested(tmp_path: Path) -> None:
+    log = (
+        f"patchbench 1\nmeta release {RELEASE}\nmetric a ns lower\nmeta untested no tmpfs\nend ok\n"
+    )
+    with pytest.raises(Untested, match="no tmpfs"):
+        read(leave(tmp_path, log))
+    assert "no tmpfs" in boot.read_or_count(tmp_path, WANTED, POLICY).untested
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Drop-in files: those that are here, and those that are wrong."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,71 @@ def test_a_kernel_line_may_add_to_a_flavour(tmp_path: Path) -> None:
 def test_an_unknown_flavour_lists_the_known_ones() -> None:
     with pytest.raises(UnknownName, match="bench"):
         Catalog(ROOT).flavour("nosuch", "7.3")
+
+
+def test_a_flavour_extends_another_and_its_own_lines_win(tmp_path: Path) -> None:
+    folder = tmp_path / "configs/kconfig"
+    folder.mkdir(parents=True)
+    (folder / "base.config").write_text("CONFIG_SWAP=y\nCONFIG_PREEMPT=y\n")
+    (folder / "mine.config").write_text("# extends: base\n# CONFIG_PREEMPT is not set\n")
+    flavour = Catalog(tmp_path).flavour("mine", "7.3")
+    assert kconfig.settings(flavour.fragment) == {"SWAP": "y", "PREEMPT": "n"}
+    assert flavour.comparable
+
+
+def test_a_flavour_without_timings_is_not_comparable_nor_is_what_extends_it(tmp_path: Path) -> None:
+    folder = tmp_path / "configs/kconfig"
+    folder.mkdir(parents=True)
+    (folder / "slow.config").write_text("# SPDX\n# timings: never\nCONFIG_KASAN=y\n")
+    (folder / "slower.config").write_text("# extends: slow\nCONFIG_KCSAN=y\n")
+    assert not Catalog(tmp_path).flavour("slow", "7.3").comparable
+    assert not Catalog(tmp_path).flavour("slower", "7.3").comparable
+
+
+def with_splats(root: Path, allow: str) -> Catalog:
+    (root / "configs").mkdir(parents=True)
+    text = "[[deny]]\npattern = 'x'\nwhy = 'y'\n[[allow]]\npattern = 'z'\nwhy = 'w'\n"
+    (root / "configs/splats.toml").write_text(text + allow)
+    return Catalog(root)
+
+
+def test_a_splat_is_allowed_with_a_link_or_until_a_date(tmp_path: Path) -> None:
+    linked = with_splats(tmp_path / "a", 'link = "https://example.org/thread"\n')
+    dated = with_splats(tmp_path / "b", "expires = 2026-06-30\n")
+    assert linked.splat_policy().allow
+    assert dated.splat_policy(date(2026, 6, 30)).allow
+
+
+def test_an_allowance_without_ground_or_past_its_date_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="needs a `link`"):
+        with_splats(tmp_path / "a", "").splat_policy()
+    with pytest.raises(BadInput, match="expired on 2026-06-30"):
+        with_splats(tmp_path / "b", "expires = 2026-06-30\n").splat_policy(date(2026, 7, 1))
+
+
+def with_workload(root: Path, condition: str, also: str = "") -> Catalog:
+    (root / "workloads").mkdir(parents=True)
+    text = f"program = 'p'\nsummary = 's'\n{also}[parameters]\nmib = 1\n[[conditions]]\n"
+    (root / "workloads/mine.toml").write_text(text + condition)
+    return Catalog(root)
+
+
+def test_a_condition_has_exactly_one_bound_and_a_known_kind_of_hazard(tmp_path: Path) -> None:
+    known = "on = 'left_pages'\nwhy = 'w'\nhazards = ['C8']\n"
+    assert with_workload(tmp_path / "a", known + "at_most = 1\n").workload("mine").conditions
+    with pytest.raises(BadInput, match="exactly one bound"):
+        with_workload(tmp_path / "b", known).workload("mine")
+    with pytest.raises(BadInput, match="exactly one bound"):
+        with_workload(tmp_path / "c", known + "at_most = 1\nat_least = 1\n").workload("mine")
+    with pytest.raises(BadInput, match="hazards"):
+        with_workload(tmp_path / "d", known.replace("C8", "X") + "at_most = 1\n").workload("mine")
+
+
+def test_a_hazard_s_conditions_may_come_with_another_s(tmp_path: Path) -> None:
+    other = "on = 'left_pages'\nwhy = 'w'\nhazards = ['C8']\nat_most = 1\n"
+    catalog = with_workload(tmp_path, other.replace("left_pages", "fork_ns"), "also = 'yours'\n")
+    (tmp_path / "workloads/yours.toml").write_text(
+        "program = 'p'\nsummary = 's'\n[parameters]\nmib = 1\n[[conditions]]\n" + other
+    )
+    told = catalog.workload("mine").conditions
+    assert [condition.on for condition in told] == ["fork_ns", "left_pages"]

@@ -62,9 +62,10 @@ def test_a_run_clears_what_a_killed_one_left_on_the_shelf(tmp_path: Path) -> Non
         ({"machines": ("exact", "exact")}, "each machine once"),
         ({"parameters": {"nosuch": 1}}, "no parameter nosuch"),
         ({"seeds": -1}, "at least 1"),
-        ({"machines": ("nosuch",)}, "known in .*machines: exact"),
+        ({"machines": ("nosuch",)}, "known in .*machines: debug, exact"),
         ({"workload": "nosuch"}, "exit-storm"),
         ({"kernel": "nosuch"}, "lts, mainline"),
+        ({"flavour": "debug"}, "no timings that mean anything"),
     ],
 )
 def test_a_bench_that_cannot_be_is_refused_before_anything_is_built(

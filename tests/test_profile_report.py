@@ -10,7 +10,7 @@ from patchbench import profile_report as reports
 from patchbench.catalog import Context, FunctionGroup, ProfileMap
 from patchbench.model import Profile
 from patchbench.profile_report import Table
-from patchbench.study import NO_GROUP, OTHER, Study
+from patchbench.profiled import NO_GROUP, OTHER, Profiled
 
 MAP = ProfileMap(
     table=("do_exit", "zap_pte_range"),
@@ -40,8 +40,8 @@ TEST = replace(
 )
 
 
-def study(*arms: Profile, line: str = "7.3") -> Study:
-    return Study(
+def profiled(*arms: Profile, line: str = "7.3") -> Profiled:
+    return Profiled(
         title="a storm",
         command="./bootstrap profile",
         line=line,
@@ -59,7 +59,7 @@ def row(table: Table, name: str) -> dict[str, str]:
 
 
 def test_do_exit_is_the_whole_and_what_it_calls_a_share_of_it() -> None:
-    calls, *_ = reports.tables(study(BASE))
+    calls, *_ = reports.tables(profiled(BASE))
     assert row(calls, "do_exit")["none share"] == "100.0%"
     assert row(calls, "zs_free")["none share"] == "55.6%"
     assert row(calls, "do_exit")["none ms"] == "0.00"
@@ -67,26 +67,26 @@ def test_do_exit_is_the_whole_and_what_it_calls_a_share_of_it() -> None:
 
 
 def test_a_function_that_the_kernel_lacks_is_missing_and_not_zero() -> None:
-    calls, *_ = reports.tables(study(BASE, TEST))
+    calls, *_ = reports.tables(profiled(BASE, TEST))
     assert row(calls, "zap_pte_range")["none ms"] == "missing"
     assert row(calls, "zap_pte_range")["change"] == ""
     assert row(calls, "free_swap")["v0 ms"] == "0.00"
     assert any("none: not in this kernel, or inlined: zap_pte_range" in told
-               for told in reports.notes(study(BASE)))  # fmt: skip
+               for told in reports.notes(profiled(BASE)))  # fmt: skip
 
 
 def test_a_function_belongs_to_the_first_group_that_names_it() -> None:
-    assert study(BASE).group("zs_free") == "zsmalloc"
-    assert study(BASE).group("[user space]") == "user space"
+    assert profiled(BASE).group("zs_free") == "zsmalloc"
+    assert profiled(BASE).group("[user space]") == "user space"
 
 
 def test_a_group_may_differ_between_kernel_lines() -> None:
-    assert study(BASE, line="6.12").group("reset_page") == "zsmalloc"
-    assert study(BASE, line="7.3").group("reset_page") == NO_GROUP
+    assert profiled(BASE, line="6.12").group("reset_page") == "zsmalloc"
+    assert profiled(BASE, line="7.3").group("reset_page") == NO_GROUP
 
 
 def test_groups_add_up_to_all_and_own_instructions_are_exact() -> None:
-    _, groups, *_ = reports.tables(study(BASE, TEST))
+    _, groups, *_ = reports.tables(profiled(BASE, TEST))
     assert row(groups, "zsmalloc")["none own"] == "500"
     assert row(groups, "zsmalloc")["v0 own"] == "500"
     owns = [int(one[1].replace(",", "")) for one in groups.rows]
@@ -96,11 +96,11 @@ def test_groups_add_up_to_all_and_own_instructions_are_exact() -> None:
 
 
 def test_what_no_group_names_is_told_by_name() -> None:
-    assert "v0: largest in no group: helper 400, do_exit 100" in reports.notes(study(BASE, TEST))
+    assert "v0: largest in no group: helper 400, do_exit 100" in reports.notes(profiled(BASE, TEST))
 
 
 def test_work_that_moved_is_seen_on_whose_behalf_it_ran() -> None:
-    contexts = reports.tables(study(BASE, TEST))[2]
+    contexts = reports.tables(profiled(BASE, TEST))[2]
     assert row(contexts, "exits")["none share"] == "90.0%"
     assert row(contexts, "exits")["v0 share"] == "10.0%"
     assert row(contexts, "work queues")["v0 share"] == "90.0%"
@@ -108,24 +108,24 @@ def test_work_that_moved_is_seen_on_whose_behalf_it_ran() -> None:
 
 
 def test_one_arm_has_no_change() -> None:
-    assert all("change" not in table.headings for table in reports.tables(study(BASE)))
-    assert all(len(one) == len(table.headings) for table in reports.tables(study(BASE))
+    assert all("change" not in table.headings for table in reports.tables(profiled(BASE)))
+    assert all(len(one) == len(table.headings) for table in reports.tables(profiled(BASE))
                for one in table.rows)  # fmt: skip
 
 
 def test_pages_that_were_never_freed_are_told() -> None:
-    told = reports.notes(study(BASE, TEST))
+    told = reports.notes(profiled(BASE, TEST))
     (line,) = [line for line in told if "never freed" in line]
     assert line.startswith("v0: 6 of 100 pages were never freed")
 
 
 def test_what_the_plugin_costs_is_told() -> None:
-    assert any("1.20 times as long" in line for line in reports.notes(study(BASE)))
+    assert any("1.20 times as long" in line for line in reports.notes(profiled(BASE)))
 
 
 @pytest.mark.parametrize(("arms", "graphs"), [((BASE,), 1), ((BASE, TEST), 3)])
 def test_the_report_has_every_format(arms: tuple[Profile, ...], graphs: int) -> None:
-    files = reports.files(study(*arms))
+    files = reports.files(profiled(*arms))
     assert len([name for name in files if name.endswith(".svg")]) == graphs
     assert len(json.loads(files["profile.speedscope.json"])["profiles"]) == len(arms)
     assert files["none.folded"].splitlines()[0] == "do_exit;free_swap 4"

@@ -84,6 +84,32 @@ void give_up(const char *format, ...)
 	exit(EXIT_FAILURE);
 }
 
+static void write_record(void)
+{
+	size_t written = 0;
+
+	while (written < recorded) {
+		ssize_t got = write(STDOUT_FILENO, record + written, recorded - written);
+
+		if (got < 0)
+			die("stdout");
+		written += got;
+	}
+}
+
+void cannot_test(const char *format, ...)
+{
+	va_list arguments;
+
+	line("meta untested ");
+	va_start(arguments, format);
+	append(format, arguments);
+	va_end(arguments);
+	line("\n");
+	write_record();
+	exit(EXIT_SUCCESS);
+}
+
 int64_t now_ns(void)
 {
 	struct timespec now;
@@ -156,19 +182,6 @@ static void set_parameter(const char *argument)
 	if (errno || value < known->minimum || value > known->maximum)
 		usage_error(argument, "out of range");
 	*known->value = value;
-}
-
-static void write_record(void)
-{
-	size_t written = 0;
-
-	while (written < recorded) {
-		ssize_t got = write(STDOUT_FILENO, record + written, recorded - written);
-
-		if (got < 0)
-			die("stdout");
-		written += got;
-	}
 }
 
 int main(int argc, char **argv)

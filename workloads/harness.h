@@ -62,6 +62,10 @@ static inline void profile_end(void)
 	__asm__ volatile("hint #113" ::: "memory");
 }
 
+/* End the boot and say what this kernel lacks: not a failure, and never a pass. */
+void cannot_test(const char *format, ...)
+	__attribute__((format(printf, 1, 2), noreturn));
+
 int64_t now_ns(void);
 void sleep_ns(int64_t ns);
 void read_text(int fd, char *text, size_t size, const char *path);

@@ -6,8 +6,8 @@ import pytest
 from patchbench import profile_report
 from patchbench.errors import BuildFailed, ToolFailed
 from patchbench.pipeline import Pipeline
+from patchbench.profiled import worst_error_points
 from patchbench.profiling import ProfileRequest, profile
-from patchbench.study import worst_error_points
 from patchbench.tools.qemu import PROFILE
 from tests.e2e.conftest import KERNEL
 
@@ -34,16 +34,16 @@ def test_a_profile_repeats_to_the_instruction_and_leaves_the_guest_as_it_was(
     run: Pipeline,
 ) -> None:
     # That the results are the plain boot's, to the byte, is checked by every profile.
-    (first, study), (second, again) = profile(run, REQUEST), profile(run, REQUEST)
+    (first, profiled), (second, again) = profile(run, REQUEST), profile(run, REQUEST)
     raws = [folder / "boots/exact/none/seed-1-profiled" / PROFILE for folder in (first, second)]
     assert raws[0].read_bytes() == raws[1].read_bytes()
-    assert study.arms == again.arms
+    assert profiled.arms == again.arms
 
-    (arm,) = study.arms
+    (arm,) = profiled.arms
     total, pages = sum(arm.instructions.values()), 3 * 8 * 256
     assert arm.pages == pages
     assert 300 < total / pages < 5000
-    _, groups, contexts, _ = profile_report.tables(study)
+    _, groups, contexts, _ = profile_report.tables(profiled)
     shares = {row[0]: row[-1] for row in contexts.rows}
     assert float(shares["exits"].rstrip("%")) > 80
     assert {"zsmalloc", "zram slot", "swap core", "page-table walk"} <= {

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a hazard's boot says of a series."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from patchbench import checking, hazards
+from patchbench.catalog import Catalog
+from patchbench.errors import GateFailed, KernelSplat, LostGuest, Undecided
+from patchbench.model import NEVER, Boot, Condition, Finding, Metric, Record, Sample, Workload
+from tests.fakes import CLEAN_CONSOLE
+
+ROOT = Path(__file__).resolve().parents[1]
+CONSOLES = Path(__file__).parent / "data/consoles"
+POLICY = Catalog(ROOT).splat_policy()
+PLACE = hazards.Place("mainline", "7.3.4", "v0", "./bootstrap boot --workload residue")
+LEFT = Condition("left_pages", ("C8",), "swap stays in use", at_most=128)
+
+
+def workload(*conditions: Condition, provokes: tuple[str, ...] = ()) -> Workload:
+    return Workload("residue", "a test's", "leftovers", {}, conditions, provokes=provokes)
+
+
+def told(values: Mapping[str, Sequence[float]], **meta: str) -> Boot:
+    metrics = tuple(Metric(name, "pages", "lower") for name in values)
+    samples = tuple(Sample(name, value) for name, those in values.items() for value in those)
+    return Boot("exact", "v0", 1, Record(True, metrics, samples, meta, "end ok"))
+
+
+def judge(
+    condition: Condition, boot: Boot, *, base: Boot | None = None, console: str = CLEAN_CONSOLE
+) -> list[Finding]:
+    return [*hazards.judge(workload(condition), PLACE, boot, console, POLICY, base=base)][1:]
+
+
+def hear(console: str, *provokes: str) -> Finding:
+    boot = told({"left_pages": [0]})
+    return hazards.judge(workload(LEFT, provokes=provokes), PLACE, boot, console, POLICY)[0]
+
+
+def test_a_condition_that_holds_is_a_pass_with_its_figure() -> None:
+    (finding,) = judge(LEFT, told({"left_pages": [128]}))
+    assert (finding.state, finding.hazards) == ("pass", ("C8",))
+    assert finding.says == "left_pages is 128, at most 128 asked for"
+
+
+def test_a_condition_that_does_not_hold_says_why_and_how_to_see_it_again() -> None:
+    (finding,) = judge(LEFT, told({"left_pages": [5120]}))
+    assert finding.state == "fail"
+    assert finding.says == "left_pages is 5120, at most 128 asked for: swap stays in use"
+    assert "./bootstrap boot" in finding.evidence
+
+
+def test_the_worst_sample_decides() -> None:
+    assert judge(LEFT, told({"left_pages": [0, 129, 0]}))[0].state == "fail"
+    enough = replace(LEFT, at_most=None, at_least=1)
+    assert judge(enough, told({"left_pages": [5, 0]}))[0].state == "fail"
+
+
+def test_never_is_beyond_every_bound() -> None:
+    (finding,) = judge(LEFT, told({"left_pages": [NEVER]}))
+    assert finding.state == "fail"
+    assert "left_pages is never" in finding.says
+
+
+def test_a_word_of_meta_must_be_the_one_asked_for() -> None:
+    swapoff = Condition("swapoff", ("C8",), "it did not end", equals="done")
+    assert judge(swapoff, told({}, swapoff="done"))[0].state == "pass"
+    assert judge(swapoff, told({}, swapoff="killed"))[0].state == "fail"
+
+
+def test_what_the_guest_does_not_tell_is_untested_not_a_pass() -> None:
+    assert judge(LEFT, told({}))[0].state == "untested"
+
+
+def test_what_only_some_kernels_tell_is_not_asked_of_others() -> None:
+    assert judge(replace(LEFT, optional=True), told({})) == []
+    assert judge(replace(LEFT, optional=True), told({"left_pages": [999]}))[0].state == "fail"
+
+
+@pytest.mark.parametrize(("ours", "state"), [(101.0, "pass"), (102.0, "fail"), (NEVER, "fail")])
+def test_a_bound_on_the_base_compares_means(ours: float, state: str) -> None:
+    slower = Condition("fork_ns", ("C13",), "it costs more", at_most_base_pct=101)
+    base = told({"fork_ns": [90, 110]})
+    assert judge(slower, told({"fork_ns": [ours]}), base=base)[0].state == state
+
+
+@pytest.mark.parametrize(("ours", "state"), [("99", "pass"), ("98", "fail")])
+def test_a_bound_on_the_base_may_be_a_lower_one_and_on_meta(ours: str, state: str) -> None:
+    less = Condition("hog_mib", ("C11",), "killed too early", at_least_base_pct=99)
+    finding = judge(less, told({}, hog_mib=ours), base=told({}, hog_mib="100"))[0]
+    assert finding.state == state
+
+
+def test_without_the_base_s_value_a_comparison_is_untested() -> None:
+    slower = Condition("fork_ns", ("C13",), "it costs more", at_most_base_pct=101)
+    assert judge(slower, told({"fork_ns": [1]}), base=told({}))[0].state == "untested"
+    assert judge(slower, told({"fork_ns": [1]})) == []  # the base itself
+
+
+def test_a_lost_guest_fails_and_its_console_does_not_pass() -> None:
+    lost = replace(told({}), failure="the guest did not finish before its deadline\n  last record")
+    heard, finding = hazards.judge(workload(LEFT), PLACE, lost, CLEAN_CONSOLE, POLICY)
+    assert (heard.state, finding.state) == ("untested", "fail")
+    assert "deadline" in finding.says
+    assert "last record" in finding.evidence
+
+
+def test_a_kernel_that_lacks_what_is_needed_is_untested_with_the_reason() -> None:
+    lacking = replace(told({}), failure="no failslab", untested="the kernel has no failslab\n  log")
+    _, finding = hazards.judge(workload(LEFT), PLACE, lacking, CLEAN_CONSOLE, POLICY)
+    assert (finding.state, finding.says) == ("untested", "the kernel has no failslab")
+
+
+@pytest.mark.parametrize(
+    ("console", "first"),
+    [
+        ("warn", "WARNING: mm/page_counter.c:60"),
+        ("kasan", "BUG: KASAN: slab-use-after-free"),
+        ("lockdep", "WARNING: possible circular locking dependency"),
+        ("rcu-stall", "rcu: INFO: rcu_preempt self-detected stall"),
+        ("hung-task", "INFO: task swapoff-race:88 blocked"),
+        ("leak", "kmemleak: 1 new suspected memory leaks"),
+        ("panic", "Kernel panic - not syncing"),
+    ],
+)
+def test_a_complaint_fails_with_the_lines_that_follow_it(console: str, first: str) -> None:
+    finding = hear((CONSOLES / f"{console}.log").read_text())
+    assert finding.state == "fail"
+    assert first in finding.says
+    assert first in finding.evidence.splitlines()[0]
+    assert len(finding.evidence.splitlines()) <= 31
+
+
+def test_a_clean_console_passes_and_a_missing_one_does_not() -> None:
+    assert hear((CONSOLES / "clean.log").read_text()).state == "pass"
+    assert hear("").state == "untested"
+
+
+def test_a_console_that_is_cut_off_is_no_pass() -> None:
+    lost = replace(told({}), failure="the guest ended without saying `end ok`")
+    console = (CONSOLES / "cut-off.log").read_text()
+    states = {one.state for one in hazards.judge(workload(LEFT), PLACE, lost, console, POLICY)}
+    assert states == {"untested", "fail"}
+
+
+def test_a_hazard_may_bring_about_what_elsewhere_is_a_splat_and_nothing_else() -> None:
+    killed = CLEAN_CONSOLE + "[    2.0] oom invoked oom-killer: gfp_mask=0x140dca\n"
+    assert hear(killed).state == "fail"
+    assert hear(killed, "invoked oom-killer").state == "pass"
+    assert hear(killed + "[    3.0] WARNING: x\n", "invoked oom-killer").state == "fail"
+
+
+def found(series: str, state: str, subject: str = "residue: left_pages") -> Finding:
+    return Finding("hazard", "mainline", "7.3.4", series, subject, state, "")  # type: ignore[arg-type]
+
+
+def test_what_fails_without_the_series_too_is_the_kernel_s_own() -> None:
+    assert not hazards.regressions([found("none", "fail"), found("v0", "fail")])
+    assert hazards.regressions([found("none", "pass"), found("v0", "fail")])
+    assert hazards.regressions([found("none", "untested"), found("v0", "fail")])
+
+
+def test_the_status_tells_a_worse_series_from_a_bad_base_and_from_an_open_question() -> None:
+    good = [found("none", "pass"), found("v0", "pass")]
+    splat = found("none", "fail", "residue: console")
+    assert checking.verdict_error(good) is None
+    assert isinstance(checking.verdict_error([*good, found("v0", "untested", "x")]), Undecided)
+    assert isinstance(checking.verdict_error([*good, found("v0", "fail", "x")]), GateFailed)
+    assert isinstance(checking.verdict_error([*good, found("v0", "fail", "x"), splat]), KernelSplat)
+    lost = found("none", "fail", "residue")
+    assert isinstance(checking.verdict_error([lost, found("v0", "fail", "x")]), LostGuest)
+
+
+def test_the_table_has_a_row_for_each_condition_and_a_column_for_each_arm() -> None:
+    findings = [found("none", "pass"), found("v0", "fail"), found("v0", "pass", "new: meta")]
+    assert checking.headings(findings) == ["kernel", "hazard", "none", "v0"]
+    assert checking.rows(findings) == [
+        ["mainline", "residue: left_pages", "pass", "FAIL"],
+        ["mainline", "new: meta", "-", "pass"],
+    ]
