@@ -74,7 +74,7 @@ static int64_t own_cpu_ns(void)
 {
 	struct timespec spent;
 
-	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent))
+	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent))
 		die("clock_gettime");
 	return spent.tv_sec * 1000000000LL + spent.tv_nsec;
 }
