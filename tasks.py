@@ -223,11 +223,15 @@ def bench(
 
 @task(
     help=_help("series", "against", "kernel", "tree", "workload", "machine", "flavour", "set")
-    | {"seed": "which seed to boot with"},
+    | {
+        "seed": "which seed to boot with",
+        "run": "profile the arms of this run, and put the flame graphs into its report",
+    },
     iterable=["set"],
 )
 def profile(
     _: Context,
+    run: str = "",
     series: str = "v0",
     against: str = "none",
     kernel: str = "mainline",
@@ -251,12 +255,19 @@ def profile(
             seed=seed,
             parameters=_parameters(set),
         )
-        with pipeline.opened(ROOT, Terminal()) as run:
-            folder, profiled = profiling.profile(run, request)
+        if run:
+            bench_run = runs.find(ROOT / "results", run)
+            request = profiling.of_run(runs.read_plan(bench_run), seed)
+        with pipeline.opened(ROOT, Terminal()) as opened:
+            folder, profiled = profiling.profile(opened, request)
         out = ROOT / "results/reports" / folder.name
         out.mkdir(parents=True, exist_ok=True)
-        for name, text in profiles.files(profiled).items():
+        files = profiles.files(profiled)
+        for name, text in files.items():
             write_whole(out / name, text)
+        if run:
+            graphs = {name: text for name, text in files.items() if name.endswith(".svg")}
+            runs.add_profile(bench_run, graphs)
         for table in profiles.tables(profiled):
             print_table(table.headings, table.rows, table.title, words=table.words)
         for note in profiles.notes(profiled):

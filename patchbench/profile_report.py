@@ -14,7 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from patchbench import flame
-from patchbench.profiled import NO_GROUP, OTHER, Profiled, weigh, worst_error_points
+from patchbench.profiled import NO_GROUP, OTHER, Profiles, weigh, worst_error_points
 
 #: Smaller functions are left out of the tables, never out of the sums.
 _LEAST = 0.01
@@ -32,12 +32,12 @@ class Table:
     words: int = 1
 
 
-def tables(profiled: Profiled) -> tuple[Table, ...]:
+def tables(profiled: Profiles) -> tuple[Table, ...]:
     """Return all tables, the most asked for first."""
     return (_calls(profiled), _groups(profiled), _contexts(profiled), _functions(profiled))
 
 
-def notes(profiled: Profiled) -> list[str]:
+def notes(profiled: Profiles) -> list[str]:
     """Return what a reader must know of the numbers, and what is missing, a line each."""
     told = []
     for arm, sampled in zip(profiled.arms, profiled.sampled, strict=True):
@@ -74,7 +74,7 @@ def notes(profiled: Profiled) -> list[str]:
     return told
 
 
-def markdown(profiled: Profiled) -> str:
+def markdown(profiled: Profiles) -> str:
     """Return the whole report."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -89,7 +89,7 @@ def markdown(profiled: Profiled) -> str:
     )
 
 
-def files(profiled: Profiled) -> dict[str, str]:
+def files(profiled: Profiles) -> dict[str, str]:
     """Return every file of the report by its name."""
     note = (
         f"sampled: one stack in about {profiled.every_instructions} instructions; "
@@ -106,7 +106,7 @@ def files(profiled: Profiled) -> dict[str, str]:
     return made
 
 
-def _calls(profiled: Profiled) -> Table:
+def _calls(profiled: Profiles) -> Table:
     """Return do_exit and all below it, as the cover letter of v0 has it."""
     top = profiled.map.table[0]
     inclusive = [
@@ -155,7 +155,7 @@ def _calls(profiled: Profiled) -> Table:
     )
 
 
-def _groups(profiled: Profiled) -> Table:
+def _groups(profiled: Profiles) -> Table:
     own = [_by(profiled.group, arm.instructions) for arm in profiled.arms]
     below = [
         weigh(sampled, lambda stack: {profiled.group(name) for name in stack})
@@ -193,7 +193,7 @@ def _groups(profiled: Profiled) -> Table:
     )
 
 
-def _contexts(profiled: Profiled) -> Table:
+def _contexts(profiled: Profiles) -> Table:
     weights = [
         weigh(sampled, lambda stack: (profiled.context(stack),)) for sampled in profiled.sampled
     ]
@@ -220,7 +220,7 @@ def _contexts(profiled: Profiled) -> Table:
     )
 
 
-def _functions(profiled: Profiled) -> Table:
+def _functions(profiled: Profiles) -> Table:
     totals = [max(1, sampled.instructions) for sampled in profiled.sampled]
     names = {
         name
@@ -254,18 +254,18 @@ def _by(key: Callable[[str], str], counts: Mapping[str, int]) -> Counter[str]:
     return summed
 
 
-def _ms(instructions: float, profiled: Profiled) -> str:
+def _ms(instructions: float, profiled: Profiles) -> str:
     return f"{instructions * profiled.ns_per_instruction / 1e6:.2f}"
 
 
-def _ms_change(profiled: Profiled, values: Sequence[float]) -> str:
+def _ms_change(profiled: Profiles, values: Sequence[float]) -> str:
     change = (values[-1] - values[0]) * profiled.ns_per_instruction / 1e6
     return f"{change:+.2f} ms"
 
 
-def _change(profiled: Profiled, values: Sequence[int]) -> tuple[str, ...]:
+def _change(profiled: Profiles, values: Sequence[int]) -> tuple[str, ...]:
     return (f"{values[1] - values[0]:+,}",) if len(profiled.arms) > 1 else ()
 
 
-def _change_heading(profiled: Profiled) -> tuple[str, ...]:
+def _change_heading(profiled: Profiles) -> tuple[str, ...]:
     return ("change",) if len(profiled.arms) > 1 else ()

@@ -16,7 +16,7 @@ OTHER = "(other)"
 
 
 @dataclass(frozen=True)
-class Profiled:
+class Profiles:
     """One arm, or two of which the second is the changed one, and how to sort them.
 
     `line` is the kernel's release line. ns_per_instruction is the virtual clock's, not a

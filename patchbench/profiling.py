@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from patchbench import plugin, profile_boots
+from patchbench.errors import BadInput
+from patchbench.model import Plan
 from patchbench.pipeline import Pipeline
-from patchbench.profiled import Profiled
+from patchbench.profiled import Profiles
 from patchbench.tools.qemu import Hypervisor, Profiler
 
 #: A sample costs the host as much as some thousand guest instructions.
@@ -41,7 +43,28 @@ class ProfileRequest:
         return " ".join(told)
 
 
-def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiled]:
+def of_run(told: Plan, seed: int) -> ProfileRequest:
+    """Return what to profile for a run: its arms, under its conditions, on an exact machine.
+
+    Raises BadInput if the run has no exact machine.
+    """
+    exact = [machine.name for machine in told.machines if machine.exact]
+    if not exact:
+        raise BadInput(f"run {told.run} has no exact machine, and a profile needs one")
+    return ProfileRequest(
+        series=told.test.series,
+        against=told.base.series,
+        kernel=told.kernel,
+        tree="",
+        workload=told.workload.name,
+        machine=exact[0],
+        flavour=told.flavour,
+        seed=seed,
+        parameters=told.workload.parameters,
+    )
+
+
+def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiles]:
     """Boot the arms plain and profiled; return the run's folder and what came out.
 
     A series against itself is one arm.
@@ -74,7 +97,7 @@ def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiled]:
         policy=run.catalog.splat_policy(),
         story=run.story,
     )
-    return folder, Profiled(
+    return folder, Profiles(
         title=f"{' and '.join(names)}, {source.kernel} {source.version}, {request.workload} on "
         f"{machine.name}, seed {request.seed}",
         command=request.command(),

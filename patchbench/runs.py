@@ -12,7 +12,7 @@ What a run says is worked out from the plan and the logs each time, never stored
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,6 +52,15 @@ def seal(folder: Path) -> None:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
     lines = [f"{file_sha256(path)}  {path.relative_to(folder)}\n" for path in files]
     write_whole(folder / SUMS, "".join(lines))
+
+
+def add_profile(folder: Path, graphs: Mapping[str, str]) -> None:
+    """Put flame graphs, SVG by file name, into a run for its report; BadInput as in check_seal."""
+    check_seal(folder)
+    (folder / "profile").mkdir(exist_ok=True)
+    for name, svg in graphs.items():
+        write_whole(folder / "profile" / name, svg)
+    seal(folder)
 
 
 def check_seal(folder: Path) -> None:

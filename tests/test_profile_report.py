@@ -10,7 +10,7 @@ from patchbench import profile_report as reports
 from patchbench.catalog import Context, FunctionGroup, ProfileMap
 from patchbench.model import Profile
 from patchbench.profile_report import Table
-from patchbench.profiled import NO_GROUP, OTHER, Profiled
+from patchbench.profiled import NO_GROUP, OTHER, Profiles
 
 MAP = ProfileMap(
     table=("do_exit", "zap_pte_range"),
@@ -40,8 +40,8 @@ TEST = replace(
 )
 
 
-def profiled(*arms: Profile, line: str = "7.3") -> Profiled:
-    return Profiled(
+def profiled(*arms: Profile, line: str = "7.3") -> Profiles:
+    return Profiles(
         title="a storm",
         command="./bootstrap profile",
         line=line,

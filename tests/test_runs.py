@@ -238,3 +238,12 @@ def test_flame_graphs_are_part_of_what_a_run_says(tmp_path: Path) -> None:
     (folder / "profile").mkdir()
     (folder / "profile/v0.svg").write_text("<svg/>")
     assert runs.comparison(ROOT, folder).profiles == {"v0": "<svg/>"}
+
+
+def test_flame_graphs_are_added_to_a_run_that_stays_sealed(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, plan())
+    runs.add_profile(folder, {"v0.svg": "<svg/>"})
+    assert runs.comparison(ROOT, folder).profiles == {"v0": "<svg/>"}
+    (folder / "profile/v0.svg").write_text("<svg>edited</svg>")
+    with pytest.raises(BadInput, match=r"v0\.svg is not what was measured"):
+        runs.add_profile(folder, {})
