@@ -24,6 +24,7 @@ from patchbench import (
     gating,
     pipeline,
     porting,
+    profiling,
     runs,
     verdicts,
     verifying,
@@ -31,10 +32,12 @@ from patchbench import (
 from patchbench import doctor as doctors
 from patchbench import history as histories
 from patchbench import policy as policies
+from patchbench import profile_report as profiles
 from patchbench import report as reports
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, GateFailed, PipelineError, Undecided
 from patchbench.model import Boot, Comparison, Verdict
+from patchbench.profiling import ProfileRequest
 from patchbench.store import write_whole
 from patchbench.tools import process
 from patchbench.tools.terminal import Terminal, print_table
@@ -216,6 +219,60 @@ def bench(
         with pipeline.opened(ROOT, Terminal()) as run:
             folder = run.bench(request)
         _report(folder, as_json=json)
+
+
+@task(
+    help=_help("series", "against", "kernel", "tree", "workload", "machine", "flavour", "set")
+    | {
+        "seed": "which seed to boot with",
+        "run": "profile the arms of this run, and put the flame graphs into its report",
+    },
+    iterable=["set"],
+)
+def profile(
+    _: Context,
+    run: str = "",
+    series: str = "v0",
+    against: str = "none",
+    kernel: str = "mainline",
+    tree: str = "",
+    workload: str = "exit-storm",
+    machine: str = "exact",
+    flavour: str = "bench",
+    seed: int = 1,
+    set: list[str] | None = None,  # noqa: A002  # the flag's name
+) -> None:
+    """Tell where the instructions of a storm go, function by function, in both arms."""
+    with exits():
+        request = ProfileRequest(
+            series=series,
+            against=against,
+            kernel=kernel,
+            tree=tree,
+            workload=workload,
+            machine=machine,
+            flavour=flavour,
+            seed=seed,
+            parameters=_parameters(set),
+        )
+        if run:
+            bench_run = runs.find(ROOT / "results", run)
+            request = profiling.of_run(runs.read_plan(bench_run), seed)
+        with pipeline.opened(ROOT, Terminal()) as opened:
+            folder, profiled = profiling.profile(opened, request)
+        out = ROOT / "results/reports" / folder.name
+        out.mkdir(parents=True, exist_ok=True)
+        files = profiles.files(profiled)
+        for name, text in files.items():
+            write_whole(out / name, text)
+        if run:
+            graphs = {name: text for name, text in files.items() if name.endswith(".svg")}
+            runs.add_profile(bench_run, graphs)
+        for table in profiles.tables(profiled):
+            print_table(table.headings, table.rows, table.title, words=table.words)
+        for note in profiles.notes(profiled):
+            print(f"- {note}")
+        print(f"report {out}")
 
 
 @task(
@@ -598,7 +655,7 @@ def _finish(status: int) -> None:
 
 
 namespace = Collection(
-    list_, fetch, apply, range_diff, build, boot, bench, report, gate, check, calibrate, publish,
-    verify, compare, history, doctor, clean, test, lint,
+    list_, fetch, apply, range_diff, build, boot, bench, report, profile, gate, check, calibrate,
+    publish, verify, compare, history, doctor, clean, test, lint,
     Collection("dev", timings),
 )  # fmt: skip

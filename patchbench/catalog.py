@@ -3,7 +3,8 @@
 
 import re
 import tomllib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -51,6 +52,39 @@ class SplatPolicy:
         """Return a policy that allows some more patterns."""
         more = tuple(AllowedSplat(pattern, why) for pattern in patterns)
         return replace(self, allow=(*self.allow, *more))
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class FunctionGroup:
+    """Functions that are told as one: names or patterns, and what only one line has."""
+
+    name: str
+    functions: tuple[str, ...]
+    lines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def patterns(self, line: str) -> tuple[str, ...]:
+        """Return the names and patterns for a kernel's release line."""
+        return (*self.functions, *self.lines.get(line, ()))
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class Context:
+    """On whose behalf something runs: below which functions."""
+
+    name: str
+    below: tuple[str, ...]
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class ProfileMap:
+    """configs/profile.toml: how a profile's functions are sorted."""
+
+    table: tuple[str, ...]
+    context: tuple[Context, ...]
+    group: tuple[FunctionGroup, ...]
 
 
 @with_config(STRICT)
@@ -154,6 +188,10 @@ class Catalog:
                     "  see whether the kernel still says it: drop the rule, or say why it stays"
                 )
         return policy
+
+    def profile_map(self) -> ProfileMap:
+        """Return configs/profile.toml."""
+        return load_toml(self.root / "configs/profile.toml", ProfileMap)
 
     def listing(self) -> dict[str, dict[str, str]]:
         """Return every drop-in's name and summary, by noun; the patches' by their titles."""

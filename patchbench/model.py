@@ -318,6 +318,24 @@ class Boot:
 
 
 @dataclass(frozen=True, slots=True)
+class Profile:
+    """What one boot did between its workload's marks, by function.
+
+    `instructions` are exact and a function's own; `stacks` are samples, outermost function
+    first. `functions` are all that the kernel has: one that is not among them is missing
+    (inlined, renamed, not there yet), which is not the same as not called.
+    """
+
+    series: str
+    pages: int | None  # in swap when the storm began
+    unfreed_pages: int  # and still there at its end
+    moved_bytes: int  # by KASLR
+    instructions: Mapping[str, int]
+    stacks: Mapping[tuple[str, ...], int]
+    functions: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What one check says of one arm: a row of the build matrix, a debug boot, a hazard.
 

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TextIO
 
-from patchbench import bench, boot, build, guest, runs, series, symbols, toolchain, tree
+from patchbench import bench, boot, build, codemap, guest, runs, series, symbols, toolchain, tree
 from patchbench.bench import Bench
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput
@@ -365,8 +365,8 @@ class Pipeline:
                 functions=symbols.compare(ours / "vmlinux.o", theirs / "vmlinux.o"),
             )
             with self.store.publish("functions", made_of) as new:
-                runs.write_functions(new, code)
-        return runs.functions(self.store.entry("functions", made_of))
+                codemap.write(new, code)
+        return codemap.read(self.store.entry("functions", made_of))
 
     def _note_timings(self, folder: Path) -> None:
         """Keep what ran when, for `dev.timings`."""

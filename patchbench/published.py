@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Results that we stand behind: a run in compact text, for anyone to repeat.
 
-    plan.json, functions.json            as in the run
+    plan.json, functions.json, profile/  as in the run
     boots/MACHINE/SERIES/seed-N.log      what the guest said, as in the run
     boots.json                           of each boot: its console's checksum, its host's overload
     comparison.json, report.md           what the run says
@@ -51,6 +51,8 @@ def publish(run: Path, boots: Sequence[Boot], folder: Path) -> None:
     for name in ("plan.json", "functions.json"):
         if (run / name).is_file():  # a plan always is; older runs kept no functions
             write_whole(folder / name, (run / name).read_text())
+    if (run / "profile").is_dir():
+        shutil.copytree(run / "profile", folder / "profile")
     notes = {}
     for one in boots:
         place = bench.boot_folder(run, one.machine, one.arm, one.seed)

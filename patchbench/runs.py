@@ -12,20 +12,19 @@ What a run says is worked out from the plan and the logs each time, never stored
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from patchbench import across, bench, boot, calibration, compare, published, report
+from patchbench import across, bench, boot, calibration, codemap, compare, published, report
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, KernelSplat, LostGuest, NotEngaged, PipelineError
 from patchbench.model import Boot, CodeMap, Comparison, Plan
 from patchbench.store import file_sha256, write_whole
 
 PLAN = "plan.json"
-FUNCTIONS = "functions.json"
 TIMINGS = "timings.json"
 SUMS = "SHA256SUMS"
 
@@ -39,7 +38,7 @@ _NOTHING_TO_MEASURE = (
 def start(folder: Path, plan: Plan, code: CodeMap) -> None:
     """Make a run's folder, with its plan and what its kernels differ in."""
     folder.mkdir(parents=True)
-    write_functions(folder, code)
+    codemap.write(folder, code)
     amend(folder, plan)
 
 
@@ -53,6 +52,15 @@ def seal(folder: Path) -> None:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
     lines = [f"{file_sha256(path)}  {path.relative_to(folder)}\n" for path in files]
     write_whole(folder / SUMS, "".join(lines))
+
+
+def add_profile(folder: Path, graphs: Mapping[str, str]) -> None:
+    """Put flame graphs, SVG by file name, into a run for its report; BadInput as in check_seal."""
+    check_seal(folder)
+    (folder / "profile").mkdir(exist_ok=True)
+    for name, svg in graphs.items():
+        write_whole(folder / "profile" / name, svg)
+    seal(folder)
 
 
 def check_seal(folder: Path) -> None:
@@ -111,11 +119,10 @@ def told(root: Path, folder: Path, *, under_way: bool = False) -> tuple[Comparis
     if the plan is broken or too new, or if a sealed file was changed.
     """
     plan, boots = _read(root, folder)
-    code = functions(folder) if (folder / FUNCTIONS).exists() else None
+    code = codemap.read(folder) if codemap.kept(folder) else None
     if code and code.equal and not (folder / "boots").exists():
-        said = Comparison(
-            plan, (), {}, (), (), (), (), nothing_to_measure=_NOTHING_TO_MEASURE, code=code
-        )
+        nothing = _NOTHING_TO_MEASURE
+        said = Comparison(plan, (), {}, (), (), (), (), nothing_to_measure=nothing, code=code)
     else:
         profiles = {path.stem: path.read_text() for path in sorted(folder.glob("profile/*.svg"))}
         compared = _with_floors(root, compare.compare(plan, boots))
@@ -233,26 +240,6 @@ def _with_seal(said: Comparison, folder: Path) -> Comparison:
     if (folder / SUMS).is_file():
         return said
     return replace(said, invalid=(*said.invalid, f"the run did not come to its end: no {SUMS}"))
-
-
-def write_functions(folder: Path, code: CodeMap) -> None:
-    """Keep what two kernels differ in."""
-    write_whole(folder / FUNCTIONS, TypeAdapter(CodeMap).dump_json(code, indent=1).decode() + "\n")
-
-
-def functions(folder: Path) -> CodeMap:
-    """Return what two kernels differ in, as it was kept; BadInput if it is broken or too new."""
-    path = folder / FUNCTIONS
-    try:
-        code = TypeAdapter(CodeMap).validate_json(path.read_text())
-    except (OSError, ValueError) as err:
-        raise BadInput(f"{path} is not what this version reads:\n  {err}") from err
-    if code.schema > CodeMap.known_schema:
-        raise BadInput(
-            f"{path} has schema {code.schema}; this version reads up to "
-            f"{CodeMap.known_schema}: update patchbench"
-        )
-    return code
 
 
 def timings(folder: Path) -> list[tuple[str, str, str]]:

@@ -39,6 +39,7 @@ def test_everything_that_is_dropped_in_loads() -> None:
                 case _:  # series: see the next test
                     assert noun == "series"
     assert catalog.splat_policy().deny
+    assert catalog.profile_map().group
 
 
 def test_every_port_of_every_series_loads() -> None:

@@ -79,7 +79,13 @@ def test_an_invalid_run_says_so_before_its_finding() -> None:
     boots = [boot("none", 1, results()), lost("v0", 1)]
     text = html.render(compare(plan(seeds=1), boots), boots)
     assert text.index("Invalid:") < text.index('class="finding"')
-    assert "Lost boot:" in text
+    assert "Lost boots:</strong> 1" in text
+
+
+def test_a_long_list_of_lost_boots_is_folded() -> None:
+    told, boots = storms()
+    for count, tag in ((3, "<details open>"), (4, "<details>")):
+        assert tag in html.render(replace(told, failures=("it hung",) * count), boots)
 
 
 def test_boots_that_shared_their_host_are_told_before_the_finding() -> None:

@@ -63,6 +63,23 @@ def test_the_guest_gets_its_parameters_and_the_boot_s_own_seed() -> None:
     assert "pb_zram_mib=32 pb_zram_algorithm=lz4" in told
 
 
+def test_a_profiler_is_added_to_a_line_that_is_otherwise_the_same(tmp_path: Path) -> None:
+    lines: list[list[str]] = []
+
+    def run(_: object, line: list[str], *__: object, **___: object) -> Finished:
+        lines.append(line)
+        (tmp_path / "results.log").write_text(results())
+        return Finished(0, "", 0.0, 1.0)
+
+    engine = cast(Engine, SimpleNamespace(run=run))
+    for profiler in (None, qemu.Profiler(tmp_path / "profile.so", 2000)):
+        Hypervisor(engine, TOOLCHAIN, profiler).run(
+            machine(), workload(), image=tmp_path, initrd=tmp_path, seed=1, out=tmp_path
+        )
+    plain, profiled = lines
+    assert profiled == [*plain, "-plugin", "/profile.so,out=/out/profile.raw,every=2000"]
+
+
 @pytest.mark.parametrize("status", [0, 1, 139])
 def test_qemu_s_status_says_nothing_once_there_is_a_log(tmp_path: Path, status: int) -> None:
     ran = boot(tmp_path, status, results())

@@ -78,6 +78,7 @@ def test_an_arm_without_a_number_is_still_a_plot(arms: Arms) -> None:
     assert "<svg" in report_plots.strip(arms, NAMES, "CPU", "ms")
 
 
-def test_pairs_from_nothing_to_much_have_a_place() -> None:
-    rows = [Pairs("odd", [0.0, NEVER, 1.0], 1.0, 0.0, NEVER)]
+@pytest.mark.parametrize("ratios", [[0.0, NEVER, 1.0], [NEVER], [0.0, NEVER]])
+def test_pairs_from_nothing_to_never_have_a_place(ratios: list[float]) -> None:
+    rows = [Pairs("odd", ratios, ratios[0], 0.0, NEVER)]
     assert "never in 1 pairs" in report_plots.pairs(rows, "odd")

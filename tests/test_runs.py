@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from patchbench import runs
+from patchbench import codemap, runs
 from patchbench.errors import BadInput, KernelSplat, LostGuest, NotEngaged
 from patchbench.model import CodeMap, FunctionChange, Plan
 from tests import recorded
@@ -197,7 +197,7 @@ def test_equal_kernels_leave_nothing_to_measure_and_end_well(tmp_path: Path) -> 
 
 def test_equal_kernels_that_were_booted_all_the_same_are_compared(tmp_path: Path) -> None:
     folder = write_run(tmp_path, plan())
-    runs.write_functions(folder, CodeMap(equal=True, functions=()))
+    codemap.write(folder, CodeMap(equal=True, functions=()))
     told = runs.comparison(ROOT, folder)
     assert told.nothing_to_measure == ""
     assert told.deltas
@@ -213,7 +213,7 @@ def test_what_the_kernels_differ_in_is_kept_with_the_run(tmp_path: Path) -> None
     folder = write_run(tmp_path, plan())
     assert runs.comparison(ROOT, folder).code is None
     code = CodeMap(equal=False, functions=(GREW,))
-    runs.write_functions(folder, code)
+    codemap.write(folder, code)
     assert runs.comparison(ROOT, folder).code == code
 
 
@@ -238,3 +238,12 @@ def test_flame_graphs_are_part_of_what_a_run_says(tmp_path: Path) -> None:
     (folder / "profile").mkdir()
     (folder / "profile/v0.svg").write_text("<svg/>")
     assert runs.comparison(ROOT, folder).profiles == {"v0": "<svg/>"}
+
+
+def test_flame_graphs_are_added_to_a_run_that_stays_sealed(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, plan())
+    runs.add_profile(folder, {"v0.svg": "<svg/>"})
+    assert runs.comparison(ROOT, folder).profiles == {"v0": "<svg/>"}
+    (folder / "profile/v0.svg").write_text("<svg>edited</svg>")
+    with pytest.raises(BadInput, match=r"v0\.svg is not what was measured"):
+        runs.add_profile(folder, {})

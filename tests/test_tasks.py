@@ -47,6 +47,7 @@ def test_list_names_what_is_dropped_in() -> None:
     [
         (("bench", "--machine", "nosuch"), 20, "no machine is called 'nosuch'"),
         (("bench", "--set", "mib"), 20, "expected name=NUMBER"),
+        (("profile", "--machine", "parallel"), 20, "is not exact"),
         (("build", "--kernel", "nosuch"), 20, "no kernel is called 'nosuch'"),
         (("build", "--tree", "/"), 20, "no Makefile"),
         (("check", "--hazards", "exit-storm"), 20, "exit-storm has no conditions"),

@@ -7,6 +7,9 @@
  * swap and the compressed memory they held are free again, and cpu_ns adds up
  * what all tasks together spent until then, whoever did the work.
  *
+ * free_kib is the free memory over CURVE_POINTS looks, from the first kill on:
+ * what was put back, whatever swap and zram say of themselves.
+ *
  * The victims use base pages: whether a huge page can be had is luck that
  * differs from boot to boot, and it decides how swap slots lie together.
  * They are filled and paged out one after the other for the same reason.
@@ -22,6 +25,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "curve.h"
 #include "harness.h"
 #include "swap.h"
 #include "victims.h"
@@ -70,7 +74,7 @@ static int64_t own_cpu_ns(void)
 {
 	struct timespec spent;
 
-	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent))
+	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent))
 		die("clock_gettime");
 	return spent.tv_sec * 1000000000LL + spent.tv_nsec;
 }
@@ -144,6 +148,7 @@ static void storm(void)
 	for (long i = 0; i < victims; i++)
 		start_victim(&crowd[i], i, &recipe);
 	check_victims(victims, recipe.bytes, min_swapped_permille, &layout);
+	prepare_curve();
 	sleep_ns(SETTLE_NS);
 	full = read_usage();
 	/* not idle's: what kernels before 6.15 keep in their slot caches is no victim's */
@@ -154,8 +159,11 @@ static void storm(void)
 	sleep_ns(SWITCH_NS);
 	cpu_before = read_cpu_ns();
 	own_before = own_cpu_ns();
+	start_curve(now_ns());
+	profile_begin();
 	last_reap = kill_victims(victims, NULL);
 	drain = watch_drain(&limit, last_reap);
+	profile_end();
 	own_after = own_cpu_ns();
 	read_vmstat(&vmstat_after);
 
@@ -170,6 +178,7 @@ static void storm(void)
 	sample("cpu_ns", drain.cpu_ns - cpu_before, NULL);
 	sample("residue_pages", drain.usage.swap_pages > limit.swap_pages ?
 	       drain.usage.swap_pages - limit.swap_pages : 0, NULL);
+	tell_curve("free_kib");
 	meta("drained", drain.complete ? "yes" : "no");
 	meta("drain_polls", "%ld", drain.polls);
 	meta("observer_cpu_ns", "%lld", (long long)(own_after - own_before));
@@ -197,6 +206,7 @@ const struct workload workload = {
 		{ "drain_ns", "ns", "lower" },
 		{ "cpu_ns", "ns", "lower" },
 		{ "residue_pages", "pages", "lower" },
+		{ "free_kib", "kib", "higher" },
 		{ "swapoff_ns", "ns", "lower" },
 		{ 0 },
 	},

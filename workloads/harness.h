@@ -48,6 +48,20 @@ void die(const char *what) __attribute__((noreturn));
 void give_up(const char *format, ...)
 	__attribute__((format(printf, 1, 2), noreturn));
 
+/*
+ * What a profile tells lies between these marks: instructions that do nothing on
+ * any CPU, so the same program is profiled and timed. See qemu/plugins/profile.c.
+ */
+static inline void profile_begin(void)
+{
+	__asm__ volatile("hint #112" ::: "memory");
+}
+
+static inline void profile_end(void)
+{
+	__asm__ volatile("hint #113" ::: "memory");
+}
+
 /* End the boot and say what this kernel lacks: not a failure, and never a pass. */
 void cannot_test(const char *format, ...)
 	__attribute__((format(printf, 1, 2), noreturn));

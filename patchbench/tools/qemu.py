@@ -16,6 +16,7 @@ from patchbench.tools.container import Bind, Engine, Limits, own
 
 RESULTS = "results.log"
 CONSOLE = "console.log"
+PROFILE = "profile.raw"
 #: QEMU ends itself this much after its deadline, should nobody be left to end it.
 _GRACE_S = 10
 _ACCELERATORS = {
@@ -38,6 +39,18 @@ class Ran:
     orderly: bool
     said: str = ""
     host: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Profiler:
+    """qemu/plugins/profile.c, compiled, and how many instructions there are to a sample."""
+
+    path: Path
+    every_instructions: int
+
+    def arguments(self) -> list[str]:
+        """Return what is added to QEMU's command line. Paths are the container's."""
+        return ["-plugin", f"/profile.so,out=/out/{PROFILE},every={self.every_instructions}"]
 
 
 def command(machine: Machine, workload: Workload, seed: int) -> list[str]:
@@ -81,11 +94,14 @@ def kernel_arguments(machine: Machine, workload: Workload, seed: int) -> str:
 
 
 class Hypervisor:
-    """QEMU of one toolchain."""
+    """QEMU of one toolchain; with a profiler its boots leave PROFILE as well."""
 
-    def __init__(self, engine: Engine, toolchain: Toolchain) -> None:
+    def __init__(
+        self, engine: Engine, toolchain: Toolchain, profiler: Profiler | None = None
+    ) -> None:
         self._engine = engine
         self._image = toolchain.image_id
+        self._profiler = profiler
         self.version = toolchain.qemu
 
     def stop(self) -> None:
@@ -106,15 +122,21 @@ class Hypervisor:
         own(out)
         deadline = str(machine.boot_timeout_s + _GRACE_S)
         watch = host.Watch()
+        plugin = self._profiler.arguments() if self._profiler else []
         done = self._engine.run(
             self._image,
-            ["timeout", "--kill-after=1", deadline, *command(machine, workload, seed)],
+            ["timeout", "--kill-after=1", deadline, *command(machine, workload, seed), *plugin],
             Limits(
                 timeout_s=machine.boot_timeout_s,
                 memory_gib=machine.memory_mib // 1024 + 2,
                 processes=256,
             ),
-            binds=[Bind(image, "/image"), Bind(initrd, "/initrd"), Bind(out, "/out", True)],
+            binds=[
+                Bind(image, "/image"),
+                Bind(initrd, "/initrd"),
+                Bind(out, "/out", True),
+                *([Bind(self._profiler.path, "/profile.so")] if self._profiler else []),
+            ],
         )
         if done.status and not any(_size(out / log) for log in (RESULTS, CONSOLE)):
             raise ToolFailed(f"QEMU does not start (status {done.status}):\n{done.said[-2000:]}")

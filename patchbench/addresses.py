@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A kernel's vmlinux in; which function an address lies in, and what its code is, out. Pure.
+
+The addresses are the linker's; where the kernel was moved to is for the caller to take off.
+Several names may stand for one address (`memcpy`, `__pi_memcpy`); one of them is chosen.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.constants import SH_FLAGS
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
+
+from patchbench.errors import BadInput
+
+_WORD_BYTES = 4
+
+
+class Symbol(NamedTuple):
+    """A name in the code: `size_bytes` is 0 where the assembler was not told."""
+
+    address: int
+    size_bytes: int
+    name: str
+    is_global: bool
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """The code of a kernel: symbols by address, and the bytes of its sections."""
+
+    symbols: tuple[Symbol, ...]
+    code: Mapping[int, bytes]  # by address
+
+    @cached_property
+    def names(self) -> Mapping[str, int]:
+        """Return the address of every name, aliases included; the first if there are several."""
+        return {symbol.name: symbol.address for symbol in reversed(self.symbols)}
+
+    @cached_property
+    def bases(self) -> frozenset[str]:
+        """Return every name without what the compiler appended: `zs_free` for `zs_free.part.0`."""
+        return frozenset(base(symbol.name) for symbol in self.symbols)
+
+    def function(self, address: int) -> str | None:
+        """Return the function that an address lies in; None between functions or outside."""
+        place = bisect_right(self._starts, address) - 1
+        if place < 0 or address >= self._chosen[place][0]:
+            return None
+        return self._chosen[place][1]
+
+    def word(self, address: int) -> int | None:
+        """Return the instruction at an address, as it was before the kernel patched itself."""
+        for start, data in self.code.items():
+            if start <= address <= start + len(data) - _WORD_BYTES:
+                place = address - start
+                return int.from_bytes(data[place : place + _WORD_BYTES], "little")
+        return None
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return sorted({symbol.address for symbol in self.symbols})
+
+    @cached_property
+    def _chosen(self) -> list[tuple[int, str]]:
+        """Return the end and the name of the function at each of `_starts`."""
+        by_start: dict[int, list[Symbol]] = {}
+        for symbol in self.symbols:
+            by_start.setdefault(symbol.address, []).append(symbol)
+        ends = {start: start + len(data) for start, data in self.code.items()}
+        chosen = []
+        for start, following in zip(self._starts, [*self._starts[1:], 1 << 64], strict=True):
+            best = min(by_start[start], key=_preference)
+            section = next(end for begin, end in ends.items() if begin <= start <= end)
+            size = max(symbol.size_bytes for symbol in by_start[start])
+            chosen.append((min(start + size if size else section, following, section), best.name))
+        return chosen
+
+
+def base(name: str) -> str:
+    """Return a function's name as the source has it: without `.constprop.0`, `.isra.0` ..."""
+    return name.split(".", 1)[0] or name
+
+
+def load(vmlinux: Path) -> Symbols:
+    """Return a kernel's code and symbols; BadInput if there are none."""
+    try:
+        with vmlinux.open("rb") as stream:
+            elf = ELFFile(stream)
+            code = {
+                section["sh_addr"]: section.data()
+                for section in elf.iter_sections()
+                if section["sh_flags"] & SH_FLAGS.SHF_EXECINSTR and section["sh_addr"]
+            }
+            table = elf.get_section_by_name(".symtab")
+            if not isinstance(table, SymbolTableSection):
+                raise BadInput(f"{vmlinux} has no symbols; nothing can be told of its functions")
+            symbols = tuple(_inside(_symbols(table), code))
+    except (OSError, ELFError) as err:
+        raise BadInput(
+            f"{vmlinux} cannot be read: {err}\n"
+            "  images built before vmlinux was kept lack it; `invoke clean --shelf`, then build"
+        ) from err
+    if not symbols:
+        raise BadInput(f"{vmlinux} has no symbols; nothing can be told of its functions")
+    return Symbols(symbols, code)
+
+
+def _symbols(table: SymbolTableSection) -> Iterable[Symbol]:
+    for entry in table.iter_symbols():
+        # Mapping symbols ($x, $d) and the compiler's own labels are no functions.
+        if entry["st_info"]["type"] in {"STT_FUNC", "STT_NOTYPE"} and entry.name[:1] not in "$.":
+            yield Symbol(
+                entry["st_value"],
+                entry["st_size"],
+                entry.name,
+                entry["st_info"]["bind"] != "STB_LOCAL",
+            )
+
+
+def _inside(symbols: Iterable[Symbol], code: Mapping[int, bytes]) -> Iterable[Symbol]:
+    ends = [(start, start + len(data)) for start, data in code.items()]
+    return (one for one in symbols if any(start <= one.address < end for start, end in ends))
+
+
+def _preference(symbol: Symbol) -> tuple[bool, bool, int, int, str]:
+    """Order the names of one address: sized before not, global before local, plain before _."""
+    name = symbol.name
+    underscores = len(name) - len(name.lstrip("_"))
+    return (not symbol.size_bytes, not symbol.is_global, underscores, len(name), name)

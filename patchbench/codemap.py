@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What two kernels differ in, as it is kept: functions.json of a run, and of the shelf."""
+
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from patchbench.errors import BadInput
+from patchbench.model import CodeMap
+from patchbench.store import write_whole
+
+FUNCTIONS = "functions.json"
+
+
+def kept(folder: Path) -> bool:
+    """Return whether a folder holds one; runs that were made before it was kept do not."""
+    return (folder / FUNCTIONS).exists()
+
+
+def write(folder: Path, code: CodeMap) -> None:
+    """Keep what two kernels differ in."""
+    write_whole(folder / FUNCTIONS, TypeAdapter(CodeMap).dump_json(code, indent=1).decode() + "\n")
+
+
+def read(folder: Path) -> CodeMap:
+    """Return what was kept; BadInput if it is broken or too new."""
+    path = folder / FUNCTIONS
+    try:
+        code = TypeAdapter(CodeMap).validate_json(path.read_text())
+    except (OSError, ValueError) as err:
+        raise BadInput(f"{path} is not what this version reads:\n  {err}") from err
+    if code.schema > CodeMap.known_schema:
+        raise BadInput(
+            f"{path} has schema {code.schema}; this version reads up to "
+            f"{CodeMap.known_schema}: update patchbench"
+        )
+    return code

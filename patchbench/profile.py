@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a profiled boot left and its kernel's symbols in, a Profile out. Pure.
+
+The plugin's counts are exact, the stacks are samples; see qemu/plugins/profile.c for the
+file. The kernel moves itself to a place that the seed decides: where to is worked out from
+VBAR_EL1, which points to the exception vectors, and believed only if the code found there
+is this kernel's.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from patchbench.addresses import Symbols, base
+from patchbench.errors import BadInput, ToolFailed
+from patchbench.model import Profile
+
+FORMAT = "patchbench-profile 1"
+USER = "[user space]"
+#: Code of the kernel that lies in no symbol: the trampolines between it and user space.
+UNNAMED = "[kernel, unnamed]"
+_END = "end ok"
+_KERNEL = 1 << 63
+_WORD_BYTES = 4
+#: What a return address may carry in its upper bits: a pointer authentication code.
+_SIGNED = 0xFFFF << 48
+#: The vectors, and those that Spectre-BHB's mitigations put in their place, 2 KiB each.
+_VECTORS = (("vectors", 1), ("__bp_harden_el1_vectors", 4))
+_VECTORS_BYTES = 2048
+#: The kernel patches itself as it boots, but not one word in ten.
+_MATCHING_AT_LEAST = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Straight-line code that was begun `count` times; `word` is its first instruction."""
+
+    address: int
+    instructions: int
+    word: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """The plugin's file: a stack is its count, the place, x30 and the return addresses."""
+
+    vbar: int
+    runs: tuple[Run, ...]
+    stacks: tuple[tuple[int, ...], ...]
+
+
+def parse(text: str, workload: str) -> Raw:
+    """Return what the plugin wrote.
+
+    Raises BadInput if the workload never reached its marks, ToolFailed if the file is not
+    whole or of another version.
+    """
+    lines = text.splitlines()
+    if lines[:1] != [FORMAT]:
+        raise ToolFailed(f"the profile does not begin with {FORMAT!r}; does its plugin fit?")
+    told = dict(line.split() for line in lines[1:] if not line.startswith(("run ", "stack ")))
+    if told.get("marks") == "0":
+        raise BadInput(
+            f"workload {workload} has no marks, so there is nothing to profile\n"
+            "  call profile_begin() and profile_end() of workloads/harness.h around what is timed"
+        )
+    if lines[-1] != _END or told.get("marks") != "2":
+        raise ToolFailed(
+            "the profile is not whole: the workload did not get from its first mark to its "
+            "second once, or the plugin ran out of room"
+        )
+    return Raw(
+        int(told["vbar"], 16),
+        tuple(_runs(line.split() for line in lines if line.startswith("run "))),
+        tuple(_stacks(line.split() for line in lines if line.startswith("stack "))),
+    )
+
+
+def place(raw: Raw, symbols: Symbols) -> int:
+    """Return how far the kernel was moved, in bytes; ToolFailed unless its code is there."""
+    shares = {offset: _matching(raw, symbols, offset) for offset in _candidates(raw, symbols)}
+    best = max(shares, key=lambda offset: shares[offset], default=0)
+    if shares.get(best, 0.0) < _MATCHING_AT_LEAST:
+        raise ToolFailed(
+            f"cannot tell where the kernel was in memory: VBAR_EL1 is {raw.vbar:#x}, and there "
+            f"{shares.get(best, 0.0):.0%} of the code that ran is what vmlinux has"
+        )
+    return best
+
+
+def profile(
+    raw: Raw, symbols: Symbols, *, series: str, pages: int | None, unfreed_pages: int = 0
+) -> Profile:
+    """Return the counts and samples by function; ToolFailed as in `place`.
+
+    What the compiler split off a function (`.part.0`, `.cold` ...) is told as the function.
+    """
+    offset = place(raw, symbols)
+    instructions: Counter[str] = Counter()
+    for run in raw.runs:
+        if not run.address & _KERNEL:
+            instructions[USER] += run.count * run.instructions
+            continue
+        for number in range(run.instructions):
+            at = run.address - offset + number * _WORD_BYTES
+            instructions[base(symbols.function(at) or UNNAMED)] += run.count
+    stacks: Counter[tuple[str, ...]] = Counter()
+    for count, *frames in raw.stacks:
+        stacks[_named(frames, symbols, offset)] += count
+    return Profile(
+        series=series,
+        pages=pages,
+        unfreed_pages=unfreed_pages,
+        moved_bytes=offset,
+        instructions=dict(instructions),
+        stacks=dict(stacks),
+        functions=symbols.bases,
+    )
+
+
+def _runs(lines: Iterable[list[str]]) -> Iterator[Run]:
+    for _, address, instructions, word, count in lines:
+        yield Run(int(address, 16), int(instructions), int(word, 16), int(count))
+
+
+def _stacks(lines: Iterable[list[str]]) -> Iterator[tuple[int, ...]]:
+    for _, count, *frames in lines:
+        yield (int(count), *(int(frame, 16) for frame in frames))
+
+
+def _candidates(raw: Raw, symbols: Symbols) -> set[int]:
+    return {
+        raw.vbar - symbols.names[name] - number * _VECTORS_BYTES
+        for name, many in _VECTORS
+        for number in range(many)
+        if name in symbols.names
+    }
+
+
+def _matching(raw: Raw, symbols: Symbols, offset: int) -> float:
+    """Return the share of the kernel's runs whose first instruction is vmlinux's."""
+    kernel = [run for run in raw.runs if run.address & _KERNEL]
+    same = sum(symbols.word(run.address - offset) == run.word for run in kernel)
+    return same / len(kernel) if kernel else 0.0
+
+
+def _named(frames: list[int], symbols: Symbols, offset: int) -> tuple[str, ...]:
+    """Return a stack's functions, outermost first.
+
+    A function that has not made its frame, or never does, is missing from the chain of
+    frames, and its caller with it: x29 is still the caller's, whose record tells the
+    caller's caller. The caller is then in x30. It is not needed where x30 lies in the function
+    itself, which has called by then, or repeats what the innermost record says.
+    """
+    where, *rest = frames
+    if not where & _KERNEL:
+        return (USER,)
+    innermost = symbols.function(where - offset)
+    link, *returns = [(frame | _SIGNED) - offset - _WORD_BYTES for frame in rest]
+    callers = [symbols.function(address) for address in returns]
+    caller = symbols.function(link)
+    if caller and caller != innermost and returns[:1] != [link]:
+        callers.insert(0, caller)
+    names: list[str] = []
+    for raw_name in [*reversed(callers), innermost]:
+        name = base(raw_name or UNNAMED)
+        # A function and what was split off it are one; so is a function that calls itself.
+        if names[-1:] != [name]:
+            names.append(name)
+    return tuple(names)

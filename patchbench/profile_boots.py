@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stage 6b: arms and one seed in, their profiles out, with the boots that they come from.
+
+Each arm boots twice, side by side: plain, and with the plugin. The two must say the same to
+the byte, or the plugin changed what it was to measure; and as they share the host, what the
+plugin costs is what the one takes longer.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from patchbench import addresses, bench, boot, profile, records
+from patchbench.catalog import SplatPolicy
+from patchbench.errors import BadInput, NotRepeatable, ToolFailed
+from patchbench.model import Arm, Machine, Profile
+from patchbench.story import Story
+from patchbench.tools.qemu import CONSOLE, PROFILE, RESULTS, Ran
+
+
+@dataclass(frozen=True, slots=True)
+class Profiled:
+    """An arm's profile, and the seconds of the profiled and the plain boot."""
+
+    profile: Profile
+    seconds: tuple[float, float]
+
+
+def check_machine(machine: Machine) -> None:
+    """Refuse a machine whose boots do not repeat: nothing could be counted exactly there."""
+    if not machine.exact:
+        raise BadInput(
+            f"machine {machine.name} is not exact: a profile counts instructions on one timeline; "
+            "use --machine exact or exact4"
+        )
+
+
+def run(
+    plain: boot.CanBoot,
+    profiled: boot.CanBoot,
+    arms: Sequence[Arm],
+    seed: int,
+    folder: Path,
+    *,
+    policy: SplatPolicy,
+    story: Story,
+) -> list[Profiled]:
+    """Boot every arm plain and profiled, and return the profiles.
+
+    Raises BadInput for a kernel without symbols or a workload without marks, NotRepeatable
+    where the plugin shows in what the guest said, ToolFailed where there is no whole profile.
+    """
+    kernels = [addresses.load(arm.image.path.with_name("vmlinux")) for arm in arms]
+    told = []
+    with story.meter("booting plain and profiled", len(arms), "arms") as meter:
+        for number, (arm, kernel) in enumerate(zip(arms, kernels, strict=True), start=1):
+            told.append(_profile(plain, profiled, arm, seed, folder, policy, kernel))
+            meter.at(number)
+    return told
+
+
+def _profile(
+    plain: boot.CanBoot,
+    profiled: boot.CanBoot,
+    arm: Arm,
+    seed: int,
+    folder: Path,
+    policy: SplatPolicy,
+    kernel: addresses.Symbols,
+) -> Profiled:
+    quiet = bench.boot_folder(folder, arm.machine.name, arm.image.series, seed)
+    counted = quiet.with_name(f"{quiet.name}-profiled")
+    # The plugin costs time, and the two share the host; the deadline has no say in a boot.
+    patient = replace(arm.machine, boot_timeout_s=2 * arm.machine.boot_timeout_s)
+    arm = replace(arm, machine=patient)
+    with ThreadPoolExecutor(2) as pool:
+        beside = pool.submit(boot.run, plain, arm, seed, quiet)
+        try:
+            ran = boot.run(profiled, arm, seed, counted)
+            plain_ran = beside.result()
+        except BaseException:
+            plain.stop()
+            raise
+    told = boot.read(quiet, boot.wanted(arm, seed), policy)
+    boot.read(counted, boot.wanted(arm, seed), policy)
+    _check_same(quiet, counted, arm, seed)
+    pages = told.record.meta.get("swapped_pages", "")
+    left = records.values(told.record, "residue_pages")
+    raw = profile.parse(_raw(counted, ran), arm.workload.name)
+    return Profiled(
+        profile.profile(
+            raw,
+            kernel,
+            series=arm.image.series,
+            pages=int(pages) if pages.isdigit() else None,
+            unfreed_pages=int(left[0]) if left else 0,
+        ),
+        (ran.seconds, plain_ran.seconds),
+    )
+
+
+def _raw(folder: Path, ran: Ran) -> str:
+    try:
+        return (folder / PROFILE).read_text()
+    except OSError as err:
+        raise ToolFailed(
+            f"the profiled boot left no {folder / PROFILE}\n  QEMU: {ran.said}"
+        ) from err
+
+
+def _check_same(quiet: Path, counted: Path, arm: Arm, seed: int) -> None:
+    for name in (RESULTS, CONSOLE):
+        if (quiet / name).read_bytes() != (counted / name).read_bytes():
+            raise NotRepeatable(
+                f"{arm.image.series} seed {seed} on {arm.machine.name}: {name} of the profiled "
+                "boot differs from the plain boot's; its profile is of something else\n"
+                f"  plain:    {quiet / name}\n  profiled: {counted / name}"
+            )

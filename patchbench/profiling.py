@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What `profile` does with the pipeline: it builds, boots plain and profiled, and sorts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from patchbench import plugin, profile_boots
+from patchbench.errors import BadInput
+from patchbench.model import Plan
+from patchbench.pipeline import Pipeline
+from patchbench.profiled import Profiles
+from patchbench.tools.qemu import Hypervisor, Profiler
+
+#: A sample costs the host as much as some thousand guest instructions.
+_EVERY_INSTRUCTIONS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRequest:
+    """What `profile` was asked for."""
+
+    series: str
+    against: str
+    kernel: str
+    tree: str
+    workload: str
+    machine: str
+    flavour: str
+    seed: int
+    parameters: Mapping[str, int]
+
+    def command(self) -> str:
+        """Return the one command that repeats it."""
+        told = [
+            f"./bootstrap profile --series {self.series} --against {self.against}",
+            f"--tree {self.tree}" if self.tree else f"--kernel {self.kernel}",
+            f"--workload {self.workload} --machine {self.machine} --seed {self.seed}",
+            *([f"--flavour {self.flavour}"] if self.flavour != "bench" else []),
+            *(f"--set {name}={value}" for name, value in self.parameters.items()),
+        ]
+        return " ".join(told)
+
+
+def of_run(told: Plan, seed: int) -> ProfileRequest:
+    """Return what to profile for a run: its arms, under its conditions, on an exact machine.
+
+    Raises BadInput if the run has no exact machine.
+    """
+    exact = [machine.name for machine in told.machines if machine.exact]
+    if not exact:
+        raise BadInput(f"run {told.run} has no exact machine, and a profile needs one")
+    return ProfileRequest(
+        series=told.test.series,
+        against=told.base.series,
+        kernel=told.kernel,
+        tree="",
+        workload=told.workload.name,
+        machine=exact[0],
+        flavour=told.flavour,
+        seed=seed,
+        parameters=told.workload.parameters,
+    )
+
+
+def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiles]:
+    """Boot the arms plain and profiled; return the run's folder and what came out.
+
+    A series against itself is one arm.
+    """
+    machine = run.catalog.machine(request.machine)
+    profile_boots.check_machine(machine)
+    run.workload(request.workload, request.parameters)
+    how = run.catalog.profile_map()
+    source = run.source(request.kernel, request.tree)
+    names = dict.fromkeys((request.against, request.series))
+    images = [run.image(run.apply(source, name), request.flavour) for name in names]
+    arms = [run.arm(image, machine, request.workload, request.parameters) for image in images]
+    compiled = plugin.build(
+        run.engine,
+        run.store,
+        run.root / "qemu/plugins",
+        run.toolchain,
+        work=run.cache / "work",
+        story=run.story,
+    )
+
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    folder = run.results / "runs" / f"{stamp}-profile-{'-'.join(names)}-{source.kernel}"
+    told = profile_boots.run(
+        Hypervisor(run.engine, run.toolchain),
+        Hypervisor(run.engine, run.toolchain, Profiler(compiled, _EVERY_INSTRUCTIONS)),
+        arms,
+        request.seed,
+        folder,
+        policy=run.catalog.splat_policy(),
+        story=run.story,
+    )
+    return folder, Profiles(
+        title=f"{' and '.join(names)}, {source.kernel} {source.version}, {request.workload} on "
+        f"{machine.name}, seed {request.seed}",
+        command=request.command(),
+        line=source.line,
+        arms=tuple(one.profile for one in told),
+        map=how,
+        ns_per_instruction=1 << (machine.icount_shift or 0),
+        every_instructions=_EVERY_INSTRUCTIONS,
+        overheads={one.profile.series: one.seconds for one in told},
+    )
