@@ -3,7 +3,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
@@ -116,7 +116,11 @@ def out_of_bounds(told: Calibration, findings: Mapping[str, Findings]) -> list[s
 
 
 def save(root: Path, told: Calibration) -> dict[str, Findings]:
-    """Write docs/calibration.json, the text and the plots made of it, and return what it says."""
+    """Write docs/calibration.json, the text and the plots made of it, and return what it says.
+
+    Other machines that were calibrated with the same kernel, toolchain and host stay in it.
+    """
+    told = _with_others(load(root), told)
     (root / DATA.parent).mkdir(parents=True, exist_ok=True)
     text = TypeAdapter(Calibration).dump_json(told).decode()
     write_whole(root / DATA, text + "\n")
@@ -125,6 +129,19 @@ def save(root: Path, told: Calibration) -> dict[str, Findings]:
         write_whole(root / DATA.parent / _plot_name(name), power_plot(found))
     write_whole(root / TEXT, markdown(told, findings))
     return findings
+
+
+def _with_others(old: Calibration | None, new: Calibration) -> Calibration:
+    same = ("kernel", "version", "toolchain", "qemu", "host", "trials", "schema")
+    if old is None or any(getattr(old, name) != getattr(new, name) for name in same):
+        return new
+    others = old.boots.keys() - new.boots.keys()
+    return replace(
+        new,
+        command=f"{old.command}; {new.command}" if others else new.command,
+        policies={**old.policies, **new.policies},
+        boots={**old.boots, **new.boots},
+    )
 
 
 def rows(findings: Mapping[str, Findings]) -> list[tuple[str, ...]]:

@@ -101,6 +101,14 @@ def test_a_calibration_is_written_and_read_back(tmp_path: Path) -> None:
     assert calibration.floors(tmp_path, "another") == {}
 
 
+def test_another_machine_s_calibration_is_kept_beside_it(tmp_path: Path) -> None:
+    calibration.save(tmp_path, calibrated(exact=True))
+    findings = calibration.save(tmp_path, calibrated(exact=False))
+    assert list(findings) == ["exact", "parallel"]
+    other = replace(calibrated(exact=False), version="7.3.5")
+    assert list(calibration.save(tmp_path, other)) == ["parallel"]
+
+
 def test_the_same_boots_always_say_the_same(tmp_path: Path) -> None:
     for name in ("one", "two"):
         calibration.save(tmp_path / name, calibrated())
