@@ -107,6 +107,16 @@ def test_the_format_of_a_run_that_lost_boots_is_printed_and_the_status_tells(
     assert "INVALID: 1 boots gave no usable samples" in done.stdout
 
 
+def test_the_page_on_stdout_is_the_file_with_its_curves(checkout: Path) -> None:
+    for victims in (4, 8):
+        recorded.add_victims(checkout, f"2026112{victims}T000000-v0", victims)
+    assert invoke("report", "--run", recorded.RUN, checkout=checkout).returncode == 0
+    done = invoke("report", "--run", recorded.RUN, "--format", "html", checkout=checkout)
+    page = checkout / "results/reports" / recorded.RUN / "report.html"
+    assert done.stdout == page.read_text()
+    assert "<title>exact: times by victims</title>" in done.stdout
+
+
 def test_a_mail_is_believed_until_a_number_of_it_is_changed(checkout: Path) -> None:
     mail = checkout / "cover.txt"
     mail.write_text(invoke("report", "--format", "mail", checkout=checkout).stdout)

@@ -8,7 +8,7 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import claims, formats, pipeline, profiling, runs
+from patchbench import claims, formats, pipeline, profiling, runs, scaling
 from patchbench import history as histories
 from patchbench import profile_report as profiles
 from patchbench import report as reports
@@ -171,7 +171,7 @@ def history(_: Context, metric: str, machine: str = "") -> None:
 
 def report_run(folder: Path, *, as_json: bool) -> None:
     """Write a run's report, print it, and leave the status that it deserves."""
-    told, boots = runs.told(ROOT, folder)
+    told, boots = scaling.told(ROOT, folder)
     out = ROOT / "results/reports" / folder.name
     reports.write(out, told)
     write_whole(out / "report.html", formats.find("html")(told, boots))
@@ -181,7 +181,7 @@ def report_run(folder: Path, *, as_json: bool) -> None:
 def _export(run: str, name: str) -> None:
     """Print a run in a format, and leave the status that the run deserves."""
     render = formats.find(name)
-    told, boots = runs.told(ROOT, runs.find(ROOT / "results", run))
+    told, boots = scaling.told(ROOT, runs.find(ROOT / "results", run))
     sys.stdout.write(render(told, boots))
     if error := runs.verdict_error(told):
         raise error
