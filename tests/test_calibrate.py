@@ -54,7 +54,7 @@ def calibrated(
 def test_a_gate_that_keeps_its_word_is_within_bounds(*, exact: bool) -> None:
     told = calibrated(exact=exact)
     findings = calibration.judge(told)
-    assert calibration.out_of_bounds(told, findings) == []
+    assert calibration.out_of_bounds(findings) == []
     found = next(iter(findings.values()))
     assert found.false_alarms[GATE].came == 0
     assert found.power[GATE] == {8: 0.0, 32: 1.0}
@@ -72,7 +72,7 @@ def test_a_gate_that_alarms_more_often_than_it_states_is_out_of_bounds() -> None
     told = calibrated()
     same = {"none~0": values(1, 0.002, 0), "none~1": values(1.05, 0.002, 1)}
     told = replace(told, boots={"exact": replace(told.boots["exact"], same=same)})
-    wrong = calibration.out_of_bounds(told, calibration.judge(told))
+    wrong = calibration.out_of_bounds(calibration.judge(told))
     assert len(wrong) == 1
     assert "false alarms in 200 comparisons" in wrong[0]
 
@@ -83,7 +83,7 @@ def test_a_boot_that_differs_when_repeated_is_out_of_bounds() -> None:
     again[3] += 1
     boots = replace(told.boots["exact"], again={**told.boots["exact"].again, "exit_ns": again})
     told = replace(told, boots={"exact": boots})
-    assert calibration.out_of_bounds(told, calibration.judge(told)) == [
+    assert calibration.out_of_bounds(calibration.judge(told)) == [
         "exact: 1 of 16 boots differed when repeated"
     ]
 
@@ -129,7 +129,7 @@ def test_nothing_calibrated_is_no_floor_and_a_broken_file_is_an_error(tmp_path: 
 def test_the_gate_that_is_shipped_is_within_its_bounds() -> None:
     told = calibration.load(ROOT)
     assert told is not None
-    assert calibration.out_of_bounds(told, calibration.judge(told)) == []
+    assert calibration.out_of_bounds(calibration.judge(told)) == []
 
 
 @given(some.integers(0, 40), some.integers(1, 40))

@@ -123,7 +123,7 @@ def calibrate(
         findings = calibration.save(ROOT, told)
         print_table(calibration.HEADINGS, calibration.rows(findings), words=2)
         print(f"calibration {ROOT / calibration.TEXT}")
-        if wrong := calibration.out_of_bounds(told, findings):
+        if wrong := calibration.out_of_bounds(findings):
             raise GateFailed("the gate is not what it claims:\n  " + "\n  ".join(wrong))
 
 
