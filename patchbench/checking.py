@@ -32,6 +32,7 @@ class CheckRequest:
     machine: str = ""  # likewise
     seeds: int = 1
     fresh: bool = False
+    parts: bool = True  # also the series' first patches alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def check(pipeline: Pipeline, request: CheckRequest) -> Checked:
     found: list[Finding] = []
     for kernel in request.kernels:
         source = pipeline.source(kernel)
-        arms = _arms(pipeline, request.series, source)
+        arms = _arms(pipeline, request.series, source, parts=request.parts)
         for workload in workloads:
             found += _check_one(pipeline, request, folder, source, arms, workload)
             write_whole(folder / FINDINGS, as_json(found))
@@ -134,12 +135,12 @@ def _workloads(pipeline: Pipeline, request: CheckRequest) -> list[Workload]:
     return asked
 
 
-def _arms(pipeline: Pipeline, name: str, source: Source) -> list[str]:
+def _arms(pipeline: Pipeline, name: str, source: Source, *, parts: bool) -> list[str]:
     """Return the series to boot: none, the first patches alone, and the whole."""
     if name == series.NONE:
         return [name]
     count = len(series.load(pipeline.root, name, source.line).patches)
-    firsts = [] if "@" in name else [f"{name}@{first}" for first in range(1, count)]
+    firsts = [] if "@" in name or not parts else [f"{name}@{first}" for first in range(1, count)]
     return [series.NONE, *firsts, name]
 
 

@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What `gate` does with the pipeline: boots look by look, until all limits are decided."""
 
-import re
 import shlex
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from patchbench import calibration, gate, runs, verdicts
+from patchbench import calibration, checking, gate, runs, verdicts
 from patchbench import policy as policies
-from patchbench.errors import BadInput
+from patchbench.errors import GateFailed, PipelineError, Undecided
 from patchbench.model import Comparison, Policy, Ruled, Ruling, Verdict
 from patchbench.pipeline import BenchRequest, Pipeline, Prepared
-from patchbench.tools.git import Repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +70,7 @@ def gate_series(pipeline: Pipeline, request: GateRequest) -> Verdict:
         session.prepare()
         if request.fresh or not session.same_code():
             session.boot()
+            session.check()
         session.finish()
     verdict = Verdict(
         gate=f"{stamp}-gate-{request.series}-against-{request.against}-{source.kernel}",
@@ -90,63 +89,6 @@ def gate_series(pipeline: Pipeline, request: GateRequest) -> Verdict:
     )
     verdicts.write(pipeline.results / "reports" / verdict.gate, verdict)
     return verdict
-
-
-def changed(pipeline: Pipeline, request: GateRequest, since: str) -> list[GateRequest]:
-    """Return what to gate for a branch that left the commit `since`: each port that it touches.
-
-    Each against its revision before, if there is one, and against none. The revision before is
-    the same folder as it was at `since`, or the series of the next smaller number: v0 for v1.
-    Raises BadInput for an unknown commit, or a port for which no kernel is dropped in.
-    """
-    project = Repository(pipeline.root)
-    commit = project.fork_point(since)
-    touched = {
-        (name, line)
-        for path in project.changed(commit, "patches")
-        for name, line in [_port(path)]
-        if line and (pipeline.root / "patches" / name / line).is_dir()
-    }
-    requests = []
-    for name, line in sorted(touched):
-        kernel = _kernel(pipeline, request.kernel, line)
-        before = _before(pipeline, project, commit, name, line)
-        requests += [
-            replace(request, series=name, against=against, kernel=kernel)
-            for against in (*before, "none")
-        ]
-    return requests
-
-
-def _port(path: str) -> tuple[str, str]:
-    """Return series and kernel line of a patch's path in the project; empty for other files."""
-    match Path(path).parts:
-        case ("patches", name, line, _) if path.endswith(".patch"):
-            return name, line
-        case _:
-            return "", ""
-
-
-def _kernel(pipeline: Pipeline, first: str, line: str) -> str:
-    names = [first, *(name for name in pipeline.catalog.kernels() if name != first)]
-    for name in names:
-        if pipeline.source(name).line == line:
-            return name
-    raise BadInput(f"no kernel in configs/kernels is of line {line}, for which a port was touched")
-
-
-def _before(
-    pipeline: Pipeline, project: Repository, commit: str, name: str, line: str
-) -> list[str]:
-    if project.has(commit, f"patches/{name}/{line}"):
-        return [f"{name}~{commit[:12]}"]
-    match = re.fullmatch(r"(.*?)(\d+)", name)
-    if not match:
-        return []
-    stem, number = match[1], int(match[2])
-    older = [f"{stem}{one}" for one in range(number - 1, -1, -1)]
-    ports = (one for one in older if (pipeline.root / "patches" / one / line).is_dir())
-    return [one for one in [next(ports, "")] if one]
 
 
 def _within_noise(root: Path, policy: Policy) -> list[str]:
@@ -174,7 +116,8 @@ class _Session:
     prepared: dict[str, Prepared] = field(default_factory=dict)
     rulings: tuple[Ruling, ...] = ()
     reasons: list[str] = field(default_factory=list)
-    broken: bool = False
+    broken: bool = False  # by something beside the limits
+    open: bool = False  # likewise
     seeds: int = 0
 
     def same_tree(self) -> bool:
@@ -234,9 +177,34 @@ class _Session:
                 for limit in self.policy.limits
             )
 
+    def check(self) -> None:
+        """Boot the policy's hazards, with the series and without, and see which hold no more.
+
+        Raises KernelSplat if the kernel complains without the series.
+        """
+        if not self.policy.hazards:
+            return
+        request = checking.CheckRequest(
+            self.request.series, (self.request.kernel,), self.policy.hazards, parts=False
+        )
+        findings = checking.check(self.pipeline, request).findings
+        match checking.verdict_error(findings):
+            case GateFailed():
+                self.broken = True
+            case Undecided():
+                self.open = True
+            case PipelineError() as error:
+                raise error
+            case None:
+                pass
+        self.reasons += checking.complaints(findings)
+
     def ruled(self) -> Ruled:
         """Return the verdict in one word."""
-        return "FAIL" if self.broken else gate.overall(self.rulings)
+        limits = gate.overall(self.rulings)
+        if self.broken:
+            return "FAIL"
+        return "INCONCLUSIVE" if self.open and limits == "PASS" else limits
 
     def _pass(self, what: str, why: str) -> None:
         names = f"{self.request.series}'s and {self.request.against}'s"

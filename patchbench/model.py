@@ -528,11 +528,13 @@ class Policy:
     error_rate: the chance that a revision which keeps every limit is stopped, over all limits
     and looks; and that one which breaks a limit passes.
     looks: after how many seeds the limits are judged; what is undecided gets more seeds.
+    hazards: workloads with conditions that must hold as they do without the series, seed 1.
     """
 
     error_rate: float
     looks: tuple[int, ...]
     limits: tuple[Limit, ...]
+    hazards: tuple[str, ...] = ()
 
 
 Ruled: TypeAlias = Literal["PASS", "FAIL", "INCONCLUSIVE"]

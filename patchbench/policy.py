@@ -33,6 +33,9 @@ def load(catalog: Catalog, path: Path, seeds: int | None = None) -> Policy:
                 source = catalog.root / "workloads" / workload.program
                 raise UnknownName("metric", limit.metric, [*metrics], source)
             _check_limit(limit, metrics[limit.metric], machine)
+        for name in policy.hazards:
+            if not catalog.workload(name).conditions:
+                raise BadInput(f"hazard {name} has no conditions, so it could not fail")
     except UnknownName:
         raise
     except BadInput as err:

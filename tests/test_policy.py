@@ -99,6 +99,14 @@ def test_more_limits_need_more_seeds(tmp_path: Path) -> None:
         load(tmp_path, told(limits), seeds=5)
 
 
+def test_a_hazard_that_could_not_fail_is_refused(tmp_path: Path) -> None:
+    assert load(tmp_path, 'hazards = ["residue"]\n' + told(LIMIT)).hazards == ("residue",)
+    with pytest.raises(BadInput, match="hazard exit-storm has no conditions"):
+        load(tmp_path, 'hazards = ["exit-storm"]\n' + told(LIMIT))
+    with pytest.raises(UnknownName, match="no workload is called 'residu'"):
+        load(tmp_path, 'hazards = ["residu"]\n' + told(LIMIT))
+
+
 @pytest.mark.parametrize("looks", ["[]", "[20, 10]", "[10, 10]", "[0, 10]"])
 def test_looks_are_ascending(tmp_path: Path, looks: str) -> None:
     with pytest.raises(BadInput, match="ascending"):

@@ -13,6 +13,7 @@ from patchbench import (
     checking,
     gating,
     pipeline,
+    revisions,
     runs,
     verdicts,
     verifying,
@@ -54,7 +55,9 @@ def gate(
             _seconds(budget) if budget else None, fresh,
         )  # fmt: skip
         with pipeline.opened(ROOT, Terminal()) as run:
-            requests = gating.changed(run, request, changed_since) if changed_since else [request]
+            requests = (
+                revisions.changed(run, request, changed_since) if changed_since else [request]
+            )
             told = [gating.gate_series(run, one) for one in requests]
         if not requests:
             print(f"nothing in patches/ differs from {changed_since}: nothing to gate")

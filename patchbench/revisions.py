@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which series a branch touches, and what each is judged against."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from patchbench.errors import BadInput
+from patchbench.gating import GateRequest
+from patchbench.pipeline import Pipeline
+from patchbench.tools.git import Repository
+
+
+def changed(pipeline: Pipeline, request: GateRequest, since: str) -> list[GateRequest]:
+    """Return what to gate for a branch that left the commit `since`: each port that it touches.
+
+    Each against its revision before, if there is one, and against none. The revision before is
+    the same folder as it was at `since`, or the series of the next smaller number: v0 for v1.
+    Raises BadInput for an unknown commit, or a port for which no kernel is dropped in.
+    """
+    project = Repository(pipeline.root)
+    commit = project.fork_point(since)
+    touched = {
+        (name, line)
+        for path in project.changed(commit, "patches")
+        for name, line in [_port(path)]
+        if line and (pipeline.root / "patches" / name / line).is_dir()
+    }
+    requests = []
+    for name, line in sorted(touched):
+        kernel = _kernel(pipeline, request.kernel, line)
+        before = _before(pipeline, project, commit, name, line)
+        requests += [
+            replace(request, series=name, against=against, kernel=kernel)
+            for against in (*before, "none")
+        ]
+    return requests
+
+
+def _port(path: str) -> tuple[str, str]:
+    """Return series and kernel line of a patch's path in the project; empty for other files."""
+    match Path(path).parts:
+        case ("patches", name, line, _) if path.endswith(".patch"):
+            return name, line
+        case _:
+            return "", ""
+
+
+def _kernel(pipeline: Pipeline, first: str, line: str) -> str:
+    names = [first, *(name for name in pipeline.catalog.kernels() if name != first)]
+    for name in names:
+        if pipeline.source(name).line == line:
+            return name
+    raise BadInput(f"no kernel in configs/kernels is of line {line}, for which a port was touched")
+
+
+def _before(
+    pipeline: Pipeline, project: Repository, commit: str, name: str, line: str
+) -> list[str]:
+    if project.has(commit, f"patches/{name}/{line}"):
+        return [f"{name}~{commit[:12]}"]
+    match = re.fullmatch(r"(.*?)(\d+)", name)
+    if not match:
+        return []
+    stem, number = match[1], int(match[2])
+    older = [f"{stem}{one}" for one in range(number - 1, -1, -1)]
+    ports = (one for one in older if (pipeline.root / "patches" / one / line).is_dir())
+    return [one for one in [next(ports, "")] if one]
