@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from patchbench import gate, runs, verdicts
+from patchbench import calibration, gate, runs, verdicts
 from patchbench import policy as policies
 from patchbench.errors import BadInput
 from patchbench.model import Comparison, Policy, Ruled, Ruling, Verdict
@@ -80,7 +80,7 @@ def gate_series(pipeline: Pipeline, request: GateRequest) -> Verdict:
         kernel=f"{source.kernel} {source.version}",
         ruled=session.ruled(),
         rulings=session.rulings,
-        reasons=tuple(session.reasons),
+        reasons=(*session.reasons, *_within_noise(pipeline.root, policy)),
         runs=tuple(one.plan.run for one in session.prepared.values()),
         error_rate=policy.error_rate,
         seeds=session.seeds,
@@ -147,6 +147,20 @@ def _before(
     older = [f"{stem}{one}" for one in range(number - 1, -1, -1)]
     ports = (one for one in older if (pipeline.root / "patches" / one / line).is_dir())
     return [one for one in [next(ports, "")] if one]
+
+
+def _within_noise(root: Path, policy: Policy) -> list[str]:
+    """Return the limits that two kernels of the same work were seen to come near, or to break."""
+    told = []
+    for limit in policy.limits:
+        floors = calibration.floors(root, limit.workload)
+        floor, bound = floors.get((limit.machine, limit.metric)), limit.max_regression_pct
+        if floor is not None and bound is not None and bound < floor:
+            told.append(
+                f"the limit of {bound:g} % for {limit.metric} on {limit.machine} lies within the "
+                f"A/A noise of ±{floor:.2f} %: where the code lies may decide it"
+            )
+    return told
 
 
 @dataclass

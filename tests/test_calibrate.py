@@ -16,6 +16,7 @@ from patchbench.errors import BadInput
 from patchbench.model import Limit, Metric, Policy
 
 SEEDS = range(1, 17)
+ROOT = Path(__file__).resolve().parents[1]
 METRIC = Metric("exit_ns", "ns", "lower")
 
 
@@ -112,6 +113,12 @@ def test_nothing_calibrated_is_no_floor_and_a_broken_file_is_an_error(tmp_path: 
     (tmp_path / "docs/calibration.json").write_text("{}")
     with pytest.raises(BadInput, match="no calibration of this version"):
         calibration.load(tmp_path)
+
+
+def test_the_gate_that_is_shipped_is_within_its_bounds() -> None:
+    told = calibration.load(ROOT)
+    assert told is not None
+    assert calibration.out_of_bounds(told, calibration.judge(told)) == []
 
 
 @given(some.integers(0, 40), some.integers(1, 40))

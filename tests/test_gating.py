@@ -11,7 +11,7 @@ from patchbench import gating
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput
 from patchbench.gating import GateRequest
-from patchbench.model import Source
+from patchbench.model import Limit, Policy, Source
 from patchbench.pipeline import Pipeline
 from tests.fakes import git
 
@@ -120,6 +120,20 @@ def test_a_port_without_a_kernel_is_refused_by_its_line(project: Project) -> Non
 def test_a_commit_that_does_not_exist_is_refused(project: Project) -> None:
     with pytest.raises(BadInput, match="has no commit 'nonsense'"):
         project.changed("nonsense")
+
+
+def test_a_limit_within_the_measured_noise_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    floors = {("exact", "exit_ns"): 1.054, ("exact", "cpu_ns"): 0.25}
+    monkeypatch.setattr("patchbench.calibration.floors", lambda *_: floors)
+    limits = [
+        Limit("exit-storm", "exact", name, "lower", max_regression_pct=1.0)
+        for name in ("exit_ns", "cpu_ns", "drain_ns")
+    ]
+    told = gating._within_noise(Path(), Policy(0.05, (8,), tuple(limits)))
+    assert told == [
+        "the limit of 1 % for exit_ns on exact lies within the A/A noise of ±1.05 %: "
+        "where the code lies may decide it"
+    ]
 
 
 def test_the_command_repeats_what_was_asked() -> None:
