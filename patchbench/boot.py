@@ -30,7 +30,7 @@ HOST_NOTE = "host.json"
 NOT_BOOTED = "it was not booted"
 _TAIL_LINES = 12
 #: Beyond these another load had its share of the host. A boot with as many vCPUs as the host has
-#: cores, alone on it, makes its own helper threads wait for up to a fifth of the time.
+#: cores, alone on it, makes its own helper threads wait for a quarter of the time.
 _MAX_STEAL_PCT = 5.0
 _MAX_WAITED_PCT = 40.0
 

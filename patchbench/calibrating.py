@@ -34,7 +34,7 @@ class CalibrationRequest:
     policies: tuple[Path, ...]
     relinks: int = 6
     sizes: tuple[int, ...] = (2, 4, 8, 12, 16, 32)  # instructions more for a freed entry
-    noisy_sizes: tuple[int, ...] = (64, 256, 512)
+    noisy_sizes: tuple[int, ...] = (128, 512)
     trials: int = 400
     flavour: str = "bench"
 

@@ -3,7 +3,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
@@ -20,6 +20,8 @@ from patchbench.store import write_whole
 DATA = Path("docs/calibration.json")
 TEXT = Path("docs/calibration.md")
 GATE = "this gate"
+#: What tells best how much slower a kernel was made: all work, whoever does it.
+COST = "cpu_ns"
 HEADINGS = ("machine", "rule", "false alarms", "95% interval", "finds at 80 %")
 _ORDER = 1  # of the draws; fixed, so the same boots always say the same
 _POWER = 0.8
@@ -88,7 +90,7 @@ class Findings:
     def finds(self, rule: str) -> str:
         """Return the smallest slow-down that a rule finds with 80 % power, in words."""
         size = self.detectable(rule)
-        return "none of these" if size is None else f"{self.slower_pct[size]['exit_ns']:.2g} %"
+        return "none of these" if size is None else f"{self.slower_pct[size][COST]:.2g} %"
 
 
 def judge(told: Calibration) -> dict[str, Findings]:
@@ -114,7 +116,11 @@ def out_of_bounds(told: Calibration, findings: Mapping[str, Findings]) -> list[s
 
 
 def save(root: Path, told: Calibration) -> dict[str, Findings]:
-    """Write docs/calibration.json, the text and the plots made of it, and return what it says."""
+    """Write docs/calibration.json, the text and the plots made of it, and return what it says.
+
+    Other machines that were calibrated with the same kernel, toolchain and host stay in it.
+    """
+    told = _with_others(load(root), told)
     (root / DATA.parent).mkdir(parents=True, exist_ok=True)
     text = TypeAdapter(Calibration).dump_json(told).decode()
     write_whole(root / DATA, text + "\n")
@@ -123,6 +129,19 @@ def save(root: Path, told: Calibration) -> dict[str, Findings]:
         write_whole(root / DATA.parent / _plot_name(name), power_plot(found))
     write_whole(root / TEXT, markdown(told, findings))
     return findings
+
+
+def _with_others(old: Calibration | None, new: Calibration) -> Calibration:
+    same = ("kernel", "version", "toolchain", "qemu", "host", "trials", "schema")
+    if old is None or any(getattr(old, name) != getattr(new, name) for name in same):
+        return new
+    others = old.boots.keys() - new.boots.keys()
+    return replace(
+        new,
+        command=f"{old.command}; {new.command}" if others else new.command,
+        policies={**old.policies, **new.policies},
+        boots={**old.boots, **new.boots},
+    )
 
 
 def rows(findings: Mapping[str, Findings]) -> list[tuple[str, ...]]:
@@ -181,6 +200,7 @@ def markdown(told: Calibration, findings: Mapping[str, Findings]) -> str:
         findings=findings,
         rules=[GATE, *calibrate.RULES],
         gate=GATE,
+        cost=COST,
         describe=policies.describe,
         plot_name=_plot_name,
         wrong=out_of_bounds(told, findings),
@@ -197,11 +217,13 @@ def power_plot(found: Findings) -> str:
         axes = figure.add_subplot()
         for rule, by_size in found.power.items():
             sizes = sorted(by_size)
-            cost = [found.slower_pct[size]["exit_ns"] for size in sizes]
             style = {"linewidth": 2.5, "marker": "o"} if rule == GATE else {"marker": "."}
-            axes.plot(cost, [100 * by_size[size] for size in sizes], label=rule, **style)
+            axes.plot([100 * by_size[size] for size in sizes], label=rule, **style)
         axes.axhline(100 * _POWER, color="gray", linewidth=0.5)
-        axes.set_xlabel("slow-down of exit_ns, %")
+        sizes = sorted(found.slower_pct)
+        cost = [f"{size}\n{found.slower_pct[size][COST]:+.1f} %" for size in sizes]
+        axes.set_xticks(range(len(sizes)), cost)
+        axes.set_xlabel(f"instructions more for each freed entry, and their cost in {COST}")
         axes.set_ylabel("found, % of comparisons")
         axes.set_ylim(-3, 103)
         axes.grid(alpha=0.3)
@@ -244,7 +266,7 @@ def _judge(boots: MachineBoots, policy: Policy, trials: int) -> Findings:
         },
         power=power,
         slower_pct={
-            size: {name: _change_pct(first[name], slow[name]) for name in limited}
+            size: {name: _change_pct(first[name], slow[name]) for name in metrics}
             for size, slow in boots.slower.items()
         },
     )

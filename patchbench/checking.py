@@ -153,8 +153,9 @@ def _check_one(
 ) -> list[Finding]:
     machine = pipeline.catalog.machine(workload.machine)
     images = [_image(pipeline, source, name, workload.flavour) for name in arms]
+    guest = pipeline.guest(workload.program)
     jobs = [
-        bench.Job(Arm(image, pipeline.guest, machine, workload, pipeline.toolchain.qemu), seed)
+        bench.Job(Arm(image, guest, machine, workload, pipeline.toolchain.qemu), seed)
         for seed in range(1, request.seeds + 1)
         for image in images
     ]

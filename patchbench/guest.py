@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Stage 4: qemu/guest/init and workloads/*.c in, an initrd out."""
+"""Stage 4: qemu/guest/init and workloads/*.c in, an initrd with one program out.
+
+With that program alone, and keyed by its bytes: the size of an initrd moves what the kernel
+does at boot, so another workload beside it would change numbers that it has no part in.
+"""
 
 import hashlib
 import stat
@@ -16,6 +20,7 @@ from patchbench.tools.container import Bind, Engine, Limits, own
 _COMPILE = (
     "make -C /src CROSS_COMPILE=aarch64-linux-gnu- O=/out; cp /opt/guest/usr/bin/busybox /out"
 )
+_BUSYBOX = "busybox"
 _FOLDERS = ("bin", "dev", "proc", "sys", "tmp")
 #: The kernel opens it for init before anything is mounted.
 _CONSOLE = (5, 1)
@@ -36,20 +41,43 @@ def build(
     store: Store,
     root: Path,
     toolchain: Toolchain,
+    program: str,
     *,
     work: Path,
     story: Story,
 ) -> Guest:
-    """Return the initrd of this checkout; BuildFailed if a workload does not compile."""
-    made_of = _ingredients(root, toolchain)
+    """Return the initrd with one program of this checkout.
+
+    Raises BuildFailed if a workload does not compile, or if there is no such program.
+    """
+    made = _programs(engine, store, root, toolchain, work, story)
+    if not (made / program).is_file():
+        raise BuildFailed(f"{root / 'workloads'} makes no program {program}")
+    programs = {name: (made / name).read_bytes() for name in (_BUSYBOX, program)}
+    archive = cpio(_entries(root / "qemu/guest/init", programs))
+    made_of: dict[str, Json] = {"initrd": hashlib.sha256(archive).hexdigest()}
     folder = store.get("guests", made_of)
     if folder is None:
-        story.say("building the guest")
-        programs = _compile(engine, root / "workloads", toolchain, own(work / "guest"))
         with store.publish("guests", made_of) as new:
-            (new / "initrd").write_bytes(cpio(_entries(root / "qemu/guest/init", programs)))
+            (new / "initrd").write_bytes(archive)
         folder = store.entry("guests", made_of)
     return Guest(key(made_of), folder / "initrd")
+
+
+def _programs(
+    engine: Engine, store: Store, root: Path, toolchain: Toolchain, work: Path, story: Story
+) -> Path:
+    """Return the folder of all programs, compiled unless they are shelved."""
+    made_of = _ingredients(root, toolchain)
+    folder = store.get("programs", made_of)
+    if folder is None:
+        story.say("building the guest's programs")
+        programs = _compile(engine, root / "workloads", toolchain, own(work / "guest"))
+        with store.publish("programs", made_of) as new:
+            for name, data in programs.items():
+                (new / name).write_bytes(data)
+        folder = store.entry("programs", made_of)
+    return folder
 
 
 def cpio(entries: Iterable[CpioEntry]) -> bytes:
@@ -93,21 +121,11 @@ def _compile(engine: Engine, sources: Path, toolchain: Toolchain, out: Path) -> 
 
 
 def _ingredients(root: Path, toolchain: Toolchain) -> dict[str, Json]:
-    files = [
-        root / "qemu/guest/init",
-        *sorted((root / "workloads").glob("*.[ch]")),
-        root / "workloads/Makefile",
-    ]
+    files = [*sorted((root / "workloads").glob("*.[ch]")), root / "workloads/Makefile"]
     sums: dict[str, Json] = {
         str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
     }
-    layout = hashlib.sha256(cpio(_entries(root / "qemu/guest/init", {}))).hexdigest()
-    return {
-        "compile": _COMPILE,
-        "files": sums,
-        "layout": layout,
-        "toolchain": toolchain.digest,
-    }
+    return {"compile": _COMPILE, "files": sums, "toolchain": toolchain.digest}
 
 
 def _padded(data: bytes) -> bytes:

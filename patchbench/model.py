@@ -444,6 +444,42 @@ class CodeMap:
 
 
 @dataclass(frozen=True, slots=True)
+class ScalePoint:
+    """What one run measured on one machine, where a workload's parameter had this value."""
+
+    value: int
+    run: str
+    deltas: tuple[Delta, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Runs that differ in one parameter alone, on one machine, in the order of its values.
+
+    Where a parameter differs on one machine only, the others have the run's own point, or none.
+    """
+
+    parameter: str
+    machine: str
+    points: tuple[ScalePoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """How a run's numbers go with each parameter in which a stored run differs from it.
+
+    commands: what made each run that has a point, by the run's name.
+    invalid: runs that must not be relied on or cannot be read, and why; repeats: runs whose point
+    another run has; neither has a point.
+    """
+
+    scales: tuple[Scale, ...] = ()
+    commands: Mapping[str, str] = field(default_factory=dict)
+    invalid: tuple[str, ...] = ()
+    repeats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """What a run says. `invalid` holds every reason why it must not be relied on."""
 
@@ -461,6 +497,7 @@ class Comparison:
     nothing_to_measure: str = ""  # why no boot was made, if both kernels are the same
     code: CodeMap | None = None  # None for a run that was made before it was kept
     profiles: Mapping[str, str] = field(default_factory=dict)  # SVG by name
+    scaling: Scaling | None = None  # None where no other run was looked at
 
     known_schema: ClassVar[int] = 1
 

@@ -133,6 +133,7 @@ class Pipeline:
         self.store = Store(cache / "shelf")
         self._engine: Engine | None = None
         self._lock: TextIO | None = None
+        self._guests: dict[str, Guest] = {}
         self._started = time.time()
         self._set_up: list[tuple[str, float, float]] = []
 
@@ -183,17 +184,19 @@ class Pipeline:
                 ),
             )
 
-    @cached_property
-    def guest(self) -> Guest:
-        """Return the guest's initrd, built at first use."""
-        return guest.build(
-            self.engine,
-            self.store,
-            self.root,
-            self.toolchain,
-            work=self.cache / "work",
-            story=self.story,
-        )
+    def guest(self, program: str) -> Guest:
+        """Return the initrd with one program, built at first use."""
+        if program not in self._guests:
+            self._guests[program] = guest.build(
+                self.engine,
+                self.store,
+                self.root,
+                self.toolchain,
+                program,
+                work=self.cache / "work",
+                story=self.story,
+            )
+        return self._guests[program]
 
     def source(self, kernel: str, path: str = "") -> Source:
         """Return a kernel's source, fetched unless it is known; `path` overrides the name.
@@ -287,7 +290,7 @@ class Pipeline:
         """Return the conditions of a boot; BadInput as in `workload`."""
         bench.check_machine(machine)
         told = self.workload(workload, parameters)
-        return Arm(image, self.guest, machine, told, self.toolchain.qemu)
+        return Arm(image, self.guest(told.program), machine, told, self.toolchain.qemu)
 
     def workload(self, name: str, parameters: Mapping[str, int]) -> Workload:
         """Return a workload with some parameters changed; BadInput for one that it has not."""
@@ -430,7 +433,7 @@ class Pipeline:
                 "binutils": tools.binutils,
                 "qemu": tools.qemu,
             },
-            guest=self.guest.key,
+            guest=arms[0].guest.key,
             host=host.describe(),
         )
 

@@ -9,7 +9,7 @@ for those who cannot see it. A clock that never stopped has its place at the rig
 import io
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
@@ -153,6 +153,71 @@ def curves(
         return _svg(figure, title, told)
 
 
+def scaling(
+    xs: Sequence[int],
+    panels: Mapping[str, Arms],
+    names: tuple[str, str],
+    title: str,
+    units: tuple[str, str],
+) -> Markup:
+    """Return a panel a metric, one above the other, with a line an arm through its points.
+
+    panels: by the metric, numbers for each of `xs`; NaN where there is none.
+    """
+    with _figure(0.55 + 0.95 * len(panels), panels=len(panels)) as (figure, axes):
+        for one, (metric, arms) in zip(figure.axes, panels.items(), strict=True):
+            _scale(one, xs, arms, names)
+            one.set_title(f"{metric}, {units[1]}", loc="left", fontsize=8)
+        ticks = _apart(xs)
+        figure.axes[-1].set(xticks=ticks, xticklabels=[*map(str, ticks)], xlabel=units[0])
+        _legend(figure, axes)
+        told = (_point_in_words(place, x, panels, names, units) for place, x in enumerate(xs))
+        return _svg(figure, title, "; ".join(told))
+
+
+def _scale(axes: Axes, xs: Sequence[int], arms: Arms, names: tuple[str, str]) -> None:
+    """Draw both arms from zero up; a line is broken where an arm has no number."""
+    finite = [one for one in (*arms.base, *arms.test) if math.isfinite(one)]
+    edge = max(finite, default=0.0) * 1.3 or 1.0  # where "never" has its place
+    # The smaller dots lie upon the larger ones, so that equal numbers do not hide each other.
+    for (values, name, colour), size in zip(_arms(arms, names), (6.0, 3.5), strict=True):
+        line = [one if math.isfinite(one) else math.nan for one in values]
+        axes.plot(xs, line, "o-", color=colour, lw=1.4, ms=size, mew=0, label=name)
+        stuck = [x for x, one in zip(xs, values, strict=True) if one == NEVER]
+        axes.plot(stuck, [edge] * len(stuck), "o", color=colour, ms=size, mew=0)
+    axes.set_ylim(0, edge * 1.08)
+    axes.locator_params(axis="y", nbins=4)
+    if NEVER in (*arms.base, *arms.test):
+        ticks = [tick for tick in axes.get_yticks() if tick < edge * 0.8] if finite else []
+        axes.set_yticks([*ticks, edge], [*(f"{tick:g}" for tick in ticks), "never"])
+
+
+def _apart(xs: Sequence[int]) -> list[int]:
+    """Return the places whose numbers can be written side by side."""
+    told = [xs[0]]
+    for x in xs[1:]:
+        if x - told[-1] >= 0.09 * (xs[-1] - xs[0]):
+            told.append(x)
+    return told
+
+
+def _point_in_words(
+    place: int, x: int, panels: Mapping[str, Arms], names: tuple[str, str], units: tuple[str, str]
+) -> str:
+    told = (
+        f"{metric}: {name} {_in_unit(values[place], units[1])}"
+        for metric, arms in panels.items()
+        for values, name, _ in _arms(arms, names)
+    )
+    return f"{units[0]} {x}: {', '.join(told)}"
+
+
+def _in_unit(value: float, unit: str) -> str:
+    if math.isnan(value):
+        return "not measured"
+    return "never" if value == NEVER else f"{value:.3g} {unit}"
+
+
 def _stretched(ratio: float) -> float:
     """Return a place on a scale that is linear near no change, and logarithmic far from it."""
     return math.asinh(math.log2(ratio) / 0.03)
@@ -193,19 +258,22 @@ def _quartiles(arms: Arms, names: tuple[str, str], unit: str) -> str:
     for values, name, _ in _arms(arms, names):
         ordered = sorted(values)
         marks = (ordered[0], median(ordered), ordered[-1]) if ordered else ()
-        words = " to ".join("never" if mark == NEVER else f"{mark:.3g} {unit}" for mark in marks)
+        words = " to ".join(_in_unit(mark, unit) for mark in marks)
         told.append(f"{name}, least to median to most: {words or 'no samples'}")
     return "; ".join(told)
 
 
 @contextmanager
-def _figure(height_in: float) -> Iterator[tuple[Figure, Axes]]:
-    """Give an empty plot in our style, whatever the reader's own settings are."""
+def _figure(height_in: float, *, panels: int = 1) -> Iterator[tuple[Figure, Axes]]:
+    """Give an empty plot in our style, whatever the reader's own settings are.
+
+    With more panels, one above the other on the same x, it comes with the uppermost.
+    """
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_SETTINGS)
         figure = Figure(figsize=(_WIDTH_IN, height_in), layout="constrained")
-        yield figure, figure.add_subplot()
+        yield figure, figure.subplots(panels, sharex=True, squeeze=False)[0, 0]
 
 
 def _legend(figure: Figure, axes: Axes) -> None:

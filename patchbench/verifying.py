@@ -95,7 +95,8 @@ def verify(pipeline: Pipeline, folder: Path, *, everything: bool) -> Verificatio
     tools = pipeline.toolchain
     ingredients.append(Ingredient("toolchain", plan.toolchain["toolchain"][:12], tools.digest[:12]))
     ingredients.append(Ingredient("QEMU", plan.toolchain["qemu"], tools.qemu))
-    ingredients.append(Ingredient("guest", plan.guest[:12], pipeline.guest.key[:12]))
+    guest = pipeline.guest(plan.workload.program)
+    ingredients.append(Ingredient("guest", plan.guest[:12], guest.key[:12]))
     for note in (plan.base, plan.test):
         applied = pipeline.apply(source, note.series)
         image = pipeline.image(applied, plan.flavour)
@@ -104,7 +105,7 @@ def verify(pipeline: Pipeline, folder: Path, *, everything: bool) -> Verificatio
         ingredients.append(Ingredient(f"image {note.series}", note.image[:12], image.key[:12]))
     exact = [machine for machine in plan.machines if machine.exact]
     todo = [
-        (machine, note, Arm(image, pipeline.guest, machine, plan.workload, tools.qemu), seed)
+        (machine, note, Arm(image, guest, machine, plan.workload, tools.qemu), seed)
         for machine in exact
         for note, image in arms.values()
         for seed in _some(plan.seeds[machine.name], everything)

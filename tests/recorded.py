@@ -34,6 +34,13 @@ def add_run(checkout: Path, name: str, **changes: object) -> Path:
     return folder
 
 
+def add_victims(checkout: Path, name: str, victims: int) -> Path:
+    """Store the recorded run once more, as if it had been made with so many victims."""
+    workload = runs.read_plan(checkout / "results/runs" / RUN).workload
+    parameters = {**workload.parameters, "victims": victims}
+    return add_run(checkout, name, workload=replace(workload, parameters=parameters))
+
+
 def write_plan(folder: Path, plan: Plan) -> None:
     """Replace the plan of a stored run, and seal it again."""
     runs.amend(folder, plan)

@@ -3,8 +3,9 @@
 
 from dataclasses import replace
 
+from patchbench import scaling
 from patchbench.compare import compare
-from patchbench.model import Boot, CodeMap, Comparison, FunctionChange
+from patchbench.model import Boot, CodeMap, Comparison, FunctionChange, Plan
 from tests.fakes import boot, machine, plan
 
 PARALLEL = machine("parallel", accel="tcg", vcpus=2, icount_shift=None)
@@ -43,3 +44,36 @@ def storms(*, curve: bool = False) -> tuple[Comparison, list[Boot]]:
             boots += [boot("none", seed, base, name), boot("v0", seed, test, name)]
     told = compare(plan(machine(), PARALLEL, seeds=10, engaged="async_swap_count"), boots)
     return replace(told, code=CODE), boots
+
+
+def beside(told: Comparison, victims: int, **changes: object) -> Comparison:
+    """Return a run like another but for its victims; from six of them v0's drain never ends."""
+    name = f"2026010{victims}T000000-v0-against-none-mainline"
+    workload = replace(told.plan.workload, parameters={"victims": victims})
+    command = f"./bootstrap bench --set victims={victims}"
+    usual = {"run": name, "command": command, "workload": workload}
+    planned = replace(told.plan, **{**usual, **changes})  # type: ignore[arg-type]  # any field
+    logs = {
+        "none": log(43_000_000 * victims, 94_000_000 * victims, 49_000_000 * victims),
+        "v0": log(
+            26_000_000 * victims,
+            94_000_000 * victims,
+            66_000_000 * victims if victims < 6 else "never",
+        ),
+    }
+    return compare(
+        planned,
+        [
+            boot(series, seed, logs[series], on.name)
+            for on in planned.machines
+            for series in logs
+            for seed in planned.seeds[on.name]
+        ],
+    )
+
+
+def scaled(told: Comparison, *others: Comparison) -> Comparison:
+    """Return a run with its scaling over others."""
+    by_name: dict[str, Comparison] = {one.plan.run: one for one in others}
+    plans: list[Plan] = [one.plan for one in others]
+    return replace(told, scaling=scaling.find(told, plans, by_name.__getitem__))

@@ -17,12 +17,15 @@ from patchbench.model import Limit, Metric, Policy
 
 SEEDS = range(1, 17)
 ROOT = Path(__file__).resolve().parents[1]
-METRIC = Metric("exit_ns", "ns", "lower")
+METRICS = tuple(Metric(name, "ns", "lower") for name in ("exit_ns", "cpu_ns"))
 
 
 def values(scale: float, spread: float, order: int) -> Values:
     draw = random.Random(order)
-    return {"exit_ns": {seed: 1e8 * scale * (1 + draw.gauss(0, spread)) for seed in SEEDS}}
+    return {
+        metric.name: {seed: 1e8 * scale * (1 + draw.gauss(0, spread)) for seed in SEEDS}
+        for metric in METRICS
+    }
 
 
 def calibrated(
@@ -34,7 +37,7 @@ def calibrated(
         machine=name,
         exact=exact,
         workload="exit-storm",
-        metrics=(METRIC,),
+        metrics=METRICS,
         same=same,
         slower={8: values(1.005, spread, 90), 32: values(1.04, spread, 91)},
         again=same["none~0"] if exact else {},
@@ -78,7 +81,7 @@ def test_a_boot_that_differs_when_repeated_is_out_of_bounds() -> None:
     told = calibrated()
     again = dict(told.boots["exact"].again["exit_ns"])
     again[3] += 1
-    boots = replace(told.boots["exact"], again={"exit_ns": again})
+    boots = replace(told.boots["exact"], again={**told.boots["exact"].again, "exit_ns": again})
     told = replace(told, boots={"exact": boots})
     assert calibration.out_of_bounds(told, calibration.judge(told)) == [
         "exact: 1 of 16 boots differed when repeated"
@@ -94,8 +97,16 @@ def test_a_calibration_is_written_and_read_back(tmp_path: Path) -> None:
     assert "**0 boots differ**" in text
     assert f"±{findings['exact'].floors['exit_ns']:.3f} %" in text
     floors = calibration.floors(tmp_path, "exit-storm")
-    assert floors == {("exact", "exit_ns"): findings["exact"].floors["exit_ns"]}
+    assert floors == {("exact", name): floor for name, floor in findings["exact"].floors.items()}
     assert calibration.floors(tmp_path, "another") == {}
+
+
+def test_another_machine_s_calibration_is_kept_beside_it(tmp_path: Path) -> None:
+    calibration.save(tmp_path, calibrated(exact=True))
+    findings = calibration.save(tmp_path, calibrated(exact=False))
+    assert list(findings) == ["exact", "parallel"]
+    other = replace(calibrated(exact=False), version="7.3.5")
+    assert list(calibration.save(tmp_path, other)) == ["parallel"]
 
 
 def test_the_same_boots_always_say_the_same(tmp_path: Path) -> None:

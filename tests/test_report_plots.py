@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Plots that read well on any page, to eyes and to ears."""
 
+import math
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -18,6 +19,7 @@ ROWS = [
     Pairs("memory back", [1.4, NEVER, 1.3], NEVER, 1.3, NEVER),
     Pairs("swapoff", [1.0, 1.1], 1.05, None, None),
 ]
+PANELS = {"exit $x$": ARMS, "swapoff": Arms([math.nan, 1.0, 2.0], [NEVER] * 3)}
 CURVES = [[(0.0, 1.0), (1.0, 5.0)]]
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -28,6 +30,7 @@ def plots() -> dict[str, Markup]:
         "pairs": report_plots.pairs(ROWS, "pairs"),
         "strip": report_plots.strip(ARMS, NAMES, "CPU", "ms"),
         "curves": report_plots.curves(CURVES, CURVES, NAMES, "memory", ("ms", "MiB")),
+        "scaling": report_plots.scaling([2, 4, 8], PANELS, NAMES, "scaling", ("victims", "ms")),
     }
 
 
@@ -62,6 +65,9 @@ def test_a_clock_that_never_stopped_is_in_the_plot_and_in_its_words() -> None:
     assert ">never<" in text["pairs"]
     assert "never in 1 pairs" in text["pairs"]
     assert "51 ms to 52.5 ms to never" in text["ecdf"]
+    assert text["scaling"].count(">never<") == 2
+    assert "victims 4: exit $x$: none 88 ms, exit $x$: v0 never" in text["scaling"]
+    assert "swapoff: none not measured" in text["scaling"]
 
 
 def test_words_of_a_guest_are_text_and_neither_markup_nor_formulas() -> None:

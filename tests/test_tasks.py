@@ -28,12 +28,10 @@ def invoke(
     )
 
 
-def test_the_list_of_verbs_reads_like_a_manual() -> None:
-    told = invoke("--list").stdout
-    for number, verb in enumerate(("list", "fetch", "apply", "build", "boot", "bench"), start=1):
-        assert any(
-            line.split()[:2] == [verb, str(number)] for line in told.splitlines() if line.strip()
-        )
+def test_the_list_of_verbs_says_what_each_does() -> None:
+    told = [line.split() for line in invoke("--list").stdout.splitlines()]
+    for verb in ("list", "fetch", "apply", "build", "boot", "bench", "gate", "profile", "check"):
+        assert any(line[:1] == [verb] and len(line) > 3 for line in told), verb
 
 
 def test_list_names_what_is_dropped_in() -> None:
@@ -107,6 +105,16 @@ def test_the_format_of_a_run_that_lost_boots_is_printed_and_the_status_tells(
     done = invoke("report", "--format", "mail", checkout=checkout)
     assert done.returncode == 23
     assert "INVALID: 1 boots gave no usable samples" in done.stdout
+
+
+def test_the_page_on_stdout_is_the_file_with_its_curves(checkout: Path) -> None:
+    for victims in (4, 8):
+        recorded.add_victims(checkout, f"2026112{victims}T000000-v0", victims)
+    assert invoke("report", "--run", recorded.RUN, checkout=checkout).returncode == 0
+    done = invoke("report", "--run", recorded.RUN, "--format", "html", checkout=checkout)
+    page = checkout / "results/reports" / recorded.RUN / "report.html"
+    assert done.stdout == page.read_text()
+    assert "<title>exact: times by victims</title>" in done.stdout
 
 
 def test_a_mail_is_believed_until_a_number_of_it_is_changed(checkout: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from patchbench import report, report_page, report_verdict
+from patchbench import report, report_page, report_scaling, report_verdict
 from patchbench.model import Boot, Comparison
 
 _TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
@@ -32,6 +32,7 @@ def render(told: Comparison, boots: Sequence[Boot]) -> str:
         style=Markup((_TEMPLATES / "report.css").read_text()),  # noqa: S704  # our own
         verdicts=report_verdict.verdicts(told, boots),
         rooms=report_page.rooms(told, boots),
+        scaling=report_scaling.section(told),
         flame_graphs=report_page.flame_graphs(told.profiles),
         functions=report.functions,
         functions_in_short=report.functions_in_short,

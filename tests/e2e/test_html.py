@@ -8,7 +8,7 @@ import pytest
 
 from patchbench.formats import html
 from tests.e2e.browser import look
-from tests.storms import storms
+from tests.storms import beside, scaled, storms
 
 LONG = "a_name_as_long_as_only_a_machine_would_make_it_" * 3
 GRAPH = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 2000 40"><text>do_exit</text></svg>'
@@ -16,6 +16,7 @@ GRAPH = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 2000 40"><text>do_
 
 def page() -> str:
     told, boots = storms(curve=True)
+    told = scaled(told, *(beside(told, number, command=LONG) for number in (4, 6, 8)))
     plan = replace(told.plan, command=f"./bootstrap bench --tree /{LONG}", provenance=LONG)
     return html.render(replace(told, plan=plan, profiles={"v0": GRAPH}), boots)
 

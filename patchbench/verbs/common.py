@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the verbs share: their flags, their exit statuses, how a comparison is shown."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from invoke.exceptions import Exit
+
+from patchbench import formats, runs
+from patchbench import report as reports
+from patchbench.errors import BadInput, PipelineError
+from patchbench.model import Comparison
+from patchbench.tools.terminal import print_table
+
+ROOT = Path(__file__).absolute().parents[2]
+_INTERRUPTED = 130
+_HELP = {
+    "series": "folder in patches/, or none",
+    "against": "the series to compare with, or none",
+    "kernel": "file in configs/kernels/",
+    "tree": "a kernel tree of your own, instead of --kernel",
+    "flavour": "file in configs/kconfig/",
+    "machine": "files in qemu/machines/, with commas",
+    "workload": "file in workloads/",
+    "seeds": "boots an arm; 0: as many as the machine's file says",
+    "set": "a workload's parameter, name=value; may be repeated",
+    "fresh": "boot everything again and compare with the shelf, to the byte",
+    "json": "print comparison.json and nothing else",
+    "run": "folder in results/runs/ or results/published/, the beginning of its name, or latest",
+    "format": f"print this and nothing else: {', '.join(formats.names())}",
+}
+
+
+def flags(*names: str) -> dict[str, str]:
+    return {name: _HELP[name] for name in names}
+
+
+@contextmanager
+def exits() -> Iterator[None]:
+    """Turn a failure the user can act on into its message and exit status."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except PipelineError as err:
+        raise Exit(f"error: {err}", code=err.exit_code) from err
+    except OSError as err:
+        if err.filename is None and err.errno is None:
+            raise
+        raise Exit(f"error: {err}", code=PipelineError.exit_code) from err
+    except KeyboardInterrupt as err:
+        raise Exit(
+            "interrupted; the next run carries on from what is shelved", _INTERRUPTED
+        ) from err
+
+
+def show(told: Comparison, *, as_json: bool, written: Path | None = None) -> None:
+    """Print a comparison, and leave the status that it deserves."""
+    if as_json:
+        print(reports.dumps(told))
+    else:
+        for line in reports.headline(told):
+            print(line)
+        plan = told.plan
+        title = f"{plan.test.series} against {plan.base.series}, {plan.kernel} {plan.version}"
+        if not told.nothing_to_measure:
+            print_table(reports.HEADINGS, reports.rows(told), title)
+        if written:
+            print(f"report {written / 'report.md'}  {written / 'report.html'}")
+    if error := runs.verdict_error(told):
+        raise error
+
+
+def parameters(told: list[str] | None) -> dict[str, int]:
+    parameters = {}
+    for text in told or []:
+        name, _, value = text.partition("=")
+        if not value.isdigit():
+            raise BadInput(f"--set {text}: expected name=NUMBER")
+        parameters[name] = int(value)
+    return parameters
+
+
+def finish(status: int) -> None:
+    if status:
+        raise Exit(code=status)

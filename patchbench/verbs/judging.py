@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Verbs that judge: gate, check, calibrate, publish, verify."""
+
+import json
+from pathlib import Path
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from patchbench import (
+    calibrating,
+    calibration,
+    checking,
+    gating,
+    pipeline,
+    runs,
+    verdicts,
+    verifying,
+)
+from patchbench import policy as policies
+from patchbench.errors import BadInput, GateFailed, Undecided
+from patchbench.model import Verdict
+from patchbench.tools.terminal import Terminal, print_table
+from patchbench.verbs.common import ROOT, exits, flags
+
+
+@task(
+    help=flags("series", "against", "kernel", "tree", "flavour", "fresh", "json")
+    | {
+        "policy": "the limits, instead of configs/gate.toml",
+        "seeds": "judge once, after so many boots an arm, instead of at the policy's looks",
+        "budget": "start no boot after so long: 90s, 10m, 2h; what is undecided stays so",
+        "changed-since": "gate what differs from this commit, against its revision before and none",
+    }
+)
+def gate(
+    _: Context,
+    series: str = "v0",
+    against: str = "none",
+    kernel: str = "mainline",
+    tree: str = "",
+    flavour: str = "bench",
+    policy: str = str(policies.DEFAULT),
+    seeds: int = 0,
+    budget: str = "",
+    fresh: bool = False,
+    json: bool = False,
+    changed_since: str = "",
+) -> None:
+    """Pass or stop a series by configs/gate.toml: 0 PASS, 10 FAIL, 11 INCONCLUSIVE."""
+    with exits():
+        request = gating.GateRequest(
+            series, against, kernel, tree, flavour, Path(policy), seeds or None,
+            _seconds(budget) if budget else None, fresh,
+        )  # fmt: skip
+        with pipeline.opened(ROOT, Terminal()) as run:
+            requests = gating.changed(run, request, changed_since) if changed_since else [request]
+            told = [gating.gate_series(run, one) for one in requests]
+        if not requests:
+            print(f"nothing in patches/ differs from {changed_since}: nothing to gate")
+        _print_verdicts(told, as_json=json)
+
+
+@task(
+    help=flags("series", "fresh", "json")
+    | {
+        "kernel": "files in configs/kernels/, with commas",
+        "hazards": "workloads with conditions, with commas; empty: all there are",
+        "flavour": "file in configs/kconfig/, instead of each hazard's own",
+        "machine": "file in qemu/machines/, instead of each hazard's own",
+        "seeds": "boots of each hazard on each arm; one that fails is enough",
+    }
+)
+def check(
+    _: Context,
+    series: str = "v0",
+    kernel: str = "mainline",
+    hazards: str = "",
+    flavour: str = "",
+    machine: str = "",
+    seeds: int = 1,
+    fresh: bool = False,
+    json: bool = False,
+) -> None:
+    """Boot the hazards with and without SERIES, and tell what does not hold."""
+    with exits():
+        request = checking.CheckRequest(
+            series, tuple(kernel.split(",")), tuple(name for name in hazards.split(",") if name),
+            flavour, machine, seeds, fresh,
+        )  # fmt: skip
+        with pipeline.opened(ROOT, Terminal()) as run:
+            told = checking.check(run, request)
+        if json:
+            print(checking.as_json(told.findings))
+        else:
+            print_table(checking.headings(told.findings), checking.rows(told.findings), words=9)
+            for line in checking.complaints(told.findings):
+                print(line)
+            print(f"findings {told.folder / checking.FINDINGS}")
+        if error := checking.verdict_error(told.findings):
+            raise error
+
+
+@task(
+    help=flags("kernel")
+    | {
+        "policy": "the limits to calibrate, with commas; each for one workload and machine",
+        "trials": "comparisons drawn from the boots",
+    }
+)
+def calibrate(
+    _: Context,
+    kernel: str = "mainline",
+    policy: str = "configs/gate.toml,configs/gate-parallel.toml",
+    trials: int = 400,
+) -> None:
+    """Measure the gate: noise floor, false alarms, power; written to docs/calibration.md."""
+    with exits():
+        paths = tuple(Path(one) for one in policy.split(","))
+        request = calibrating.CalibrationRequest(kernel, paths, trials=trials)
+        with pipeline.opened(ROOT, Terminal()) as run:
+            told = calibrating.calibrate(run, request)
+        findings = calibration.save(ROOT, told)
+        print_table(calibration.HEADINGS, calibration.rows(findings), words=2)
+        print(f"calibration {ROOT / calibration.TEXT}")
+        if wrong := calibration.out_of_bounds(told, findings):
+            raise GateFailed("the gate is not what it claims:\n  " + "\n  ".join(wrong))
+
+
+@task(help=flags("run") | {"name": "its folder in results/published/"})
+def publish(_: Context, name: str, run: str = "latest") -> None:
+    """Put a run into results/published/, in compact text that `verify` can repeat."""
+    with exits():
+        folder = runs.publish(ROOT, runs.find(ROOT / "results", run), name)
+        print(f"published {folder}")
+
+
+@task(positional=["folder"], help={"folder": "results/published/NAME", "all": "replay every boot"})
+def verify(_: Context, folder: str, all: bool = False) -> None:  # noqa: A002  # the flag's name
+    """Build a published run's images again, replay some of its boots, and compare."""
+    with exits():
+        place = runs.find(ROOT / "results", folder)
+        with pipeline.opened(ROOT, Terminal()) as run:
+            told = verifying.verify(run, place, everything=all)
+        print_table(verifying.HEADINGS, told.rows(), told.name, words=4)
+        if told.unrepeatable:
+            print(f"{told.unrepeatable} boots of other machines have their checksums, and no more")
+        if error := told.error():
+            raise error
+
+
+def _print_verdicts(told: list[Verdict], *, as_json: bool) -> None:
+    """Print each verdict, and leave the status of the worst: FAIL, then INCONCLUSIVE."""
+    if as_json:
+        print(json.dumps([verdicts.as_json(one) for one in told], indent=1))
+    for one in told:
+        if not as_json:
+            print(verdicts.headline(one))
+            for reason in one.reasons:
+                print(f"  {reason}")
+            print_table(verdicts.HEADINGS, verdicts.rows(one))
+            print(f"summary {ROOT / 'results/reports' / one.gate / 'summary.md'}")
+    ruled = {one.ruled for one in told}
+    if "FAIL" in ruled:
+        raise GateFailed("the series breaks a limit; the table tells which")
+    if "INCONCLUSIVE" in ruled:
+        raise Undecided("not every limit is decided; more seeds or a longer --budget may do it")
+
+
+def _seconds(text: str) -> float:
+    units = {"s": 1, "m": 60, "h": 3600}
+    if not text[:-1].isdigit() or text[-1:] not in units:
+        raise BadInput(f"--budget {text}: a number and its unit, as 90s, 10m or 2h")
+    return float(text[:-1]) * units[text[-1]]

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Verbs for kernels: fetch, apply, range-diff, build, boot."""
+
+import json
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from patchbench import pipeline, porting
+from patchbench import report as reports
+from patchbench.store import write_whole
+from patchbench.tools.terminal import Terminal, print_table
+from patchbench.verbs.common import ROOT, exits, flags, parameters
+
+
+@task(help=flags("kernel"))
+def fetch(_: Context, kernel: str = "mainline") -> None:
+    """Fetch the newest version of KERNEL from its origin (other verbs use what is there)."""
+    with exits(), pipeline.opened(ROOT, Terminal()) as run:
+        source = run.fetch(run.catalog.kernel(kernel))
+        print(f"{source.kernel} {source.version}  {source.provenance}  {source.commit}")
+
+
+@task(
+    help=flags("series", "kernel", "tree", "json")
+    | {"matrix": "try every port of every series on every kernel instead"}
+)
+def apply(
+    _: Context,
+    series: str = "v0",
+    kernel: str = "mainline",
+    tree: str = "",
+    matrix: bool = False,
+    json: bool = False,
+) -> None:
+    """Apply SERIES to KERNEL with a three-way merge, and print the tree."""
+    if matrix:
+        _apply_matrix(as_json=json)
+        return
+    with exits(), pipeline.opened(ROOT, Terminal()) as run:
+        applied = run.apply(run.source(kernel, tree), series)
+        print(f"tree {applied.id}  commit {applied.commit}  {applied.source.version}")
+
+
+@task(
+    name="range-diff",
+    help=flags("series")
+    | {
+        "to": "the kernel line of the port to compare with, for example 7.3",
+        "from": "the kernel line of the other port",
+        "against": "the other revision; the same series if left out",
+    },
+)
+def range_diff(
+    _: Context, series: str = "v0", from_: str = "6.12", to: str = "7.3", against: str = ""
+) -> None:
+    """Show how two ports or revisions of a series differ, by git's range-diff."""
+    with exits(), pipeline.opened(ROOT, Terminal()) as run:
+        print(porting.range_diff(run, (against or series, from_), (series, to)))
+
+
+@task(help=flags("series", "kernel", "tree", "flavour"))
+def build(
+    _: Context,
+    series: str = "v0",
+    kernel: str = "mainline",
+    tree: str = "",
+    flavour: str = "bench",
+) -> None:
+    """Build the ARM64 image of SERIES on KERNEL; --series none is the kernel as it is."""
+    with exits(), pipeline.opened(ROOT, Terminal()) as run:
+        image = run.image(run.apply(run.source(kernel, tree), series), flavour)
+        print(f"image {image.key[:12]}  {image.release}  {image.path}")
+
+
+@task(
+    help=flags("series", "kernel", "tree", "flavour", "machine", "workload", "set")
+    | {"seed": "which seed to boot with"},
+    iterable=["set"],
+)
+def boot(
+    _: Context,
+    series: str = "v0",
+    kernel: str = "mainline",
+    tree: str = "",
+    flavour: str = "bench",
+    machine: str = "exact",
+    workload: str = "exit-storm",
+    seed: int = 1,
+    set: list[str] | None = None,  # noqa: A002  # the flag's name
+) -> None:
+    """Boot once and print the guest's console and samples."""
+    with exits(), pipeline.opened(ROOT, Terminal()) as run:
+        image = run.image(run.apply(run.source(kernel, tree), series), flavour)
+        arm = run.arm(image, run.catalog.machine(machine), workload, parameters(set))
+        console, told = run.boot_once(arm, seed)
+        print(console)
+        rows = [(one.metric, one.label, reports.number(one.value)) for one in told.record.samples]
+        print_table(("metric", "label", "value"), rows)
+
+
+def _apply_matrix(*, as_json: bool) -> None:
+    """Print which port applies where, and leave it as JSON and Markdown."""
+    with exits():
+        with pipeline.opened(ROOT, Terminal()) as run:
+            fits = porting.matrix(run)
+        out = ROOT / "results/reports"
+        out.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(porting.as_json(fits), indent=1)
+        write_whole(out / "applies.json", text + "\n")
+        write_whole(out / "applies.md", porting.markdown(fits))
+        if as_json:
+            print(text)
+        else:
+            print_table(porting.HEADINGS, [fit.row() for fit in fits], words=6)

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Verbs that measure, and tell what was measured: bench, profile, report, compare, history."""
+
+import functools
+import sys
+from pathlib import Path
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from patchbench import claims, formats, pipeline, profiling, runs, scaling
+from patchbench import history as histories
+from patchbench import profile_report as profiles
+from patchbench import report as reports
+from patchbench.model import Boot, Comparison
+from patchbench.profiling import ProfileRequest
+from patchbench.store import write_whole
+from patchbench.tools.terminal import Terminal, print_table
+from patchbench.verbs.common import ROOT, exits, flags, parameters, show
+
+
+@task(
+    help=flags(
+        "series", "against", "kernel", "tree", "workload", "machine", "flavour", "seeds", "set",
+        "fresh", "json",
+    ),
+    iterable=["set"],
+)  # fmt: skip
+def bench(
+    _: Context,
+    series: str = "v0",
+    against: str = "none",
+    kernel: str = "mainline",
+    tree: str = "",
+    workload: str = "exit-storm",
+    machine: str = "exact,parallel",
+    flavour: str = "bench",
+    seeds: int = 0,
+    set: list[str] | None = None,  # noqa: A002  # the flag's name
+    fresh: bool = False,
+    json: bool = False,
+) -> None:
+    """Build SERIES and the series AGAINST, boot both, and report what changed."""
+    with exits():
+        request = pipeline.BenchRequest(
+            series=series,
+            against=against,
+            kernel=kernel,
+            tree=tree,
+            workload=workload,
+            machines=tuple(machine.split(",")),
+            flavour=flavour,
+            seeds=seeds or None,
+            fresh=fresh,
+            parameters=parameters(set),
+        )
+        with pipeline.opened(ROOT, Terminal()) as run:
+            folder = run.bench(request)
+        report_run(folder, as_json=json)
+
+
+@task(
+    help=flags("series", "against", "kernel", "tree", "workload", "machine", "flavour", "set")
+    | {
+        "seed": "which seed to boot with",
+        "run": "profile the arms of this run, and put the flame graphs into its report",
+    },
+    iterable=["set"],
+)
+def profile(
+    _: Context,
+    run: str = "",
+    series: str = "v0",
+    against: str = "none",
+    kernel: str = "mainline",
+    tree: str = "",
+    workload: str = "exit-storm",
+    machine: str = "exact",
+    flavour: str = "bench",
+    seed: int = 1,
+    set: list[str] | None = None,  # noqa: A002  # the flag's name
+) -> None:
+    """Tell where the instructions of a storm go, function by function, in both arms."""
+    with exits():
+        request = ProfileRequest(
+            series=series,
+            against=against,
+            kernel=kernel,
+            tree=tree,
+            workload=workload,
+            machine=machine,
+            flavour=flavour,
+            seed=seed,
+            parameters=parameters(set),
+        )
+        if run:
+            bench_run = runs.find(ROOT / "results", run)
+            request = profiling.of_run(runs.read_plan(bench_run), seed)
+        with pipeline.opened(ROOT, Terminal()) as opened:
+            folder, profiled = profiling.profile(opened, request)
+        out = ROOT / "results/reports" / folder.name
+        out.mkdir(parents=True, exist_ok=True)
+        files = profiles.files(profiled)
+        for name, text in files.items():
+            write_whole(out / name, text)
+        if run:
+            graphs = {name: text for name, text in files.items() if name.endswith(".svg")}
+            runs.add_profile(bench_run, graphs)
+        for table in profiles.tables(profiled):
+            print_table(table.headings, table.rows, table.title, words=table.words)
+        for note in profiles.notes(profiled):
+            print(f"- {note}")
+        print(f"report {out}")
+
+
+@task(
+    help=flags("run", "json", "format")
+    | {"check-claims": "a mail or text whose marked numbers are checked against the runs' logs"}
+)
+def report(
+    _: Context,
+    run: str = "latest",
+    json: bool = False,
+    format: str = "",  # noqa: A002  # the flag's name
+    check_claims: str = "",
+) -> None:
+    """Report a run again, from its logs, or check a text's numbers against the runs."""
+    with exits():
+        if check_claims:
+            _check_claims(Path(check_claims))
+        elif format:
+            _export(run, format)
+        else:
+            report_run(runs.find(ROOT / "results", run), as_json=json)
+
+
+@task(
+    help=flags("json")
+    | {
+        "base": "a run, or RUN:SERIES for its other arm",
+        "test": "another run, or RUN:SERIES",
+        "machine": "exact machines that both runs were made on, with commas",
+    }
+)
+def compare(_: Context, base: str, test: str, machine: str = "exact", json: bool = False) -> None:
+    """Compare arms of two stored runs: what nothing but the image tells apart."""
+    with exits():
+        told = runs.compare_arms(ROOT, base, test, machine.split(","))
+        show(told, as_json=json)
+
+
+@task(
+    help={
+        "metric": "what to follow, for example exit_ns",
+        "machine": "machines, with commas; all of them if left out",
+    }
+)
+def history(_: Context, metric: str, machine: str = "") -> None:
+    """Follow METRIC over all runs, and plot it."""
+    with exits():
+        machines = [name for name in machine.split(",") if name]
+        points = histories.points(runs.comparisons(ROOT), metric, machines)
+        out = ROOT / "results/reports" / f"history-{metric}.svg"
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(out, histories.svg(points, metric))
+        print_table(histories.HEADINGS, histories.rows(points), metric, words=6)
+        for line in histories.reasons(points):
+            print(line)
+        print(f"plot {out}")
+
+
+def report_run(folder: Path, *, as_json: bool) -> None:
+    """Write a run's report, print it, and leave the status that it deserves."""
+    told, boots = scaling.told(ROOT, folder)
+    out = ROOT / "results/reports" / folder.name
+    reports.write(out, told)
+    write_whole(out / "report.html", formats.find("html")(told, boots))
+    show(told, as_json=as_json, written=out)
+
+
+def _export(run: str, name: str) -> None:
+    """Print a run in a format, and leave the status that the run deserves."""
+    render = formats.find(name)
+    told, boots = scaling.told(ROOT, runs.find(ROOT / "results", run))
+    sys.stdout.write(render(told, boots))
+    if error := runs.verdict_error(told):
+        raise error
+
+
+def _check_claims(path: Path) -> None:
+    """Print what became of each number that a text claims; the worst decides the status."""
+
+    @functools.cache
+    def read(name: str) -> tuple[Comparison, list[Boot]]:
+        return runs.told(ROOT, runs.find(ROOT / "results", name))
+
+    findings = claims.check(claims.parse(claims.read_mail(path)), read)
+    if findings:
+        print_table(claims.HEADINGS, [finding.row() for finding in findings], words=3)
+    for line in claims.reasons(findings):
+        print(line)
+    if error := claims.error(findings, path):
+        raise error
+    print(f"all {len(findings)} claims hold")

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Verbs for the machine and the project: list, doctor, clean, test, lint, dev.timings."""
+
+import os
+import sys
+from pathlib import Path
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from patchbench import doctor as doctors
+from patchbench import pipeline, runs
+from patchbench.catalog import Catalog
+from patchbench.errors import BadInput, PipelineError
+from patchbench.tools import process
+from patchbench.tools.terminal import Terminal, print_table
+from patchbench.verbs.common import ROOT, exits, finish, flags
+
+_PYTEST = [sys.executable, "-m", "pytest"]
+
+
+@task(name="list")
+def list_(_: Context) -> None:
+    """List the series, kernels, flavours, machines and workloads that are dropped in."""
+    with exits():
+        listing = Catalog(ROOT).listing()
+        rows = [
+            (noun, name, text) for noun, names in listing.items() for name, text in names.items()
+        ]
+        print_table(("noun", "name", "what it is"), rows, words=3)
+
+
+@task
+def doctor(_: Context) -> None:
+    """Say what this machine has, what it lacks, and how to get that."""
+    with exits():
+        findings = doctors.examine(pipeline.default_cache())
+        print_table(("what", "state", "detail"), [finding.row() for finding in findings], words=3)
+        if any(not finding.good for finding in findings):
+            raise PipelineError("\n".join(finding.remedy for finding in findings if finding.remedy))
+
+
+@task(
+    help={
+        "work": "work trees, build folders and parked git-am's",
+        "shelf": "images, guests and exact boots",
+        "sources": "kernel repositories and downloads",
+        "results": "runs and reports (published ones stay)",
+        "everything": "all of these, and the compiler cache",
+    }
+)
+def clean(
+    _: Context,
+    work: bool = False,
+    shelf: bool = False,
+    sources: bool = False,
+    results: bool = False,
+    everything: bool = False,
+) -> None:
+    """Remove what can be made again; needs a flag that says what."""
+    chosen = [
+        *(["work"] if work or everything else []),
+        *(["shelf"] if shelf or everything else []),
+        *(["sources", "downloads"] if sources or everything else []),
+        *(["runs", "reports"] if results or everything else []),
+        *(["ccache"] if everything else []),
+    ]
+    with exits():
+        if not chosen:
+            raise BadInput("clean what? --work, --shelf, --sources, --results or --everything")
+        with pipeline.opened(ROOT, Terminal()) as run:
+            for path in run.clean(what=chosen):
+                print(f"removed {path}")
+
+
+@task(help={"fast": "stop before the container engine: seconds instead of minutes"})
+def test(_: Context, fast: bool = False) -> None:
+    """Run lint, the pure tests, the stages' tests, then the real thing on a real kernel."""
+    with exits():
+        if fast:
+            finish(process.call([*_PYTEST, "-m", "not e2e"], cwd=ROOT))
+        else:
+            finish(_lint() or process.call([*_PYTEST, "--verbose", "--durations=12"], cwd=ROOT))
+
+
+@task
+def lint(_: Context) -> None:
+    """Check Python and shell for style and types."""
+    with exits():
+        finish(_lint())
+
+
+def _lint() -> int:
+    scripts = [
+        "bootstrap",
+        ".ci/run",
+        "configs/toolchain/describe-toolchain",
+        "configs/toolchain/fetch-source",
+        "qemu/guest/init",
+    ]
+    workflows = sorted(str(path) for path in (ROOT / ".github/workflows").glob("*.yml"))
+    checks = [
+        [sys.executable, "-m", "ruff", "check", "."],
+        [sys.executable, "-m", "ruff", "format", "--check", "."],
+        [sys.executable, "-m", "mypy"],
+        ["shellcheck", *scripts],
+        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows],
+        ["check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", "docs/gitlab-ci.yml"],
+    ]
+    here = Path(sys.executable).parent
+    os.environ["PATH"] = f"{here}{os.pathsep}{os.environ.get('PATH', '')}"
+    return max(process.call(check, cwd=ROOT) for check in checks)
+
+
+@task(help=flags("run"))
+def timings(_: Context, run: str = "latest") -> None:
+    """Print where a run's time went: make, QEMU, and what is ours."""
+    with exits():
+        folder = runs.find(ROOT / "results", run)
+        print_table(("what", "wall s", "share"), runs.timings(folder))
