@@ -6,27 +6,19 @@ user, host and time are the same for everybody, so the same key gives the same b
 release string carries the key, so a guest can prove which image it runs.
 """
 
-import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from patchbench import kconfig
-from patchbench.errors import BuildFailed, KconfigDropped, ToolFailed
+from patchbench.errors import BuildFailed, KconfigDropped
+from patchbench.make import ARM64, FIXED, Bench, Make, ended, made, reader, tail
 from patchbench.model import Flavour, Image, Json, Toolchain, Tree
 from patchbench.store import Store, key
 from patchbench.story import Story
-from patchbench.tools.container import Bind, Engine, Finished, Limits, own
+from patchbench.tools.container import Engine
 
 _TARGET = "Image"
-_FIXED = {
-    "KBUILD_BUILD_HOST": "patchbench",
-    "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
-    "KBUILD_BUILD_USER": "patchbench",
-    "KBUILD_BUILD_VERSION": "1",
-}
 _KEPT = {
     "Image": "arch/arm64/boot/Image",
     "System.map": "System.map",
@@ -43,32 +35,14 @@ _ERROR = re.compile(
 )
 #: Steps of a build whose count is not known yet; only the first progress bar depends on it.
 _FIRST_GUESS_STEPS = 1300
-_TIMEOUT_S = 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """The folders that a build works in, all below the cache; `lane` names whose they are.
-
-    compiler_cache is the lane's own. base_cache is what the kernel as it is compiles to; every
-    lane reads it, and only that kernel's own writes it (`base`).
-    """
-
-    lane: str
-    source: Path
-    objects: Path
-    compiler_cache: Path
-    base_cache: Path
-    base: bool
-    logs: Path
 
 
 def ingredients(tree: Tree, flavour: Flavour, toolchain: Toolchain) -> dict[str, Json]:
     """Return everything that decides an image's bytes, and which of them are kept."""
     return {
-        "fixed": dict(_FIXED),
+        "fixed": dict(FIXED),
         "kept": [*_KEPT],
-        "make": [*_make_line(_TARGET)],
+        "make": [*ARM64.line(_TARGET)],
         "fragment": flavour.fragment,
         "toolchain": toolchain.digest,
         "tree": tree.id,
@@ -103,7 +77,9 @@ def build(
     if under_way.exists():
         story.say(f"the last build of {name} was cut off; building from nothing")
         shutil.rmtree(bench.objects, ignore_errors=True)
-    make = _Make(engine, toolchain, bench, flavour, release=_local_version(made_of))
+    make = Make(
+        engine, toolchain.image_id, bench, flavour.fragment, release=_local_version(made_of)
+    )
 
     # A make that is killed may leave half a file that the next one takes for whole.
     under_way.touch()
@@ -117,8 +93,8 @@ def build(
     under_way.unlink()
 
     with store.publish("images", made_of) as folder:
-        for kept, made in _KEPT.items():
-            (folder / kept).write_bytes(_made(bench.objects, made))
+        for kept, where in _KEPT.items():
+            (folder / kept).write_bytes(made(bench.objects, where))
     return _image(store.entry("images", made_of), made_of, tree, flavour)
 
 
@@ -133,24 +109,13 @@ def first_error(log: str) -> str | None:
     return None
 
 
-def _configure(make: "_Make", tree: Tree, flavour: Flavour, bench: Bench) -> None:
-    """Write .config, only if it differs, so that make sees no change where there is none."""
-    aside, final = bench.objects / ".config.new", bench.objects / ".config"
-    aside.unlink(missing_ok=True)
-    done = make("allnoconfig", environment={"KCONFIG_CONFIG": "/out/.config.new"})
-    if done.status != 0:
-        raise BuildFailed(f"make allnoconfig failed:\n{_tail(done.said)}")
-    got_text = _made(bench.objects, aside.name).decode()
-    if final.is_file() and final.read_text() == got_text:
-        aside.unlink()
-    else:
-        aside.replace(final)
-
-    got = kconfig.settings(got_text)
+def _configure(make: Make, tree: Tree, flavour: Flavour, bench: Bench) -> None:
+    """Configure; raise KconfigDropped, with reasons, if not as the flavour asks."""
+    got = kconfig.settings(make.configure())
     if gone := kconfig.dropped(kconfig.settings(flavour.fragment), got):
         reasons = "\n".join(
             f"  CONFIG_{drop.symbol}: asked {drop.asked}, got {drop.got}\n"
-            f"    {kconfig.explain(drop.symbol, got, _reader(bench.source))}"
+            f"    {kconfig.explain(drop.symbol, got, reader(bench.source))}"
             for drop in gone
         )
         raise KconfigDropped(
@@ -159,7 +124,7 @@ def _configure(make: "_Make", tree: Tree, flavour: Flavour, bench: Bench) -> Non
         )
 
 
-def _compile(make: "_Make", name: str, bench: Bench, story: Story) -> None:
+def _compile(make: Make, name: str, bench: Bench, story: Story) -> None:
     counter = bench.logs / f"steps-{name}"
     expected = int(counter.read_text()) if counter.is_file() else _FIRST_GUESS_STEPS
     clean = not (bench.objects / "System.map").exists()
@@ -175,84 +140,13 @@ def _compile(make: "_Make", name: str, bench: Bench, story: Story) -> None:
 
     log = bench.logs / f"build-{name}.log"
     log.write_text(done.said + "\n")
-    if done.status == 0:
+    if ended(done, name, log, bench.objects):
         if clean:
             counter.write_text(str(max(steps, 1)))
         return
-    if "No space left on device" in done.said:
-        raise ToolFailed(f"the disk is full; make room below {bench.objects}, then run again")
-    if done.status is None:
-        raise ToolFailed(f"{name} was not built within {_TIMEOUT_S} s\n  log: {log}")
-    if done.status > 128:  # 128 and the signal's number
-        raise ToolFailed(f"make was killed while it built {name}; is memory short?\n  log: {log}")
     raise BuildFailed(
-        f"{name} does not build\n  {first_error(done.said) or _tail(done.said)}\n  log: {log}"
+        f"{name} does not build\n  {first_error(done.said) or tail(done.said)}\n  log: {log}"
     )
-
-
-class _Make:
-    """`make` on one tree, in a container."""
-
-    def __init__(
-        self, engine: Engine, toolchain: Toolchain, bench: Bench, flavour: Flavour, *, release: str
-    ) -> None:
-        self._engine = engine
-        self._image = toolchain.image_id
-        bench.logs.mkdir(parents=True, exist_ok=True)
-        fragment = bench.logs / "fragment.config"
-        fragment.write_text(flavour.fragment)
-        self._binds = [
-            Bind(bench.source, "/src"),
-            Bind(own(bench.objects), "/out", writable=True),
-            Bind(own(bench.compiler_cache), "/ccache", writable=True),
-            Bind(own(bench.base_cache), "/ccache-base", writable=bench.base),
-            Bind(fragment, "/fragment"),
-        ]
-        self._environment = {
-            **_FIXED,
-            # Dependencies come from the compiler itself: no second preprocessor run on a miss.
-            "CCACHE_DEPEND": "1",
-            "CCACHE_DIR": "/ccache",
-            "CCACHE_NOCOMPRESS": "1",
-            "CCACHE_REMOTE_STORAGE": "file:/ccache-base" + ("" if bench.base else "|read-only"),
-            **({"CCACHE_REMOTE_ONLY": "1"} if bench.base else {}),
-            "HOME": "/tmp",
-            "KCONFIG_ALLCONFIG": "/fragment",
-            "LOCALVERSION": release,
-        }
-
-    def __call__(
-        self,
-        target: str,
-        *,
-        environment: Mapping[str, str] | None = None,
-        on_line: Callable[[str], None] = lambda _: None,
-    ) -> Finished:
-        return self._engine.run(
-            self._image,
-            [*_make_line(target), f"-j{len(os.sched_getaffinity(0)) + 1}"],
-            Limits(timeout_s=_TIMEOUT_S),
-            binds=self._binds,
-            environment={**self._environment, **(environment or {})},
-            on_line=on_line,
-        )
-
-
-def _make_line(target: str) -> list[str]:
-    compiler = ["CROSS_COMPILE=aarch64-linux-gnu-", "CC=ccache aarch64-linux-gnu-gcc"]
-    return ["make", "-C", "/src", "O=/out", "ARCH=arm64", *compiler, target]
-
-
-def _reader(root: Path) -> Callable[[str], str | None]:
-    """Return a reader of the source's files that follows no link out of it."""
-
-    def read(name: str) -> str | None:
-        path = root / name
-        if not path.resolve().is_relative_to(root.resolve()) or not path.is_file():
-            return None
-        return path.read_text(errors="replace")
-
-    return read
 
 
 def _image(folder: Path, made_of: dict[str, Json], tree: Tree, flavour: Flavour) -> Image:
@@ -269,15 +163,3 @@ def _image(folder: Path, made_of: dict[str, Json], tree: Tree, flavour: Flavour)
 
 def _local_version(made_of: dict[str, Json]) -> str:
     return f"-pb-{key(made_of)[:12]}"
-
-
-def _made(objects: Path, name: str) -> bytes:
-    """Return a file that the build made; a link could lead anywhere on the host."""
-    path = objects / name
-    if path.resolve() != objects.resolve() / name or not path.is_file():
-        raise BuildFailed(f"the build left no regular file {path}; a patch may have seen to that")
-    return path.read_bytes()
-
-
-def _tail(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.splitlines()[-15:])

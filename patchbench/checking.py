@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What `check` does with the pipeline: hazards are booted, on every arm, and judged."""
+"""What `check` does with the pipeline: the build matrix and the hazards, on every arm."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
-from patchbench import bench, boot, hazards, series
+from patchbench import answers, bench, boot, hazards, matrix, matrixing, series
 from patchbench.catalog import SplatPolicy
 from patchbench.errors import BadInput, GateFailed, KernelSplat, LostGuest, PipelineError, Undecided
 from patchbench.model import Arm, Boot, Finding, Image, Source, Workload
@@ -23,7 +23,10 @@ _SHOWN = {"pass": "pass", "untested": "untested", "fail": "FAIL"}
 
 @dataclass(frozen=True, slots=True)
 class CheckRequest:
-    """What `check` was asked for; empty `hazards` are all there are."""
+    """What `check` was asked for; empty `hazards` and `rows` are all there are.
+
+    parts: which of the two halves, `matrix` and `hazards`. quick: of the rows, the quick ones.
+    """
 
     series: str
     kernels: tuple[str, ...]
@@ -32,7 +35,10 @@ class CheckRequest:
     machine: str = ""  # likewise
     seeds: int = 1
     fresh: bool = False
-    parts: bool = True  # also the series' first patches alone
+    rows: tuple[str, ...] = ()
+    quick: bool = False
+    parts: tuple[str, ...] = ("matrix", "hazards")
+    first_patches: bool = True  # also without the last ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +47,44 @@ class Checked:
 
     folder: Path
     findings: tuple[Finding, ...]
+    errors: tuple[PipelineError, ...] = ()  # what kept rows of the matrix from being built
 
 
 def check(pipeline: Pipeline, request: CheckRequest) -> Checked:
-    """Boot the hazards on each kernel without the series, with its first patches, with all.
+    """Build the rows and boot the hazards, on each kernel, with the first patches, with all.
 
     Raises BadInput, before anything is built, for a workload without conditions, a machine that
     is not exact, or no seed.
     """
     if request.seeds < 1:
         raise BadInput(f"--seeds {request.seeds}: at least 1")
-    workloads = _workloads(pipeline, request)
+    workloads = _workloads(pipeline, request) if "hazards" in request.parts else []
+    matrix.choose(matrix.load(pipeline.root), request.rows, quick=request.quick)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     folder = pipeline.results / "runs" / f"{stamp}-check-{request.series}"
     folder.mkdir(parents=True)
     found: list[Finding] = []
+    errors: list[PipelineError] = []
     for kernel in request.kernels:
         source = pipeline.source(kernel)
-        arms = _arms(pipeline, request.series, source, parts=request.parts)
+        if "matrix" in request.parts:
+            told = matrixing.check(
+                pipeline, source, request.series, request.rows, quick=request.quick
+            )
+            found += told.findings
+            errors += told.errors
+            write_whole(folder / FINDINGS, as_json(found))
+        arms = _arms(pipeline, request.series, source, firsts=request.first_patches)
         for workload in workloads:
             found += _check_one(pipeline, request, folder, source, arms, workload)
             write_whole(folder / FINDINGS, as_json(found))
-    return Checked(folder, tuple(found))
+    return Checked(folder, tuple(found), tuple(errors))
+
+
+def parts(*, matrix: bool, hazards: bool) -> tuple[str, ...]:
+    """Return the halves that a user wants who asked for something of these, or for nothing."""
+    told = {"matrix": matrix, "hazards": hazards}
+    return tuple(name for name, wanted in told.items() if wanted) or tuple(told)
 
 
 def as_json(findings: Sequence[Finding]) -> str:
@@ -71,8 +93,38 @@ def as_json(findings: Sequence[Finding]) -> str:
 
 
 def headings(findings: Sequence[Finding]) -> list[str]:
-    """Return the table's headings: a column for each arm, in the order of the findings."""
-    return ["kernel", "hazard", *dict.fromkeys(one.series for one in findings)]
+    """Return the table's headings: a column for each arm."""
+    return ["kernel", "what", *hazards.arms(findings)]
+
+
+def find(results: Path, name: str) -> Path | None:
+    """Return a check's folder by its name or the beginning of it; None if no check is meant.
+
+    `latest` is the newest run if that was a check.
+    """
+    folders = sorted(path for path in (results / "runs").glob("*") if path.is_dir())
+    meant = folders[-1:] if name == "latest" else [one for one in folders if one.name == name]
+    meant = meant or [one for one in folders if name and one.name.startswith(name)]
+    checks = [one for one in meant if (one / FINDINGS).is_file()]
+    return checks[0] if len(checks) == 1 == len(meant) else None
+
+
+def read(folder: Path) -> tuple[Finding, ...]:
+    """Return what a check found; BadInput if its file is damaged."""
+    try:
+        return tuple(TypeAdapter(list[Finding]).validate_json((folder / FINDINGS).read_bytes()))
+    except ValidationError as err:
+        raise BadInput(f"{folder / FINDINGS} is damaged: {err}") from err
+
+
+def answer(root: Path, folder: Path, findings: Sequence[Finding]) -> Path | None:
+    """Write the answer sheet into results/reports/, and return it; None if no hazard was booted."""
+    if not any(one.hazards for one in findings):
+        return None
+    told = answers.answer(
+        answers.questions(root), findings, hazards.arms(findings)[-1], folder.name
+    )
+    return answers.write(root / "results/reports" / folder.name, told, folder.name)
 
 
 def rows(findings: Sequence[Finding]) -> list[list[str]]:
@@ -91,21 +143,31 @@ def rows(findings: Sequence[Finding]) -> list[list[str]]:
 
 def complaints(findings: Sequence[Finding]) -> list[str]:
     """Return a line for each condition that does not hold or is untested."""
+    worse = hazards.regressions(findings)
+    own = [one for one in findings if one.state == "fail" and one.series != series.NONE]
     return [
         f"{one.kernel} {one.series}, {one.subject}: {one.says}"
+        + (" (as without the series)" if one in own and one not in worse else "")
         for one in findings
         if one.state != "pass"
     ]
 
 
-def verdict_error(findings: Sequence[Finding]) -> PipelineError | None:
-    """Return what keeps a series from passing, as the error to end with."""
+def verdict_error(
+    findings: Sequence[Finding], errors: Sequence[PipelineError] = ()
+) -> PipelineError | None:
+    """Return what keeps a series from passing, as the error to end with.
+
+    errors: what kept rows from being built; a series that fails elsewhere fails all the same.
+    """
     if splats := hazards.splats_on_base(findings):
         return KernelSplat(f"{splats[0].subject}: the kernel without the series complained")
     if lost := hazards.lost_on_base(findings):
         return LostGuest(f"{lost[0].subject}: the kernel without the series did not get through it")
     if worse := hazards.regressions(findings):
         return GateFailed(f"{len(worse)} conditions hold without the series and not with it")
+    if errors:
+        return errors[0]
     open_ones = [one for one in findings if one.state == "untested"]
     if open_ones:
         return Undecided(f"{len(open_ones)} are untested; the table tells why")
@@ -135,13 +197,13 @@ def _workloads(pipeline: Pipeline, request: CheckRequest) -> list[Workload]:
     return asked
 
 
-def _arms(pipeline: Pipeline, name: str, source: Source, *, parts: bool) -> list[str]:
+def _arms(pipeline: Pipeline, name: str, source: Source, *, firsts: bool) -> list[str]:
     """Return the series to boot: none, the first patches alone, and the whole."""
     if name == series.NONE:
         return [name]
     count = len(series.load(pipeline.root, name, source.line).patches)
-    firsts = [] if "@" in name or not parts else [f"{name}@{first}" for first in range(1, count)]
-    return [series.NONE, *firsts, name]
+    alone = [f"{name}@{first}" for first in range(1, count)]
+    return [series.NONE, *([] if "@" in name or not firsts else alone), name]
 
 
 def _check_one(

@@ -185,7 +185,11 @@ class _Session:
         if not self.policy.hazards:
             return
         request = checking.CheckRequest(
-            self.request.series, (self.request.kernel,), self.policy.hazards, parts=False
+            self.request.series,
+            (self.request.kernel,),
+            self.policy.hazards,
+            first_patches=False,
+            parts=("hazards",),
         )
         findings = checking.check(self.pipeline, request).findings
         match checking.verdict_error(findings):

@@ -82,9 +82,7 @@ def regressions(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 def splats_on_base(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Return where the kernel complained without any series."""
     return tuple(
-        one
-        for one in findings
-        if one.series == "none" and one.state == "fail" and one.subject.endswith(_CONSOLE)
+        one for one in findings if one.series == "none" and one.state == "fail" and is_console(one)
     )
 
 
@@ -95,6 +93,17 @@ def lost_on_base(findings: Sequence[Finding]) -> tuple[Finding, ...]:
         for one in findings
         if one.series == "none" and one.state == "fail" and ":" not in one.subject
     )
+
+
+def is_console(finding: Finding) -> bool:
+    """Return whether a finding is of what the kernel said, and not of a condition."""
+    return finding.subject.endswith(_CONSOLE)
+
+
+def arms(findings: Sequence[Finding]) -> list[str]:
+    """Return the series that findings are of: none, the first patches, and last the whole."""
+    names = {one.series for one in findings}
+    return sorted(names, key=lambda name: (name != "none", "@" not in name, len(name), name))
 
 
 def _hear(

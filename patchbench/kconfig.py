@@ -49,12 +49,33 @@ def dropped(asked: Mapping[str, str], got: Mapping[str, str]) -> tuple[Dropped, 
     )
 
 
-def explain(symbol: str, got: Mapping[str, str], read: Callable[[str], str | None]) -> str:
+def unknown(
+    asked: Mapping[str, str],
+    got: Mapping[str, str],
+    read: Callable[[str], str | None],
+    srcarch: str = "arm64",
+) -> tuple[str, ...]:
+    """Return the symbols that the kernel does not have: asked to be off, these look obeyed."""
+    silent = {symbol for symbol in asked if symbol not in got}
+    if not silent:
+        return ()
+    known = {name for name, _ in definitions(read, "Kconfig", srcarch)}
+    return tuple(symbol for symbol in asked if symbol in silent - known)
+
+
+def explain(
+    symbol: str,
+    got: Mapping[str, str],
+    read: Callable[[str], str | None],
+    srcarch: str = "arm64",
+) -> str:
     """Return why a symbol is not what was asked, as far as its Kconfig stanzas tell.
 
     `read` gives a Kconfig file's text by its path in the kernel, or None if there is none.
+    srcarch: the folder below arch/, which SRCARCH stands for in Kconfig files.
     """
-    found = [definition for name, definition in definitions(read, "Kconfig", got) if name == symbol]
+    every = definitions(read, "Kconfig", srcarch)
+    found = [definition for name, definition in every if name == symbol]
     if not found:
         return "no Kconfig file of this kernel defines it"
     told = []
@@ -81,7 +102,7 @@ def holds(expression: str, got: Mapping[str, str]) -> bool:
 def definitions(  # noqa: C901  # one case for each of Kconfig's words
     read: Callable[[str], str | None],
     path: str,
-    got: Mapping[str, str],
+    srcarch: str,
     above: tuple[str, ...] = (),
 ) -> Iterator[tuple[str, Definition]]:
     """Walk Kconfig files from `path`, following `source`, and give every stanza's definition.
@@ -117,7 +138,7 @@ def definitions(  # noqa: C901  # one case for each of Kconfig's words
                 (stanza[2] if stanza else blocks[-1]).append(condition)
             case "source":
                 inherited = tuple(condition for block in blocks for condition in block)
-                yield from definitions(read, _sourced(rest, got), got, inherited)
+                yield from definitions(read, _sourced(rest, srcarch), srcarch, inherited)
             case "bool" | "tristate" | "string" | "int" | "hex" | "prompt" if stanza and rest:
                 stanza[3].append(True)
     if stanza:
@@ -155,9 +176,8 @@ def _joined(text: str) -> Iterator[str]:
             held = ""
 
 
-def _sourced(path: str, got: Mapping[str, str]) -> str:
-    architecture = "arm64" if got.get("ARM64") == "y" else "x86"
-    return re.sub(r"\$\(?(SRCARCH|HEADER_ARCH)\)?", architecture, path.strip('"'))
+def _sourced(path: str, srcarch: str) -> str:
+    return re.sub(r"\$\(?(SRCARCH|HEADER_ARCH)\)?", srcarch, path.strip('"'))
 
 
 def _values(expression: str, got: Mapping[str, str]) -> str:

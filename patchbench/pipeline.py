@@ -16,7 +16,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TextIO
 
-from patchbench import bench, boot, build, codemap, guest, runs, series, symbols, toolchain, tree
+from patchbench import (
+    bench,
+    boot,
+    build,
+    codemap,
+    guest,
+    make,
+    runs,
+    series,
+    symbols,
+    toolchain,
+    tree,
+)
 from patchbench.bench import Bench
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput
@@ -184,6 +196,13 @@ class Pipeline:
                 ),
             )
 
+    @cached_property
+    def cross_toolchain(self) -> Toolchain:
+        """Return the toolchain with other architectures' compilers, made at first use."""
+        recipe = self.root / "configs/toolchain-cross"
+        with self._setting_up("cross toolchain image"):
+            return toolchain.extend(self.engine, self.store, self.toolchain, recipe, self.story)
+
     def guest(self, program: str) -> Guest:
         """Return the initrd with one program, built at first use."""
         if program not in self._guests:
@@ -258,22 +277,11 @@ class Pipeline:
         asked = self.catalog.flavour(flavour, applied.source.line)
         if image := build.shelved(self.store, applied, asked, self.toolchain):
             return image
-        lane = self.cache / "work" / f"{applied.source.kernel}-{series.family(applied.series.name)}"
-        place = build.Bench(
-            lane=lane.name,
-            source=lane / "source",
-            objects=lane / "objects" / f"{flavour}-{self.toolchain.digest[:12]}",
-            # One for each lane: a patch cannot leave objects for another author's build.
-            compiler_cache=self.cache / "ccache" / lane.name,
-            base_cache=self.cache / "ccache" / f"{applied.source.kernel}-base",
-            base=series.family(applied.series.name) == series.NONE,
-            logs=self.cache / "logs",
-        )
+        place = self.place(applied, f"{flavour}-{self.toolchain.digest[:12]}")
         made_of = build.ingredients(applied, asked, self.toolchain)
         why = self.store.explain("images", made_of)
         self.story.say(f"building, for: {', '.join(why)}")
-        with self._setting_up("work trees"):
-            tree.check_out(applied, place.source, self.story)
+        self.check_out(applied, place)
         return build.build(
             self.engine,
             self.store,
@@ -283,6 +291,25 @@ class Pipeline:
             bench=place,
             story=self.story,
         )
+
+    def place(self, applied: Tree, objects: str) -> make.Bench:
+        """Return the folders in which a tree is built, its objects in one of that name."""
+        lane = self.cache / "work" / f"{applied.source.kernel}-{series.family(applied.series.name)}"
+        return make.Bench(
+            lane=lane.name,
+            source=lane / "source",
+            objects=lane / "objects" / objects,
+            # One for each lane: a patch cannot leave objects for another author's build.
+            compiler_cache=self.cache / "ccache" / lane.name,
+            base_cache=self.cache / "ccache" / f"{applied.source.kernel}-base",
+            base=series.family(applied.series.name) == series.NONE,
+            logs=self.cache / "logs",
+        )
+
+    def check_out(self, applied: Tree, place: make.Bench) -> None:
+        """Bring a lane's source to the tree."""
+        with self._setting_up("work trees"):
+            tree.check_out(applied, place.source, self.story)
 
     def arm(
         self, image: Image, machine: Machine, workload: str, parameters: Mapping[str, int]

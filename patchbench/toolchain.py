@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Stage 0: configs/toolchain in, the Toolchain image out."""
+"""Stage 0: a recipe such as configs/toolchain in, the Toolchain image out."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
 from patchbench.errors import ToolFailed
 from patchbench.model import Json, Toolchain
-from patchbench.store import Store, key
+from patchbench.store import Store, file_sha256, key
 from patchbench.story import Story
 from patchbench.tools.container import Engine, Limits
 
@@ -29,27 +28,42 @@ def ensure(
 
     `bootstrap_base` makes the base image, under the tag it is given, where no registry answers.
     """
-    files = {path.name: path.read_bytes() for path in sorted(recipe.iterdir()) if path.is_file()}
-    sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    tag = f"patchbench/toolchain:{key({'files': dict(sums)})[:12]}"
+    sums = _sums(recipe)
+    tag = f"patchbench/{recipe.name}:{key({'files': dict(sums)})[:12]}"
     if engine.image_id(tag) is None:
-        base = _base(engine, story, bootstrap_base)
-        with story.meter("toolchain image", 400, "packages") as meter:
-            unpacked = 0
-
-            def count(line: str) -> None:
-                nonlocal unpacked
-                unpacked += line.startswith(("Unpacking", "Setting up"))
-                meter.at(unpacked)
-
-            engine.build(
-                files,
-                tag,
-                arguments={"BASE": _BASE_TAG},
-                labels={ORIGIN_LABEL: base},
-                on_line=count,
-            )
+        origin = _base(engine, story, bootstrap_base)
+        _build(engine, recipe, tag, base=_BASE_TAG, origin=origin, story=story)
     return _describe(engine, store, tag, sums)
+
+
+def extend(
+    engine: Engine, store: Store, toolchain: Toolchain, recipe: Path, story: Story
+) -> Toolchain:
+    """Return the image that a recipe makes of a toolchain, built if it is not there yet."""
+    sums = _sums(recipe)
+    tag = f"patchbench/{recipe.name}:{key({'base': toolchain.image_id, 'files': dict(sums)})[:12]}"
+    if engine.image_id(tag) is None:
+        _build(engine, recipe, tag, base=toolchain.image_id, origin=toolchain.base, story=story)
+    return _describe(engine, store, tag, sums)
+
+
+def _sums(recipe: Path) -> dict[str, str]:
+    return {path.name: file_sha256(path) for path in sorted(recipe.iterdir()) if path.is_file()}
+
+
+def _build(engine: Engine, recipe: Path, tag: str, *, base: str, origin: str, story: Story) -> None:
+    files = {path.name: path.read_bytes() for path in sorted(recipe.iterdir()) if path.is_file()}
+    with story.meter(f"{recipe.name} image", 400, "packages") as meter:
+        unpacked = 0
+
+        def count(line: str) -> None:
+            nonlocal unpacked
+            unpacked += line.startswith(("Unpacking", "Setting up"))
+            meter.at(unpacked)
+
+        engine.build(
+            files, tag, arguments={"BASE": base}, labels={ORIGIN_LABEL: origin}, on_line=count
+        )
 
 
 def _base(engine: Engine, story: Story, bootstrap_base: Callable[[str], None]) -> str:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from patchbench import build
+from patchbench import build, make
 from patchbench.errors import BuildFailed, KconfigDropped, ToolFailed
 from patchbench.model import Flavour, Image, Series, Source, Toolchain, Tree
 from patchbench.store import Store
@@ -72,7 +72,7 @@ class Site:
             "c1",
             "t1",
         )
-        place = build.Bench(
+        place = make.Bench(
             lane="mainline-v0",
             source=self.root / "source",
             objects=self.make.objects,

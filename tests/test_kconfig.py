@@ -88,3 +88,18 @@ def test_expressions_hold_as_kconfig_says() -> None:
         "$(cc-option,-mfoo) && A": True,
     }.items():
         assert kconfig.holds(expression, got) is value, expression
+
+
+def test_a_symbol_that_nothing_defines_is_told_even_if_it_looks_obeyed() -> None:
+    asked = {"TINY": "n", "NO_SUCH": "n", "SWAP": "y"}
+    assert kconfig.dropped(asked, {"SWAP": "y"}) == ()
+    assert kconfig.unknown(asked, {"SWAP": "y"}, FILES.get) == ("NO_SUCH",)
+
+
+def test_an_architecture_s_symbols_are_looked_for_in_its_own_folder() -> None:
+    files = {
+        "Kconfig": 'source "arch/$(SRCARCH)/Kconfig"\n',
+        "arch/sparc/Kconfig": 'config SPARC_ONLY\n    bool "x"\n',
+    }
+    assert kconfig.unknown({"SPARC_ONLY": "n"}, {}, files.get, "sparc") == ()
+    assert kconfig.unknown({"SPARC_ONLY": "n"}, {}, files.get, "arm64") == ("SPARC_ONLY",)

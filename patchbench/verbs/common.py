@@ -2,16 +2,16 @@
 """What the verbs share: their flags, their exit statuses, how a comparison is shown."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from invoke.exceptions import Exit
 
-from patchbench import formats, runs
+from patchbench import checking, formats, runs
 from patchbench import report as reports
 from patchbench.errors import BadInput, PipelineError
-from patchbench.model import Comparison
+from patchbench.model import Comparison, Finding
 from patchbench.tools.terminal import print_table
 
 ROOT = Path(__file__).absolute().parents[2]
@@ -29,7 +29,8 @@ _HELP = {
     "fresh": "boot everything again and compare with the shelf, to the byte",
     "json": "print comparison.json and nothing else",
     "run": "folder in results/runs/ or results/published/, the beginning of its name, or latest",
-    "format": f"print this and nothing else: {', '.join(formats.names())}",
+    "format": f"print this and nothing else: {', '.join(formats.names())}; of a check: "
+    + ", ".join(formats.names_for_findings()),
 }
 
 
@@ -69,6 +70,28 @@ def show(told: Comparison, *, as_json: bool, written: Path | None = None) -> Non
         if written:
             print(f"report {written / 'report.md'}  {written / 'report.html'}")
     if error := runs.verdict_error(told):
+        raise error
+
+
+def show_findings(
+    folder: Path,
+    findings: Sequence[Finding],
+    errors: Sequence[PipelineError] = (),
+    *,
+    as_json: bool,
+) -> None:
+    """Print what a check found, with its answer sheet, and leave the status that it deserves."""
+    answers = checking.answer(ROOT, folder, findings)
+    if as_json:
+        print(checking.as_json(findings))
+    else:
+        print_table(checking.headings(findings), checking.rows(findings), words=9)
+        for line in checking.complaints(findings):
+            print(line)
+        if answers:
+            print(f"answers {answers}")
+        print(f"findings {folder / checking.FINDINGS}")
+    if error := checking.verdict_error(findings, errors):
         raise error
 
 

@@ -22,7 +22,7 @@ from patchbench import policy as policies
 from patchbench.errors import BadInput, GateFailed, Undecided
 from patchbench.model import Verdict
 from patchbench.tools.terminal import Terminal, print_table
-from patchbench.verbs.common import ROOT, exits, flags
+from patchbench.verbs.common import ROOT, exits, flags, show_findings
 
 
 @task(
@@ -68,7 +68,10 @@ def gate(
     help=flags("series", "fresh", "json")
     | {
         "kernel": "files in configs/kernels/, with commas",
-        "hazards": "workloads with conditions, with commas; empty: all there are",
+        "matrix": "the build matrix and no hazards, unless those are named",
+        "rows": "rows of configs/matrix.toml, with commas, and no hazards",
+        "quick": "the quick rows of the matrix, and no hazards",
+        "hazards": "workloads with conditions, with commas, and no matrix; `all` for all there are",
         "flavour": "file in configs/kconfig/, instead of each hazard's own",
         "machine": "file in qemu/machines/, instead of each hazard's own",
         "seeds": "boots of each hazard on each arm; one that fails is enough",
@@ -78,6 +81,9 @@ def check(
     _: Context,
     series: str = "v0",
     kernel: str = "mainline",
+    matrix: bool = False,
+    rows: str = "",
+    quick: bool = False,
     hazards: str = "",
     flavour: str = "",
     machine: str = "",
@@ -85,23 +91,18 @@ def check(
     fresh: bool = False,
     json: bool = False,
 ) -> None:
-    """Boot the hazards with and without SERIES, and tell what does not hold."""
+    """Build SERIES as a robot would, boot the hazards, and tell what does not hold."""
     with exits():
         request = checking.CheckRequest(
-            series, tuple(kernel.split(",")), tuple(name for name in hazards.split(",") if name),
+            series, tuple(kernel.split(",")),
+            () if hazards == "all" else tuple(name for name in hazards.split(",") if name),
             flavour, machine, seeds, fresh,
+            tuple(name for name in rows.split(",") if name), quick,
+            checking.parts(matrix=matrix or quick or bool(rows), hazards=bool(hazards)),
         )  # fmt: skip
         with pipeline.opened(ROOT, Terminal()) as run:
             told = checking.check(run, request)
-        if json:
-            print(checking.as_json(told.findings))
-        else:
-            print_table(checking.headings(told.findings), checking.rows(told.findings), words=9)
-            for line in checking.complaints(told.findings):
-                print(line)
-            print(f"findings {told.folder / checking.FINDINGS}")
-        if error := checking.verdict_error(told.findings):
-            raise error
+        show_findings(told.folder, told.findings, told.errors, as_json=json)
 
 
 @task(

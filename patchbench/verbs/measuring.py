@@ -8,7 +8,7 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import claims, formats, pipeline, profiling, runs, scaling
+from patchbench import checking, claims, formats, pipeline, profiling, runs, scaling
 from patchbench import history as histories
 from patchbench import profile_report as profiles
 from patchbench import report as reports
@@ -16,7 +16,7 @@ from patchbench.model import Boot, Comparison
 from patchbench.profiling import ProfileRequest
 from patchbench.store import write_whole
 from patchbench.tools.terminal import Terminal, print_table
-from patchbench.verbs.common import ROOT, exits, flags, parameters, show
+from patchbench.verbs.common import ROOT, exits, flags, parameters, show, show_findings
 
 
 @task(
@@ -130,6 +130,8 @@ def report(
             _check_claims(Path(check_claims))
         elif format:
             _export(run, format)
+        elif folder := checking.find(ROOT / "results", run):
+            show_findings(folder, checking.read(folder), as_json=json)
         else:
             report_run(runs.find(ROOT / "results", run), as_json=json)
 
@@ -179,7 +181,13 @@ def report_run(folder: Path, *, as_json: bool) -> None:
 
 
 def _export(run: str, name: str) -> None:
-    """Print a run in a format, and leave the status that the run deserves."""
+    """Print a run or a check in a format, and leave the status that it deserves."""
+    if folder := checking.find(ROOT / "results", run):
+        findings = checking.read(folder)
+        sys.stdout.write(formats.find_for_findings(name)(folder.name, findings))
+        if worse := checking.verdict_error(findings):
+            raise worse
+        return
     render = formats.find(name)
     told, boots = scaling.told(ROOT, runs.find(ROOT / "results", run))
     sys.stdout.write(render(told, boots))

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The answer sheet: which of the hazards of configs/hazards.toml a run's findings confirm. Pure.
+
+Nothing that was not looked at counts as an answer.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from pydantic import with_config
+
+from patchbench import hazards
+from patchbench.catalog import load_toml
+from patchbench.model import STRICT, Finding
+from patchbench.store import write_whole
+
+FILE = Path("configs/hazards.toml")
+State: TypeAlias = Literal["confirmed", "not confirmed", "not tested", "not testable here"]
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One hazard: what is claimed, what confirms it, and why no run can answer it, if none can."""
+
+    claim: str
+    confirmed_by: Literal["fail", "pass"] = "fail"
+    untestable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a run says of one hazard on one kernel; evidence has a line for each that decided it."""
+
+    run: str
+    kernel: str
+    version: str
+    series: str
+    hazard: str
+    claim: str
+    state: State
+    evidence: tuple[str, ...]
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    hazards: Mapping[str, Question]
+
+
+def questions(root: Path) -> Mapping[str, Question]:
+    """Return configs/hazards.toml; BadInput names what is wrong in it."""
+    return load_toml(root / FILE, _Sheet).hazards
+
+
+def answer(
+    asked: Mapping[str, Question], findings: Sequence[Finding], series: str, run: str
+) -> tuple[Answer, ...]:
+    """Return an answer for each kernel and hazard, from what was found of the whole series."""
+    worse = hazards.regressions(findings)
+    told = []
+    for kernel, version in dict.fromkeys((one.kernel, one.version) for one in findings):
+        for name, question in asked.items():
+            these = [
+                one
+                for one in findings
+                if (one.kernel, one.series) == (kernel, series) and name in one.hazards
+            ]
+            state = _state(question, these, worse)
+            evidence = (question.untestable,) if question.untestable else (*_lines(these, worse),)
+            told.append(Answer(run, kernel, version, series, name, question.claim, state, evidence))
+    return tuple(told)
+
+
+def markdown(answers: Sequence[Answer], run: str) -> str:
+    """Return the sheet as Markdown: a table of all kernels, then the evidence of each answer."""
+    kernels = [*dict.fromkeys((one.kernel, one.version) for one in answers)]
+    lines = [f"# Answers of run {run}", ""]
+    lines += [f"| | claim | {' | '.join(f'{name} {version}' for name, version in kernels)} |"]
+    lines += ["|---" * (len(kernels) + 2) + "|"]
+    for name in dict.fromkeys(one.hazard for one in answers):
+        row = [one for one in answers if one.hazard == name]
+        lines.append(f"| {name} | {row[0].claim} | {' | '.join(one.state for one in row)} |")
+    for kernel, version in kernels:
+        lines += ["", f"## {kernel} {version}", ""]
+        for one in answers:
+            if one.kernel == kernel and one.evidence:
+                lines += [f"- {one.hazard}, {one.state}:"]
+                lines += [f"  - {line}" for line in one.evidence]
+    return "\n".join(lines) + "\n"
+
+
+def write(out: Path, answers: Sequence[Answer], run: str) -> Path:
+    """Write answers.md and answers.json into a folder, and return the former."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(out / "answers.json", json.dumps([asdict(one) for one in answers], indent=1) + "\n")
+    write_whole(out / "answers.md", markdown(answers, run))
+    return out / "answers.md"
+
+
+def _lines(these: Sequence[Finding], worse: Sequence[Finding]) -> Iterator[str]:
+    """Give what decides: what the series breaks or is open, else everything that holds."""
+    telling = [one for one in these if one.state != "pass"] or _conditions(these)
+    for one in telling:
+        own = " (without the series as well)" if one.state == "fail" and one not in worse else ""
+        yield f"{one.state}: {one.subject}: {one.says}{own}"
+    if held := len([one for one in _conditions(these) if one not in telling]):
+        yield f"pass: {held} more"
+
+
+def _conditions(findings: Sequence[Finding]) -> list[Finding]:
+    """Return what was asked of hazards; a quiet console or a lost guest answers no question."""
+    return [one for one in findings if ": " in one.subject and not hazards.is_console(one)]
+
+
+def _state(question: Question, these: Sequence[Finding], worse: Sequence[Finding]) -> State:
+    if question.untestable:
+        return "not testable here"
+    asked = _conditions(these)
+    fails = any(one in worse for one in asked)
+    decided = bool(asked) and all(
+        one.state == "pass" or (one in worse and one in asked) for one in these
+    )
+    if question.confirmed_by == "fail":
+        return "confirmed" if fails else "not confirmed" if decided else "not tested"
+    return "not confirmed" if fails else "confirmed" if decided else "not tested"

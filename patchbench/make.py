@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`make` on one kernel tree, in a container without network, not as root, its source read-only."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from patchbench.errors import BuildFailed, ToolFailed
+from patchbench.tools.container import Bind, Engine, Finished, Limits, own
+
+FIXED = {
+    "KBUILD_BUILD_HOST": "patchbench",
+    "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
+    "KBUILD_BUILD_USER": "patchbench",
+    "KBUILD_BUILD_VERSION": "1",
+}
+TIMEOUT_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """The folders that a build works in, all below the cache; `lane` names whose they are.
+
+    compiler_cache is the lane's own. base_cache is what the kernel as it is compiles to; every
+    lane reads it, and only that kernel's own writes it (`base`).
+    """
+
+    lane: str
+    source: Path
+    objects: Path
+    compiler_cache: Path
+    base_cache: Path
+    base: bool
+    logs: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """Which architecture is compiled for, as make calls it, and its compiler's prefix."""
+
+    arch: str
+    prefix: str
+
+    def line(self, *targets: str) -> list[str]:
+        """Return the command that makes the targets."""
+        told = [f"CROSS_COMPILE={self.prefix}", f"CC=ccache {self.prefix}gcc"]
+        return ["make", "-C", "/src", "O=/out", f"ARCH={self.arch}", *told, *targets]
+
+
+ARM64 = Compiler("arm64", "aarch64-linux-gnu-")
+
+
+class Make:
+    """`make` on one tree, in a container."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        image: str,
+        bench: Bench,
+        fragment: str,
+        *,
+        compiler: Compiler = ARM64,
+        release: str = "",
+        alike: bool = False,
+    ) -> None:
+        """Prepare to make; `alike` looks for what other configurations compiled to as well.
+
+        That costs a preprocessor run for each file that is compiled after all.
+        """
+        self._engine = engine
+        self._image = image
+        self._bench = bench
+        self._compiler = compiler
+        bench.logs.mkdir(parents=True, exist_ok=True)
+        self._fragment = bench.logs / "fragment.config"
+        self._fragment.write_text(fragment)
+        self._binds = [
+            Bind(bench.source, "/src"),
+            Bind(own(bench.objects), "/out", writable=True),
+            Bind(own(bench.compiler_cache), "/ccache", writable=True),
+            Bind(own(bench.base_cache), "/ccache-base", writable=bench.base),
+            Bind(self._fragment, "/fragment"),
+        ]
+        self._environment = {
+            **FIXED,
+            # Dependencies come from the compiler itself: no second preprocessor run on a miss.
+            "CCACHE_NODEPEND" if alike else "CCACHE_DEPEND": "1",
+            "CCACHE_DIR": "/ccache",
+            "CCACHE_NOCOMPRESS": "1",
+            "CCACHE_REMOTE_STORAGE": "file:/ccache-base" + ("" if bench.base else "|read-only"),
+            **({"CCACHE_REMOTE_ONLY": "1"} if bench.base else {}),
+            "HOME": "/tmp",
+            "KCONFIG_ALLCONFIG": "/fragment",
+            "LOCALVERSION": release,
+        }
+
+    def __call__(
+        self,
+        *targets: str,
+        environment: Mapping[str, str] | None = None,
+        on_line: Callable[[str], None] = lambda _: None,
+    ) -> Finished:
+        """Make the targets; words such as `W=1` and `-k` may be among them."""
+        return self._engine.run(
+            self._image,
+            [*self._compiler.line(*targets), f"-j{len(os.sched_getaffinity(0)) + 1}"],
+            Limits(timeout_s=TIMEOUT_S),
+            binds=self._binds,
+            environment={**self._environment, **(environment or {})},
+            on_line=on_line,
+        )
+
+    def configure(self) -> str:
+        """Write .config from the fragment, only if it differs, and return it.
+
+        A file that is not touched tells make that nothing changed.
+        """
+        aside, final = self._bench.objects / ".config.new", self._bench.objects / ".config"
+        aside.unlink(missing_ok=True)
+        done = self("allnoconfig", environment={"KCONFIG_CONFIG": "/out/.config.new"})
+        if done.status != 0:
+            raise BuildFailed(f"make allnoconfig failed:\n{tail(done.said)}")
+        got = made(self._bench.objects, aside.name).decode()
+        if final.is_file() and final.read_text() == got:
+            aside.unlink()
+        else:
+            aside.replace(final)
+        return got
+
+
+def ended(done: Finished, name: str, log: Path, objects: Path) -> bool:
+    """Return whether a build went well; ToolFailed if the host is to blame that it did not."""
+    if done.status == 0:
+        return True
+    if "No space left on device" in done.said:
+        raise ToolFailed(f"the disk is full; make room below {objects}, then run again")
+    if done.status is None:
+        raise ToolFailed(f"{name} was not built within {TIMEOUT_S} s\n  log: {log}")
+    if done.status > 128:  # 128 and the signal's number
+        raise ToolFailed(f"make was killed while it built {name}; is memory short?\n  log: {log}")
+    return False
+
+
+def tail(text: str) -> str:
+    """Return a log's last lines, indented."""
+    return "\n".join(f"  {line}" for line in text.splitlines()[-15:])
+
+
+def reader(root: Path) -> Callable[[str], str | None]:
+    """Return a reader of the source's files that follows no link out of it."""
+
+    def read(name: str) -> str | None:
+        path = root / name
+        if not path.resolve().is_relative_to(root.resolve()) or not path.is_file():
+            return None
+        return path.read_text(errors="replace")
+
+    return read
+
+
+def made(objects: Path, name: str) -> bytes:
+    """Return a file that the build made; a link could lead anywhere on the host."""
+    path = objects / name
+    if path.resolve() != objects.resolve() / name or not path.is_file():
+        raise BuildFailed(f"the build left no regular file {path}; a patch may have seen to that")
+    return path.read_bytes()

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a row's builds and a patch's style come to, as Findings. Pure.
+
+Only what the series brings counts: what the kernel says without it as well is the kernel's own.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from patchbench import buildlog
+from patchbench.hazards import Place
+from patchbench.matrix import Compiled, Config
+from patchbench.model import Finding, Patch, Toolchain
+
+#: Which tools' messages are judged together, and under what name, where W=1 and sparse looked.
+_STRICT: Mapping[str, tuple[str, ...]] = {
+    "W=1": ("compiler", "kernel-doc"),
+    "sparse": ("sparse",),
+}
+_CHECKS: Mapping[str, str] = {"warnings": "warning", "W=1": "warning", "sparse": "sparse"}
+_STYLE = re.compile(r"(?P<place>\S*): (?P<level>ERROR|WARNING|CHECK):(?P<type>\w+): (?P<text>.+)")
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What became of one row on one arm; None for what was not needed or had no file."""
+
+    compiled: Compiled | None = None
+    inspected: Compiled | None = None
+
+
+def wants_base(built: Built, files: Sequence[str]) -> bool:
+    """Return whether what an arm says can only be judged beside the kernel without the series."""
+    logs = [told.log for told in (built.compiled, built.inspected) if told]
+    good = built.compiled is not None and built.compiled.good
+    return not good or any(buildlog.messages(log, files) for log in logs)
+
+
+def judge_build(
+    place: Place, config: Config, toolchain: Toolchain, built: Built, base: Built | None
+) -> tuple[Finding, ...]:
+    """Return whether the row builds; where the kernel does not either, what is new as well.
+
+    base: the same row without the series; None where it was not needed.
+    """
+    if built.compiled is None:
+        return ()
+    empty = _empty(place, f"{config.name}: build", "build")
+    context = _context(place, config, toolchain)
+    if built.compiled.good:
+        return (replace(empty, state="pass", says="it builds", evidence=context("")),)
+    log = built.compiled.log
+    found = buildlog.errors(log)
+    several = found if len(found) > 1 else ()  # one is told in full by `says`
+    shown = "\n".join([*several[:_SHOWN], *buildlog.evidence(log)[:_SHOWN]])
+    broken = replace(
+        empty, state="fail", says=_first(found, "does not build"), evidence=context(shown)
+    )
+    if base is None or base.compiled is None or base.compiled.good:
+        return (broken,)
+    own = {_unplaced(error) for error in buildlog.errors(base.compiled.log)}
+    fresh = [error for error in found if _unplaced(error) not in own]
+    subject = f"{config.name}: errors of its own"
+    if not fresh:
+        says = "no error that the kernel does not have without the series"
+        return (broken, replace(broken, subject=subject, state="pass", says=says))
+    return (broken, replace(broken, subject=subject, says=_first(fresh, "does not build")))
+
+
+def judge_messages(
+    place: Place,
+    config: Config,
+    toolchain: Toolchain,
+    built: Built,
+    base: Built | None,
+    files: Sequence[str],
+) -> tuple[Finding, ...]:
+    """Return what the compiler, W=1 and sparse say of the files only with the series."""
+    base = base or Built()
+    told: list[tuple[str, tuple[str, ...], Compiled, Compiled | None]] = []
+    if built.compiled:
+        told.append(("warnings", ("compiler",), built.compiled, base.compiled))
+    if built.inspected:
+        for name, tools in _STRICT.items():
+            told.append((name, tools, built.inspected, base.inspected))
+    return tuple(
+        _judge_messages(place, config, toolchain, name, ours, theirs, _Heard(files, tools))
+        for name, tools, ours, theirs in told
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """Which messages count: those of some tools on some files."""
+
+    files: Sequence[str]
+    tools: Sequence[str]
+
+    def __call__(self, told: Compiled | None) -> tuple[buildlog.Message, ...]:
+        every = buildlog.messages(told.log, self.files) if told else ()
+        return tuple(message for message in every if message.tool in self.tools)
+
+
+def _judge_messages(
+    place: Place,
+    config: Config,
+    toolchain: Toolchain,
+    name: str,
+    built: Compiled,
+    base: Compiled | None,
+    heard: _Heard,
+) -> Finding:
+    ours = heard(built)
+    fresh = buildlog.new(ours, heard(base))
+    inspected = built.sources if name in _STRICT else ()
+    context = _context(place, config, toolchain, inspected)
+    shown = context("\n".join(map(str, fresh[:_SHOWN])))
+    finding = replace(_empty(place, f"{config.name}: {name}", _CHECKS[name]), evidence=shown)
+    if name in _STRICT and not built.good:
+        return replace(finding, says="make ended before it had looked at all of the files")
+    if ours and (base is None or (name in _STRICT and not base.good)):
+        return replace(finding, says=f"{len(ours)} messages, and none to compare with")
+    if fresh:
+        return replace(finding, state="fail", says=_first([str(one) for one in fresh], "new"))
+    own = f", {len(ours)} of the kernel's own" if ours else ""
+    return replace(finding, state="pass", says=f"nothing new in {len(built.sources)} files{own}")
+
+
+def judge_error(place: Place, row: str, error: Exception) -> Finding:
+    """Return the finding of a row that could not be configured: untested, and why."""
+    told = _empty(place, f"{row}: build", "build")
+    return replace(told, says=str(error).splitlines()[0], evidence=f"{error}\n$ {place.command}")
+
+
+def judge_style(place: Place, patch: Patch, log: str, status: int | None) -> Finding:
+    """Return what checkpatch says of a patch: errors and warnings fail it, checks are shown.
+
+    log: of `checkpatch.pl --strict --terse --show-types`; its last line is the sum,
+    but of a clean patch it says nothing.
+    """
+    told = _empty(place, f"checkpatch: {patch.path.name}", "checkpatch")
+    matches = [match for line in log.splitlines() if (match := _STYLE.fullmatch(line.strip()))]
+    told = replace(
+        told, evidence="\n".join([*(match[0] for match in matches), f"$ {place.command}"])
+    )
+    if status != 0 and not re.search(r"^total: \d+ errors", log, re.MULTILINE):
+        return replace(told, says=f"checkpatch did not end well, status {status}", evidence=log)
+    grave = [match for match in matches if match["level"] != "CHECK"]
+    checks = len(matches) - len(grave)
+    also = f", and {checks} checks" if checks else ""
+    if not grave:
+        return replace(told, state="pass", says=f"no error and no warning{also}")
+    first = f"{grave[0]['type']}: {grave[0]['text']}"
+    return replace(told, state="fail", says=f"{len(grave)} errors and warnings{also}: {first}")
+
+
+def _empty(place: Place, subject: str, check: str) -> Finding:
+    return Finding(
+        check=check,
+        kernel=place.kernel,
+        version=place.version,
+        series=place.series,
+        subject=subject,
+        state="untested",
+        says="",
+        evidence=f"$ {place.command}",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    above: str
+    below: str
+
+    def __call__(self, shown: str) -> str:
+        return "\n".join(part for part in (self.above, shown, self.below) if part)
+
+
+def _context(
+    place: Place, config: Config, toolchain: Toolchain, inspected: Sequence[str] = ()
+) -> _Context:
+    """Return what frames a log's lines: configuration and compiler, and how to see it again."""
+    asked = " ".join(f"{symbol}={value}" for symbol, value in [*config.asked.items()][-12:])
+    compiler = f"{config.compiler.prefix}gcc {toolchain.gcc}, GNU ld {toolchain.binutils}"
+    *by_hand, last = config.by_hand
+    if inspected:
+        objects = " ".join(name.removesuffix(".c") + ".o" for name in inspected)
+        last = last.removesuffix("vmlinux") + f"W=1 C=2 {objects}"
+    commands = (*by_hand, last, place.command)
+    return _Context(
+        f"config: ARCH={config.compiler.arch} allnoconfig {asked}\ncompiler: {compiler}",
+        "\n".join(f"$ {command}" for command in commands),
+    )
+
+
+def _first(found: Sequence[str], otherwise: str) -> str:
+    if not found:
+        return otherwise
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return f"{found[0]}{more}"
+
+
+def _unplaced(error: str) -> str:
+    return re.sub(r":\d+: ", ": ", error)

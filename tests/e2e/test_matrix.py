@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The build matrix on a real kernel: planted bugs are found in the patch that has them."""
+
+from pathlib import Path
+
+from patchbench import checking, matrixing
+from patchbench.model import Source
+from patchbench.pipeline import Pipeline
+from patchbench.tools.git import Repository
+from tests.e2e.conftest import KERNEL
+
+#: The smallest row there is.
+ROW = "sparc64-noswap"
+EXIT = "void __noreturn do_exit(long code)\n{\n"
+
+
+def test_each_patch_is_failed_for_its_own_bug(copied: Pipeline, tmp_path: Path) -> None:
+    source = copied.source(KERNEL)
+    write_two(copied.root / "patches/broken" / source.line, source, tmp_path / "author")
+    told = matrixing.check(copied, source, "broken", [ROW], quick=False)
+    builds = {one.series: one for one in told.findings if one.subject == f"{ROW}: build"}
+    assert {name: one.state for name, one in builds.items()} == {
+        "none": "pass",
+        "broken@1": "fail",
+        "broken": "fail",
+    }
+    assert "kernel/exit.c:" in builds["broken@1"].says
+    assert "no_such_thing" in builds["broken@1"].says
+    assert "`only_with_swap': do_exit (kernel/exit.o)" in builds["broken"].says
+    error = checking.verdict_error(told.findings, told.errors)
+    assert error
+    assert error.exit_code == 10
+
+
+def write_two(port: Path, source: Source, author: Path) -> None:
+    """Write a series whose first patch does not compile, and whose second needs CONFIG_SWAP."""
+    files = ["kernel/exit.c", "mm/swapfile.c"]
+    tree = Repository(source.repository).scratch(source.commit, author, files)
+    leaving, swapping = (author / name for name in files)
+    text = leaving.read_text()
+    assert text.count(EXIT) == 1
+    port.mkdir(parents=True)
+    (port.parent / "series.toml").write_text('title = "for a test"\n')
+    leaving.write_text(text.replace(EXIT, f"{EXIT}\tno_such_thing;\n"))
+    (port / "0001-typo.patch").write_text(tree.mail("exit: a typo") + "\n")
+    declared = "void only_with_swap(void);\n"
+    leaving.write_text(text.replace(EXIT, f"{declared}{EXIT}\tonly_with_swap();\n"))
+    defined = f"\n{declared}void only_with_swap(void)\n{{\n}}\n"
+    swapping.write_text(swapping.read_text() + defined)
+    (port / "0002-unstubbed.patch").write_text(tree.mail("exit: an unstubbed symbol") + "\n")
+    Repository(source.repository).discard(author)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The answer sheet says no more than was looked at."""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from patchbench import answers
+from patchbench.answers import Question
+from patchbench.model import Finding
+
+ROOT = Path(__file__).resolve().parents[1]
+State = Literal["pass", "fail", "untested"]
+
+
+def found(series: str, state: State, subject: str = "residue: left_pages") -> Finding:
+    return Finding("hazard", "mainline", "7.3.4", series, subject, state, "5120", "", ("C8",))
+
+
+def state(*findings: Finding, question: Question | None = None) -> str:
+    asked = {"C8": question or Question("swap stays")}
+    (told,) = answers.answer(asked, findings, "v0", "run")
+    return told.state
+
+
+def test_every_question_is_here_and_numbered() -> None:
+    assert [*answers.questions(ROOT)] == [f"C{number}" for number in range(1, 15)]
+
+
+@pytest.mark.parametrize(
+    ("findings", "expected"),
+    [
+        ((found("none", "pass"), found("v0", "fail")), "confirmed"),
+        ((found("none", "pass"), found("v0", "pass")), "not confirmed"),
+        ((found("none", "pass"), found("v0", "untested")), "not tested"),
+        ((found("none", "fail"), found("v0", "fail")), "not tested"),  # the kernel's own
+        ((found("none", "pass"), found("v0@1", "fail")), "not tested"),  # of another arm
+    ],
+)
+def test_a_claim_of_harm_needs_a_regression(findings: tuple[Finding, ...], expected: str) -> None:
+    assert state(*findings) == expected
+
+
+def test_one_open_condition_leaves_a_claim_open_unless_another_confirms_it() -> None:
+    base, open_one = found("none", "pass"), found("v0", "untested", "residue: swapoff")
+    assert state(base, found("v0", "pass"), open_one) == "not tested"
+    assert state(base, found("v0", "fail"), open_one) == "confirmed"
+
+
+def test_a_claim_that_all_is_as_it_should_be_is_confirmed_by_passing() -> None:
+    as_is = Question("paths are left as they are", confirmed_by="pass")
+    assert state(found("none", "pass"), found("v0", "pass"), question=as_is) == "confirmed"
+    assert state(found("none", "pass"), found("v0", "fail"), question=as_is) == "not confirmed"
+    assert state(found("none", "pass"), found("v0", "untested"), question=as_is) == "not tested"
+
+
+def test_a_lost_guest_answers_nothing_and_leaves_the_question_open() -> None:
+    base = found("none", "pass")
+    assert state(base, found("v0", "fail", "residue")) == "not tested"
+    assert state(base, found("v0", "pass"), found("v0", "fail", "residue")) == "not tested"
+
+
+def test_a_quiet_console_is_no_answer() -> None:
+    quiet = [found(series, "pass", "residue: console") for series in ("none", "v0")]
+    assert state(*quiet) == "not tested"
+
+
+def test_what_no_run_can_answer_says_why() -> None:
+    never = Question("setting up fails", untestable="it cannot be made to fail")
+    (told,) = answers.answer({"C14": never}, [found("v0", "pass")], "v0", "run")
+    assert (told.state, told.evidence) == ("not testable here", ("it cannot be made to fail",))
+
+
+def test_the_sheet_is_written_with_the_figure_and_the_run(tmp_path: Path) -> None:
+    asked = {"C8": Question("swap stays"), "C9": Question("groups stay")}
+    told = answers.answer(asked, [found("none", "pass"), found("v0", "fail")], "v0", "20260101T0")
+    text = answers.write(tmp_path, told, "20260101T0").read_text()
+    assert "| C8 | swap stays | confirmed |" in text
+    assert "| C9 | groups stay | not tested |" in text
+    assert "fail: residue: left_pages: 5120" in text
+    assert "# Answers of run 20260101T0" in text
+    assert json.loads((tmp_path / "answers.json").read_text())[0]["state"] == "confirmed"

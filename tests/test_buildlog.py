@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a build's log complains of."""
+
+from pathlib import Path
+
+from patchbench import buildlog
+from patchbench.buildlog import Message, Undefined
+
+LOGS = Path(__file__).parent / "data/builds"
+LINK = (LOGS / "link.log").read_text()
+FILES = ("mm/memory.c", "include/linux/oom.h")
+
+
+def test_an_undefined_symbol_is_told_once_with_every_user_function_and_object() -> None:
+    count, gather = buildlog.undefined(LINK)
+    assert gather == Undefined("add_to_swap_gather_cache", (("mm/memory.o", "unmap_page_range"),))
+    assert count.symbol == "exiting_task_count"
+    assert count.users == (
+        ("kernel/exit.o", "do_exit"),
+        ("kernel/fork.o", "copy_process"),
+        ("mm/vmstat.o", ""),  # data has no function
+    )
+
+
+def test_the_linkers_lines_are_the_evidence_and_make_s_are_not() -> None:
+    assert len(buildlog.evidence(LINK)) == 8
+    assert not any("make" in line for line in buildlog.evidence(LINK))
+
+
+def test_compile_errors_come_before_what_the_linker_missed() -> None:
+    log = "/src/mm/memory.c:12:5: error: expected ';' before 'x'\n" + LINK
+    first, *others = buildlog.errors(log)
+    assert first == "mm/memory.c:12: expected ';' before 'x'"
+    assert others == [str(one) for one in buildlog.undefined(LINK)]
+
+
+def test_a_build_that_only_make_complains_of_is_told_in_make_s_words() -> None:
+    log = "  CC      mm/memory.o\nmake[3]: *** No rule to make target 'mm/gather.o'.  Stop.\n"
+    assert buildlog.errors(log) == ("make[3]: *** No rule to make target 'mm/gather.o'.  Stop.",)
+
+
+def test_a_module_s_undefined_symbol_names_the_module() -> None:
+    log = 'ERROR: modpost: "swap_gather" [mm/zsmalloc.ko] undefined!\n'
+    assert buildlog.undefined(log) == (Undefined("swap_gather", (("mm/zsmalloc.ko", ""),)),)
+
+
+def test_three_tools_are_told_apart() -> None:
+    log = (
+        "/src/mm/memory.c:4:2: warning: unused variable 'x' [-Wunused-variable]\n"
+        "/src/mm/memory.c:5:3: sparse: warning: symbol 'g' was not declared. Should it be static?\n"
+        "Warning: /src/mm/memory.c:9 function parameter 'nr' not described in 'swap_free'\n"
+    )
+    assert [one.tool for one in buildlog.messages(log, FILES)] == [
+        "compiler",
+        "sparse",
+        "kernel-doc",
+    ]
+
+
+def test_warnings_that_only_moved_are_not_new() -> None:
+    before = "/src/mm/memory.c:4:2: warning: unused variable 'x' [-Wunused-variable]\n"
+    after = before.replace(":4:2:", ":40:2:")
+    ours, theirs = (buildlog.messages(log, FILES) for log in (after, before))
+    assert buildlog.new(ours, theirs) == ()
+
+
+def test_a_second_one_of_the_same_words_is_new() -> None:
+    before = "mm/memory.c:4:2: warning: unused variable 'x' [-Wunused-variable]\n"
+    after = before + before.replace(":4:", ":9:")
+    ours, theirs = (buildlog.messages(log, FILES) for log in (after, before))
+    assert [str(one) for one in buildlog.new(ours, theirs)] == [
+        "mm/memory.c: unused variable 'x' [-Wunused-variable]"
+    ]
+
+
+def test_a_header_s_warning_counts_once_for_all_who_include_it() -> None:
+    line = "../include/linux/oom.h:7:1: warning: 'f' defined but not used [-Wunused-function]\n"
+    assert buildlog.messages(line * 3, FILES) == (
+        Message("compiler", "include/linux/oom.h", "'f' defined but not used [-Wunused-function]"),
+    )
+
+
+def test_other_files_warnings_and_notes_are_left_out() -> None:
+    log = (
+        "mm/slub.c:4:2: warning: unused variable 'x' [-Wunused-variable]\n"
+        "mm/memory.c:4:2: note: declared here\n"
+    )
+    assert buildlog.messages(log, FILES) == ()
+
+
+def test_the_line_of_another_place_does_not_make_a_message_another() -> None:
+    text = "mm/memory.c:{}:2: sparse: warning: symbol 'f' redeclared (originally at mm/a.h:{})\n"
+    ours, theirs = (buildlog.messages(text.format(line, line), FILES) for line in (1, 30))
+    assert ours == theirs

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a check is asked for, and how a stored one is found again."""
+
+from pathlib import Path
+
+import pytest
+
+from patchbench import checking
+from patchbench.errors import BadInput
+from patchbench.model import Finding
+
+FOUND = Finding("build", "mainline", "7.3.4", "v0", "arm64-noswap: build", "fail", "broken")
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Return a results folder with a bench and, after it, a check."""
+    for name, file in (("20260101T000000-v0", "plan.json"), ("20260102T000000-check-v0", "")):
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        (folder / (file or checking.FINDINGS)).write_text(checking.as_json([FOUND]))
+    return tmp_path
+
+
+def test_nothing_asked_for_is_everything() -> None:
+    assert checking.parts(matrix=False, hazards=False) == ("matrix", "hazards")
+    assert checking.parts(matrix=True, hazards=False) == ("matrix",)
+    assert checking.parts(matrix=False, hazards=True) == ("hazards",)
+
+
+def test_a_check_is_found_by_the_beginning_of_its_name_and_read_as_it_was(results: Path) -> None:
+    for name in ("20260102T000000-check-v0", "20260102", "latest"):
+        folder = checking.find(results, name)
+        assert folder, name
+        assert checking.read(folder) == (FOUND,)
+
+
+def test_a_bench_and_a_name_that_could_be_either_are_no_check(results: Path) -> None:
+    for name in ("20260101", "2026", "nothing"):
+        assert checking.find(results, name) is None
+
+
+def test_a_damaged_file_is_named(results: Path) -> None:
+    folder = results / "runs/20260102T000000-check-v0"
+    (folder / checking.FINDINGS).write_text("[{")
+    with pytest.raises(BadInput, match=r"findings\.json is damaged"):
+        checking.read(folder)
+
+
+def test_the_table_shows_the_arms_in_the_order_of_the_patches() -> None:
+    found = [
+        Finding("build", "mainline", "7.3.4", arm, "row: build", "pass", "it builds")
+        for arm in ("v0@2", "v0", "none", "v0@1", "v0@10")
+    ]
+    assert checking.headings(found)[2:] == ["none", "v0@1", "v0@2", "v0@10", "v0"]

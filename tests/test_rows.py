@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a row's builds and checkpatch come to as findings, and as a robot's mail."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from patchbench import checking, formats, hazards, rows
+from patchbench.errors import GateFailed, KconfigDropped
+from patchbench.hazards import Place
+from patchbench.make import Compiler
+from patchbench.matrix import Compiled, Config
+from patchbench.model import Finding, Patch, Toolchain
+from patchbench.rows import Built
+
+LINK = (Path(__file__).parent / "data/builds/link.log").read_text()
+TOOLS = Toolchain("sha256:1", "digest", "registry", "14.2.0", "2.44", "10.0.13")
+CONFIG = Config(
+    "sparc64-noswap",
+    Compiler("sparc64", "sparc64-linux-gnu-"),
+    "CONFIG_SWAP=n\n",
+    {"SWAP": "n"},
+    ("make ARCH=sparc64 allnoconfig", "make ARCH=sparc64 vmlinux"),
+)
+FILES = ("mm/memory.c",)
+GOOD = Compiled(good=True, log="", sources=FILES, cpu_seconds=1)
+BROKEN = Compiled(good=False, log=LINK, sources=FILES, cpu_seconds=1)
+PATCH = Patch(1, Path("patches/v0/7.3/0001-gather.patch"), "gather", "0", FILES)
+UNUSED = "mm/memory.c:4:2: warning: unused variable 'x' [-Wunused-variable]\n"
+STATIC = "mm/memory.c:9:5: sparse: warning: symbol 'g' was not declared. Should it be static?\n"
+
+
+def place(series: str = "v0") -> Place:
+    return Place("mainline", "7.3.4", series, f"./bootstrap check --series {series}")
+
+
+def judge(built: Built, base: Built | None, series: str = "v0") -> tuple[Finding, ...]:
+    return rows.judge_build(place(series), CONFIG, TOOLS, built, base)
+
+
+def looked(log: str, *, good: bool = True) -> Built:
+    return Built(GOOD, Compiled(good=good, log=log, sources=FILES, cpu_seconds=1))
+
+
+def messages(ours: Built, base: Built | None) -> dict[str, Finding]:
+    told = rows.judge_messages(place(), CONFIG, TOOLS, ours, base, FILES)
+    return {one.subject.removeprefix("sparc64-noswap: "): one for one in told}
+
+
+def test_a_row_that_only_the_series_breaks_is_a_regression_with_symbol_and_user() -> None:
+    found = (*judge(Built(GOOD), None, "none"), *judge(Built(BROKEN), Built(GOOD)))
+    (worse,) = hazards.regressions(found)
+    assert "`exiting_task_count': do_exit (kernel/exit.o)" in worse.says
+    assert "add_to_swap_gather_cache" in worse.evidence
+    assert isinstance(checking.verdict_error(found), GateFailed)
+
+
+def test_a_row_that_the_kernel_breaks_itself_is_the_kernel_s_own() -> None:
+    found = (*judge(Built(BROKEN), None, "none"), *judge(Built(BROKEN), Built(BROKEN)))
+    assert hazards.regressions(found) == ()
+    assert checking.verdict_error(found) is None
+
+
+def test_an_error_beside_the_kernel_s_own_is_the_series_all_the_same() -> None:
+    more = Compiled(False, "mm/memory.c:7:1: error: no such thing\n" + LINK, FILES, 1)
+    found = (*judge(Built(BROKEN), None, "none"), *judge(Built(more), Built(BROKEN)))
+    (worse,) = hazards.regressions(found)
+    assert worse.says == "mm/memory.c:7: no such thing"
+
+
+def test_warnings_are_new_only_beside_the_kernel_without_the_series() -> None:
+    moved = UNUSED.replace(":4:", ":40:")
+    told = messages(looked(moved + STATIC), looked(UNUSED))
+    assert (told["W=1"].state, told["sparse"].state) == ("pass", "fail")
+    assert told["W=1"].says == "nothing new in 1 files, 1 of the kernel's own"
+    assert "symbol 'g' was not declared" in told["sparse"].says
+
+
+def test_nothing_to_compare_with_is_no_pass() -> None:
+    assert messages(looked(UNUSED), None)["W=1"].state == "untested"
+    assert messages(looked(""), None)["W=1"].state == "pass"
+
+
+def test_a_warning_of_the_plain_build_counts_without_w1() -> None:
+    warned = Built(replace(GOOD, log=UNUSED))
+    assert rows.wants_base(warned, FILES)
+    assert messages(warned, None)["warnings"].state == "untested"
+    assert messages(warned, Built(GOOD))["warnings"].state == "fail"
+    assert messages(warned, warned)["warnings"].state == "pass"
+
+
+def test_a_look_that_broke_off_is_no_pass() -> None:
+    told = messages(looked("", good=False), None)
+    assert {told[name].state for name in ("W=1", "sparse")} == {"untested"}
+
+
+def test_the_base_is_wanted_for_what_fails_or_warns_and_not_otherwise() -> None:
+    assert rows.wants_base(Built(BROKEN), FILES)
+    assert rows.wants_base(looked(UNUSED), FILES)
+    assert not rows.wants_base(looked("mm/slub.c:1:1: warning: not ours\n"), FILES)
+
+
+def test_a_row_without_a_configuration_is_untested_and_leaves_the_error_s_status() -> None:
+    error = KconfigDropped("mainline has no such symbol\n  CONFIG_NOSUCH: nothing defines it")
+    finding = rows.judge_error(place(), "arm64-noswap", error)
+    assert finding.state == "untested"
+    assert "NOSUCH" in finding.evidence
+    ended = checking.verdict_error((finding,), (error,))
+    assert ended is error
+    assert ended.exit_code == 22
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        ("mm/a.c:3: WARNING:LONG_LINE: line over 100 characters\n", "fail"),
+        ("mm/a.c:3: CHECK:SPACING: No space is necessary\n", "pass"),
+    ],
+)
+def test_checkpatch_fails_a_patch_by_errors_and_warnings_only(said: str, state: str) -> None:
+    log = f"{said}total: 0 errors, 1 warnings, 0 checks, 9 lines checked\n"
+    assert rows.judge_style(place(), PATCH, log, 1).state == state
+    assert rows.judge_style(place(), PATCH, "", 0).state == "pass"  # all it says of a clean one
+
+
+def test_a_checkpatch_that_did_not_come_to_its_sum_is_no_pass() -> None:
+    assert rows.judge_style(place(), PATCH, "Can't open perl script\n", 2).state == "untested"
+
+
+def test_the_robot_s_mail_has_config_compiler_symbol_user_and_commands() -> None:
+    found = (*judge(Built(GOOD), None, "none"), *judge(Built(BROKEN), Built(GOOD)))
+    text = formats.find_for_findings("robot")("20260101T000000-check-v0", found)
+    for part in (
+        "1 regression of series v0",
+        "config: ARCH=sparc64 allnoconfig SWAP=n",
+        "sparc64-linux-gnu-gcc 14.2.0",
+        "in function `unmap_page_range'",
+        "    make ARCH=sparc64 vmlinux",
+        "    ./bootstrap check --series v0",
+    ):
+        assert part in text, part
+    ours = [line for line in text.splitlines() if not line.startswith("    ")]
+    assert max(map(len, ours)) <= 72
+
+
+def test_the_robot_tells_once_what_is_the_same_with_one_patch_and_with_all() -> None:
+    ours = [judge(Built(BROKEN), Built(GOOD), series) for series in ("v0@1", "v0")]
+    found = (*judge(Built(GOOD), None, "none"), *ours[0], *ours[1])
+    text = formats.find_for_findings("robot")("run", found)
+    assert "v0@1, v0 on mainline 7.3.4: sparc64-noswap: build" in text
+    assert text.count("reproduce:") == 1
+
+
+def test_the_robot_names_what_was_not_tested_and_what_is_the_kernel_s_own() -> None:
+    own = (*judge(Built(BROKEN), None, "none"), *judge(Built(BROKEN), Built(BROKEN)))
+    text = formats.find_for_findings("robot")(
+        "run", (*own, *messages(looked(UNUSED), None).values())
+    )
+    assert "found 0 regressions" in text
+    assert "Fails without the series as well:\n  mainline none" in text
+    assert "Not tested:\n  mainline v0, sparc64-noswap: W=1" in text
