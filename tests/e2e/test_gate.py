@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from patchbench import gating, planted, runs, verifying
+from patchbench.errors import NotComparable
 from patchbench.gating import GateRequest
 from patchbench.model import Source
 from patchbench.pipeline import Pipeline
@@ -90,14 +91,18 @@ def test_a_series_against_the_same_tree_has_nothing_to_measure(gated: Pipeline) 
     assert told.runs == ()
 
 
-@pytest.mark.parametrize(
-    "name", [path.name for path in (ROOT / "results/published").glob("*/plan.json")]
-)
-def test_what_is_published_has_its_seal(name: str) -> None:
-    runs.check_seal(ROOT / "results/published" / name)
+@pytest.mark.parametrize("plan", (ROOT / "results/published").glob("*/plan.json"), ids=str)
+def test_what_is_published_has_its_seal(plan: Path) -> None:
+    runs.check_seal(plan.parent)
 
 
-def test_a_published_run_is_repeated_to_the_byte(run: Pipeline) -> None:
-    told = verifying.verify(run, ROOT / "results/published/v0-exit-storm-7.3", everything=False)
-    assert told.error() is None, told.rows()
+def test_a_published_run_is_repeated_to_the_byte_unless_what_it_is_made_of_moved_on(
+    run: Pipeline,
+) -> None:
+    folder = ROOT / "results/published/v0-exit-storm-7.3"
+    told = verifying.verify(run, folder, everything=False)
     assert len(told.replays) == 2
+    if all(ingredient.same for ingredient in told.ingredients):
+        assert told.error() is None, told.rows()
+    else:  # a newer package, for one; then it says so
+        assert isinstance(told.error(), NotComparable | None)
