@@ -91,7 +91,7 @@ def test_a_series_against_the_same_tree_has_nothing_to_measure(gated: Pipeline) 
     assert told.runs == ()
 
 
-@pytest.mark.parametrize("plan", (ROOT / "results/published").glob("*/plan.json"), ids=str)
+@pytest.mark.parametrize("plan", [*(ROOT / "results/published").glob("*/plan.json")], ids=str)
 def test_what_is_published_has_its_seal(plan: Path) -> None:
     runs.check_seal(plan.parent)
 
