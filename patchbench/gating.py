@@ -63,26 +63,26 @@ def gate_series(pipeline: Pipeline, request: GateRequest) -> Verdict:
     policy = policies.load(pipeline.catalog, pipeline.root / request.policy, request.seeds)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     source = pipeline.source(request.kernel, request.tree)
-    session = _Session(
+    trial = _Trial(
         pipeline, request, policy, began + request.budget_s if request.budget_s else None
     )
-    if not session.same_tree():
-        session.prepare()
-        if request.fresh or not session.same_code():
-            session.boot()
-            session.check()
-        session.finish()
+    if not trial.same_tree():
+        trial.prepare()
+        if request.fresh or not trial.same_code():
+            trial.boot()
+            trial.check()
+        trial.finish()
     verdict = Verdict(
         gate=f"{stamp}-gate-{request.series}-against-{request.against}-{source.kernel}",
         series=request.series,
         against=request.against,
         kernel=f"{source.kernel} {source.version}",
-        ruled=session.ruled(),
-        rulings=session.rulings,
-        reasons=(*session.reasons, *_within_noise(pipeline.root, policy)),
-        runs=tuple(one.plan.run for one in session.prepared.values()),
+        ruled=trial.ruled(),
+        rulings=trial.rulings,
+        reasons=(*trial.reasons, *_within_noise(pipeline.root, policy)),
+        runs=tuple(one.plan.run for one in trial.prepared.values()),
         error_rate=policy.error_rate,
-        seeds=session.seeds,
+        seeds=trial.seeds,
         cpu_seconds=pipeline.engine.cpu_seconds - cpu_before,
         wall_seconds=time.monotonic() - began,
         command=request.command(),
@@ -106,7 +106,7 @@ def _within_noise(root: Path, policy: Policy) -> list[str]:
 
 
 @dataclass
-class _Session:
+class _Trial:
     """One gate under way."""
 
     pipeline: Pipeline

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The report as Markdown, for an issue, a wiki or a pull request."""
+"""The report as Markdown, for a wiki or a pull request."""
 
 from collections.abc import Sequence
 

@@ -37,8 +37,15 @@ _UNPRIVILEGED = 65534
 _MAX_LINES = 200_000
 _MAX_LOG = "100m"
 _MAX_FILE_BYTES = 4 << 30
-#: Runs a command and says, after all that it said, what CPU time it and its children used.
-_TIMED = ("bash", "-c", 'TIMEFORMAT="cpu seconds %U %S"; time "$@"', "timed")
+#: Runs a command and says on stdout, after all that it said there, what CPU time it used.
+_TIMED = (
+    "bash",
+    "-c",
+    "exec 3>&2 2>&1; TIMEFORMAT=$'\\ncpu seconds %U %S'; time \"$@\" 2>&3 3>&-",
+    "timed",
+)
+#: So many lines on stderr may come after it, as the engine brings two streams together.
+_MAX_LATE_LINES = 50
 _CPU_SECONDS = re.compile(r"cpu seconds ([0-9.]+) ([0-9.]+)")
 
 
@@ -359,12 +366,14 @@ def _user(rootless: bool) -> str:
 
 
 def _take_cpu_seconds(lines: "deque[str]") -> float:
-    """Take the last line off what a container said, if it is what its shell measured."""
-    match = _CPU_SECONDS.fullmatch(lines[-1]) if lines else None
-    if not match:
-        return 0.0
-    lines.pop()
-    return float(match[1]) + float(match[2])
+    """Take what the shell measured, and the line end before it, out of what a container said."""
+    for place in range(len(lines) - 1, max(-1, len(lines) - 1 - _MAX_LATE_LINES), -1):
+        if match := _CPU_SECONDS.fullmatch(lines[place]):
+            del lines[place]
+            if place and not lines[place - 1]:
+                del lines[place - 1]
+            return float(match[1]) + float(match[2])
+    return 0.0
 
 
 def _read(container: Any, lines: "deque[str]", on_line: Callable[[str], None]) -> None:
