@@ -14,6 +14,7 @@ import docker
 import pytest
 
 from patchbench import pipeline
+from patchbench.catalog import Catalog
 from patchbench.tools.container import find_engine
 from tests.e2e.conftest import ROOT
 
@@ -55,9 +56,7 @@ def test_a_bench_of_v0_is_valid_and_repeats_to_the_byte() -> None:
     assert first["engaged"] == {"exact": True}
     assert first["kernel_version"].startswith("7.3.")
     assert first["splats"] == []
-    assert {"exit_ns", "makespan_ns", "drain_ns", "cpu_ns", "swapoff_ns", "residue_pages"} == {
-        metric["name"] for metric in first["metrics"]
-    }
+    assert {metric["name"] for metric in first["metrics"]} == {*Catalog(ROOT).metrics("exit-storm")}
     again = bench("--seeds", "2", "--fresh")
     assert again["metrics"] == first["metrics"]
     assert len(logs(first["run"])) == 8
