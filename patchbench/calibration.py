@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import TypeAdapter, ValidationError
 
-from patchbench import calibrate, stats
+from patchbench import calibrate, stats, texts
 from patchbench import policy as policies
 from patchbench.calibrate import Drawn, Rate, Values
 from patchbench.errors import BadInput
@@ -188,15 +187,8 @@ def floors(root: Path, workload: str) -> dict[tuple[str, str], float]:
 
 def markdown(told: Calibration, findings: Mapping[str, Findings]) -> str:
     """Return docs/calibration.md."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701  # Markdown, of our own numbers
-    )
-    return environment.get_template("calibration.md.j2").render(
+    return texts.render(
+        "calibration.md.j2",
         told=told,
         findings=findings,
         rules=[GATE, *calibrate.RULES],

@@ -9,10 +9,8 @@ too; its colour is the change. The SVG needs nothing but a browser.
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from patchbench import texts
 from patchbench.model import Json
 
 SPEEDSCOPE_SCHEMA = "https://www.speedscope.app/file-format-schema.json"
@@ -108,14 +106,8 @@ def svg(title: str, note: str, arms: Sequence[Sampled]) -> str:
     total = max(1.0, sum(root.instructions))
     describe = _describe(arms, root)
     frames = list(_frames("all", root, 0.0, 0, total, describe))
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=True,
-    )
-    return environment.get_template("flame.svg.j2").render(
+    return texts.render(
+        "flame.svg.j2",
         title=title,
         note=note,
         frames=frames,

@@ -9,11 +9,8 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from patchbench import flame
+from patchbench import flame, texts
 from patchbench.profiled import NO_GROUP, OTHER, Profiles, weigh, worst_error_points
 
 #: Smaller functions are left out of the tables, never out of the sums.
@@ -76,16 +73,8 @@ def notes(profiled: Profiles) -> list[str]:
 
 def markdown(profiled: Profiles) -> str:
     """Return the whole report."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701  # Markdown, and symbols hold no markup
-    )
-    return environment.get_template("profile.md.j2").render(
-        profiled=profiled, notes=notes(profiled), tables=tables(profiled)
+    return texts.render(
+        "profile.md.j2", profiled=profiled, notes=notes(profiled), tables=tables(profiled)
     )
 
 

@@ -7,9 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import asdict
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from patchbench import records
+from patchbench import records, texts
 from patchbench.model import NEVER, CodeMap, Comparison, Delta, FunctionState, Json, Metric
 from patchbench.stats import CONFIDENCE
 from patchbench.store import write_whole
@@ -101,15 +99,8 @@ def headline(comparison: Comparison) -> list[str]:
 
 def markdown(comparison: Comparison) -> str:
     """Return the whole report."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701  # Markdown; the template escapes what a guest may say
-    )
-    return environment.get_template("report.md.j2").render(
+    return texts.render(
+        "report.md.j2",
         comparison=comparison,
         plan=comparison.plan,
         headline=headline(comparison),

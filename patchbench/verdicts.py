@@ -5,10 +5,10 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from patchbench import policy as policies
+from patchbench import texts
 from patchbench.model import Json, Limit, Ruling, Verdict
 from patchbench.report import per_cent, plain, quantity
 from patchbench.store import write_whole
@@ -61,17 +61,7 @@ def junit(verdict: Verdict) -> str:
 
 def markdown(verdict: Verdict) -> str:
     """Return a summary fit for a CI job's page."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701  # Markdown; the template escapes what a guest may say
-    )
-    return environment.get_template("verdict.md.j2").render(
-        verdict=verdict, headings=HEADINGS, rows=rows(verdict)
-    )
+    return texts.render("verdict.md.j2", verdict=verdict, headings=HEADINGS, rows=rows(verdict))
 
 
 def headline(verdict: Verdict) -> str:

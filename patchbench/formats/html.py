@@ -5,31 +5,20 @@ The page is one file that loads nothing and runs nothing, and says so to the bro
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from patchbench import report, report_page, report_scaling, report_verdict
+from patchbench import report, report_page, report_scaling, report_verdict, texts
 from patchbench.model import Boot, Comparison
-
-_TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 
 
 def render(told: Comparison, boots: Sequence[Boot]) -> str:
     """Return report.html; the same run gives the same bytes."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=True,
-    )
-    return environment.get_template("report.html.j2").render(
+    return texts.render(
+        "report.html.j2",
         told=told,
         plan=told.plan,
-        style=Markup((_TEMPLATES / "report.css").read_text()),  # noqa: S704  # our own
+        style=Markup((texts.FOLDER / "report.css").read_text()),  # noqa: S704  # our own
         verdicts=report_verdict.verdicts(told, boots),
         rooms=report_page.rooms(told, boots),
         scaling=report_scaling.section(told),
