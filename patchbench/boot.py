@@ -17,6 +17,7 @@ from patchbench.catalog import SplatPolicy
 from patchbench.errors import (
     BadRecord,
     BootFailed,
+    HostOverloaded,
     KernelSplat,
     LostGuest,
     Untested,
@@ -93,8 +94,8 @@ def ingredients(arm: Arm, seed: int) -> dict[str, Json]:
 def read(folder: Path, wanted: Wanted, policy: SplatPolicy) -> Boot:
     """Return the boot whose logs are in `folder`.
 
-    Raises LostGuest, WrongKernel, BadRecord, KernelSplat or Untested when it has no samples that
-    can be used.
+    Raises LostGuest, HostOverloaded, WrongKernel, BadRecord, KernelSplat or Untested when it has
+    no samples that can be used.
     """
     results, console = _text(folder / RESULTS), read_console(folder)
     if not (folder / RESULTS).exists():
@@ -109,7 +110,7 @@ def read(folder: Path, wanted: Wanted, policy: SplatPolicy) -> Boot:
         raise WrongKernel(f"the guest runs {found}, its image is {wanted.release}\n  {folder}")
     splats = find_splats(console, policy)
     if not record.complete:
-        _lost(folder, record, console)
+        _lost(folder, record, console, exact=wanted.exact)
     if splats:
         raise KernelSplat(
             f"the kernel complained, {len(splats)} lines of it\n  {splats[0]}\n  {folder / CONSOLE}"
@@ -173,12 +174,18 @@ def _lack(record: Record, release: str | None, console: str) -> str:
     return ""
 
 
-def _lost(folder: Path, record: Record, console: str) -> NoReturn:
-    lines = console.splitlines()
+def _lost(folder: Path, record: Record, console: str, *, exact: bool) -> NoReturn:
+    lines, ran = console.splitlines(), _ran(folder)
     panic = next((line for line in lines if "Kernel panic" in line), None)
     if panic:
         how = f"the guest panicked: {panic}"
-    elif (ran := _ran(folder)) and ran.timed_out:
+    elif ran and ran.timed_out:
+        # A virtual clock tells a slow host from a guest that hangs only on a host that is free.
+        if exact and (overload := find_overload(ran.host)):
+            raise HostOverloaded(
+                f"the guest did not finish in {ran.seconds:.0f} s, while {overload}\n"
+                f"  boot it again when the host has little else to do  {folder}"
+            )
         how = "the guest did not finish before its deadline"
     else:
         how = "the guest ended without saying `end ok`"

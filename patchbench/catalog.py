@@ -144,9 +144,13 @@ class Catalog:
         more = self.workload(workload.also).conditions
         return replace(workload, conditions=(*workload.conditions, *more))
 
+    def program(self, name: str) -> Path:
+        """Return the C source of a workload's program."""
+        return self.root / "workloads" / f"{name.replace('-', '_')}.c"
+
     def metrics(self, program: str) -> dict[str, Metric]:
         """Return what a workload's program measures, by name, as its C source declares it."""
-        source = self.root / "workloads" / f"{program.replace('-', '_')}.c"
+        source = self.program(program)
         try:
             told = _METRIC.findall(source.read_text())
         except OSError as err:

@@ -11,34 +11,14 @@ from pydantic import TypeAdapter, ValidationError
 from patchbench import answers, bench, boot, hazards, matrix, matrixing, series
 from patchbench.catalog import SplatPolicy
 from patchbench.errors import BadInput, GateFailed, KernelSplat, LostGuest, PipelineError, Undecided
+from patchbench.matrixing import CheckRequest
 from patchbench.model import Arm, Boot, Finding, Image, Source, Workload
-from patchbench.pipeline import Pipeline
+from patchbench.pipeline import Pipeline, kernel_flag
 from patchbench.store import write_whole
-from patchbench.tools.qemu import Hypervisor
 
 FINDINGS = "findings.json"
 #: From good to bad.
 _SHOWN = {"pass": "pass", "untested": "untested", "fail": "FAIL"}
-
-
-@dataclass(frozen=True, slots=True)
-class CheckRequest:
-    """What `check` was asked for; empty `hazards` and `rows` are all there are.
-
-    parts: which of the two halves, `matrix` and `hazards`. quick: of the rows, the quick ones.
-    """
-
-    series: str
-    kernels: tuple[str, ...]
-    hazards: tuple[str, ...] = ()
-    flavour: str = ""  # instead of each hazard's own
-    machine: str = ""  # likewise
-    seeds: int = 1
-    fresh: bool = False
-    rows: tuple[str, ...] = ()
-    quick: bool = False
-    parts: tuple[str, ...] = ("matrix", "hazards")
-    first_patches: bool = True  # also without the last ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +45,15 @@ def check(pipeline: Pipeline, request: CheckRequest) -> Checked:
     folder.mkdir(parents=True)
     found: list[Finding] = []
     errors: list[PipelineError] = []
-    for kernel in request.kernels:
-        source = pipeline.source(kernel)
+    for kernel in request.kernels[:1] if request.tree else request.kernels:
+        source = pipeline.source(kernel, request.tree)
         if "matrix" in request.parts:
-            told = matrixing.check(
-                pipeline, source, request.series, request.rows, quick=request.quick
-            )
+            told = matrixing.check(pipeline, source, request)
             found += told.findings
             errors += told.errors
             write_whole(folder / FINDINGS, as_json(found))
-        arms = _arms(pipeline, request.series, source, firsts=request.first_patches)
         for workload in workloads:
-            found += _check_one(pipeline, request, folder, source, arms, workload)
+            found += _check_one(pipeline, request, folder, source, workload)
             write_whole(folder / FINDINGS, as_json(found))
     return Checked(folder, tuple(found), tuple(errors))
 
@@ -141,20 +118,23 @@ def rows(findings: Sequence[Finding]) -> list[list[str]]:
     ]
 
 
-def complaints(findings: Sequence[Finding]) -> list[str]:
+def complaints(findings: Sequence[Finding], against: str = series.NONE) -> list[str]:
     """Return a line for each condition that does not hold or is untested."""
-    worse = hazards.regressions(findings)
-    own = [one for one in findings if one.state == "fail" and one.series != series.NONE]
+    worse = hazards.regressions(findings, against)
+    own = [one for one in findings if one.state == "fail" and one.series != against]
+    beside = "without the series" if against == series.NONE else f"with {against}"
     return [
         f"{one.kernel} {one.series}, {one.subject}: {one.says}"
-        + (" (as without the series)" if one in own and one not in worse else "")
+        + (f" (as {beside})" if one in own and one not in worse else "")
         for one in findings
         if one.state != "pass"
     ]
 
 
 def verdict_error(
-    findings: Sequence[Finding], errors: Sequence[PipelineError] = ()
+    findings: Sequence[Finding],
+    errors: Sequence[PipelineError] = (),
+    against: str = series.NONE,
 ) -> PipelineError | None:
     """Return what keeps a series from passing, as the error to end with.
 
@@ -164,8 +144,8 @@ def verdict_error(
         return KernelSplat(f"{splats[0].subject}: the kernel without the series complained")
     if lost := hazards.lost_on_base(findings):
         return LostGuest(f"{lost[0].subject}: the kernel without the series did not get through it")
-    if worse := hazards.regressions(findings):
-        return GateFailed(f"{len(worse)} conditions hold without the series and not with it")
+    if worse := hazards.regressions(findings, against):
+        return GateFailed(f"{len(worse)} conditions hold with {against} and not with the series")
     if errors:
         return errors[0]
     open_ones = [one for one in findings if one.state == "untested"]
@@ -197,23 +177,14 @@ def _workloads(pipeline: Pipeline, request: CheckRequest) -> list[Workload]:
     return asked
 
 
-def _arms(pipeline: Pipeline, name: str, source: Source, *, firsts: bool) -> list[str]:
-    """Return the series to boot: none, the first patches alone, and the whole."""
-    if name == series.NONE:
-        return [name]
-    count = len(series.load(pipeline.root, name, source.line).patches)
-    alone = [f"{name}@{first}" for first in range(1, count)]
-    return [series.NONE, *([] if "@" in name or not firsts else alone), name]
-
-
 def _check_one(
     pipeline: Pipeline,
     request: CheckRequest,
     folder: Path,
     source: Source,
-    arms: Sequence[str],
     workload: Workload,
 ) -> list[Finding]:
+    arms = dict.fromkeys((request.against, *request.arms(pipeline, source)))
     machine = pipeline.catalog.machine(workload.machine)
     images = [_image(pipeline, source, name, workload.flavour) for name in arms]
     guest = pipeline.guest(workload.program)
@@ -224,19 +195,22 @@ def _check_one(
     ]
     place = folder / source.kernel / workload.name
     pipeline.story.say(f"{workload.name} on {source.kernel}")
-    boots = _boot(pipeline, jobs, place, fresh=request.fresh)
-    bases = {told.seed: told for told in boots if told.arm == series.NONE}
+    # Splats are judged apart, so that the record still counts.
+    boots = pipeline.bencher(place, SplatPolicy(deny=())).exact(
+        jobs, fresh=request.fresh, pick=None
+    )
+    bases = {told.seed: told for told in boots if told.arm == request.against}
     policy = pipeline.catalog.splat_policy()
     found: list[Finding] = []
     for job, told in zip(jobs, boots, strict=True):
-        command = _command(told, source, workload)
+        command = _command(told, kernel_flag(source.kernel, request.tree), workload)
         found += hazards.judge(
             workload,
             hazards.Place(source.kernel, source.version, told.arm, command),
             told,
             boot.read_console(job.folder(place)),
             policy,
-            base=bases[told.seed] if told.arm != series.NONE else None,
+            base=bases[told.seed] if told.arm != request.against else None,
         )
     return found
 
@@ -245,17 +219,9 @@ def _image(pipeline: Pipeline, source: Source, name: str, flavour: str) -> Image
     return pipeline.image(pipeline.apply(source, name), flavour)
 
 
-def _boot(pipeline: Pipeline, jobs: list[bench.Job], place: Path, *, fresh: bool) -> list[Boot]:
-    """Boot what is not shelved. Splats are judged apart, so that the record still counts."""
-    deaf = SplatPolicy(deny=())
-    hypervisor = Hypervisor(pipeline.engine, pipeline.toolchain)
-    bencher = bench.Bench(hypervisor, pipeline.store, deaf, pipeline.story, place)
-    return bencher.exact(jobs, fresh=fresh, pick=None)
-
-
-def _command(told: Boot, source: Source, workload: Workload) -> str:
+def _command(told: Boot, kernel: str, workload: Workload) -> str:
     return (
-        f"./bootstrap boot --series {told.arm} --kernel {source.kernel} "
+        f"./bootstrap boot --series {told.arm} {kernel} "
         f"--flavour {workload.flavour} --machine {workload.machine} --workload {workload.name} "
         f"--seed {told.seed}"
     )

@@ -87,6 +87,12 @@ class BadRecord(BootFailed):
     """The results log breaks the guest protocol."""
 
 
+class HostOverloaded(BootFailed):
+    """The guest's time was up while others had the host's CPUs, so nobody knows whether it hung."""
+
+    exit_code = 30
+
+
 class Untested(BootFailed):
     """The kernel lacks what the workload needs, as the guest says."""
 

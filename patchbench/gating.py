@@ -9,9 +9,10 @@ from pathlib import Path
 
 from patchbench import calibration, checking, gate, runs, verdicts
 from patchbench import policy as policies
-from patchbench.errors import GateFailed, PipelineError, Undecided
+from patchbench.errors import GateFailed, HostOverloaded, PipelineError, Undecided
+from patchbench.matrixing import CheckRequest
 from patchbench.model import Comparison, Policy, Ruled, Ruling, Verdict
-from patchbench.pipeline import BenchRequest, Pipeline, Prepared
+from patchbench.pipeline import BenchRequest, Pipeline, Prepared, kernel_flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class GateRequest:
     def command(self) -> str:
         """Return the one command that repeats the gate."""
         told = [f"./bootstrap gate --series {self.series} --against {self.against}"]
-        told += [f"--tree {shlex.quote(self.tree)}"] if self.tree else [f"--kernel {self.kernel}"]
+        told += [kernel_flag(self.kernel, self.tree)]
         told += [f"--flavour {self.flavour}"] if self.flavour != "bench" else []
         told += [f"--policy {shlex.quote(str(self.policy))}"] * (self.policy != policies.DEFAULT)
         told += [f"--seeds {self.seeds}"] if self.seeds else []
@@ -70,7 +71,9 @@ def gate_series(pipeline: Pipeline, request: GateRequest) -> Verdict:
         trial.prepare()
         if request.fresh or not trial.same_code():
             trial.boot()
-            trial.check()
+            trial.check("matrix", "hazards")
+        else:
+            trial.check("matrix")  # other configurations may have other code
         trial.finish()
     verdict = Verdict(
         gate=f"{stamp}-gate-{request.series}-against-{request.against}-{source.kernel}",
@@ -177,22 +180,30 @@ class _Trial:
                 for limit in self.policy.limits
             )
 
-    def check(self) -> None:
-        """Boot the policy's hazards, with the series and without, and see which hold no more.
+    def check(self, *parts: str) -> None:
+        """Build the policy's rows and boot its hazards, and see what only the series breaks.
 
-        Raises KernelSplat if the kernel complains without the series.
+        Raises KernelSplat if the kernel complains without any series, and what keeps a row from
+        being configured.
         """
-        if not self.policy.hazards:
+        wanted = {"matrix": self.policy.matrix != "none", "hazards": bool(self.policy.hazards)}
+        if not (parts := tuple(part for part in parts if wanted[part])):
             return
-        request = checking.CheckRequest(
+        against = self.request.against
+        request = CheckRequest(
             self.request.series,
             (self.request.kernel,),
             self.policy.hazards,
+            fresh=self.request.fresh,
+            quick=self.policy.matrix == "quick",
+            parts=parts,
+            tree=self.request.tree,
+            against=against,
             first_patches=False,
-            parts=("hazards",),
+            style=False,
         )
-        findings = checking.check(self.pipeline, request).findings
-        match checking.verdict_error(findings):
+        told = checking.check(self.pipeline, request)
+        match checking.verdict_error(told.findings, told.errors, against):
             case GateFailed():
                 self.broken = True
             case Undecided():
@@ -201,7 +212,7 @@ class _Trial:
                 raise error
             case None:
                 pass
-        self.reasons += checking.complaints(findings)
+        self.reasons += checking.complaints(told.findings, against)
 
     def ruled(self) -> Ruled:
         """Return the verdict in one word."""
@@ -251,7 +262,9 @@ class _Trial:
 
     def _comparison(self, prepared: Prepared) -> Comparison:
         told = runs.comparison(self.pipeline.root, prepared.folder, under_way=True)
-        if told.failed_arms and set(told.failed_arms) == {told.plan.test.series}:
+        pairs = zip(told.failed_arms, told.failure_statuses, strict=True)
+        guilty = {arm for arm, status in pairs if status != HostOverloaded.exit_code}
+        if guilty == {told.plan.test.series}:
             return told  # what is tested broke, and the rest did not: that is a verdict
         if error := runs.verdict_error(told):
             self.pipeline.finish(prepared)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from patchbench import boot, records
 from patchbench.catalog import SplatPolicy
-from patchbench.model import NEVER, Boot, Condition, Finding, Record, Workload
+from patchbench.errors import HostOverloaded
+from patchbench.model import NEVER, Boot, Condition, Finding, FindingState, Record, Workload
 
 CHECK = "hazard"
 #: What is shown of the console from a splat on: a backtrace with its registers.
@@ -60,22 +61,24 @@ def judge(
         return (heard, replace(empty, says=told.untested.splitlines()[0]))
     if told.failure:
         shown = replace(empty, evidence=f"{told.failure}\n{empty.evidence}")
-        return (heard, replace(shown, state="fail", says=told.failure.splitlines()[0]))
+        blameless = told.failure_status == HostOverloaded.exit_code
+        state: FindingState = "untested" if blameless else "fail"
+        return (heard, replace(shown, state=state, says=told.failure.splitlines()[0]))
     conditions = [
-        _weigh(condition, empty, told.record, base.record if base else None)
+        _weigh(condition, empty, told.record, base)
         for condition in workload.conditions
         if not _left_out(condition, told.record, base)
     ]
     return (heard, *conditions)
 
 
-def regressions(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Return what fails with a series and does not fail, on the same kernel, without any."""
-    own = {_question(one) for one in findings if one.series == "none" and one.state == "fail"}
+def regressions(findings: Sequence[Finding], against: str = "none") -> tuple[Finding, ...]:
+    """Return what fails with a series and does not, on the same kernel, with that other."""
+    own = {_question(one) for one in findings if one.series == against and one.state == "fail"}
     return tuple(
         one
         for one in findings
-        if one.series != "none" and one.state == "fail" and _question(one) not in own
+        if one.series != against and one.state == "fail" and _question(one) not in own
     )
 
 
@@ -133,8 +136,9 @@ def _left_out(condition: Condition, record: Record, base: Boot | None) -> bool:
     return condition.optional and not _values(condition.on, record)
 
 
-def _weigh(condition: Condition, empty: Finding, record: Record, base: Record | None) -> Finding:
-    subject = f"{empty.subject}: {condition.on}{' against none' if condition.compares else ''}"
+def _weigh(condition: Condition, empty: Finding, record: Record, base: Boot | None) -> Finding:
+    beside = f" against {base.arm}" if condition.compares and base else ""
+    subject = f"{empty.subject}: {condition.on}{beside}"
     finding = replace(empty, subject=subject, hazards=condition.hazards)
     found = _values(condition.on, record)
     if not found:
@@ -158,9 +162,9 @@ def _weigh(condition: Condition, empty: Finding, record: Record, base: Record | 
 
 
 def _against_base(
-    finding: Finding, condition: Condition, numbers: Sequence[float], base: Record | None
+    finding: Finding, condition: Condition, numbers: Sequence[float], base: Boot | None
 ) -> Finding:
-    theirs = _numbers(_values(condition.on, base)) if base else []
+    theirs = _numbers(_values(condition.on, base.record)) if base else []
     if not theirs:
         return replace(finding, says=f"there is no {condition.on} of the kernel without the series")
     ours, mean = sum(numbers) / len(numbers), sum(theirs) / len(theirs)

@@ -10,12 +10,49 @@ from patchbench.hazards import Place
 from patchbench.make import Bench
 from patchbench.matrix import Config, Site
 from patchbench.model import Finding, Source, Tree
-from patchbench.pipeline import Pipeline
+from patchbench.pipeline import Pipeline, kernel_flag
 from patchbench.rows import Built
 from patchbench.store import key
 from patchbench.tools.container import Bind, Limits
 
 _CHECKPATCH = ("--strict", "--terse", "--show-types", "--showfile", "--root=/src")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRequest:
+    """What `check` was asked for; empty `hazards` and `rows` are all there are.
+
+    tree: instead of the kernels. against: what to compare with. parts: which of the two halves,
+    `matrix` and `hazards`. quick: of the rows, the quick ones. first_patches: the series without
+    its last ones as well. style: let checkpatch judge each patch.
+    """
+
+    series: str
+    kernels: tuple[str, ...]
+    hazards: tuple[str, ...] = ()
+    flavour: str = ""  # instead of each hazard's own
+    machine: str = ""  # likewise
+    seeds: int = 1
+    fresh: bool = False
+    rows: tuple[str, ...] = ()
+    quick: bool = False
+    parts: tuple[str, ...] = ("matrix", "hazards")
+    tree: str = ""
+    against: str = "none"
+    first_patches: bool = True
+    style: bool = True
+
+    def arms(self, pipeline: Pipeline, source: Source) -> tuple[str, ...]:
+        """Return what the series is judged as: its first patch, its first two, ..., the whole."""
+        if not self.first_patches or self.series == series.NONE or "@" in self.series:
+            return (self.series,)
+        count = len(series.load(pipeline.root, self.series, source.line).patches)
+        return (*(f"{self.series}@{first}" for first in range(1, count)), self.series)
+
+    def command(self, source: Source, part: str) -> str:
+        """Return the command that does a part of it again."""
+        kernel = kernel_flag(source.kernel, self.tree)
+        return f"./bootstrap check --series {self.series} {kernel} {part}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +67,28 @@ class Told:
 class _Arms:
     """One kernel's matrix on its way: what became of each row, by arm and row."""
 
+    request: CheckRequest
     source: Source
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # all but the one that they are compared with
     files: tuple[str, ...]  # that the whole series touches
     built: dict[tuple[str, str], Built] = field(default_factory=dict)
     errors: dict[tuple[str, str], PipelineError] = field(default_factory=dict)
     configs: dict[str, Config] = field(default_factory=dict)
 
 
-def check(
-    pipeline: Pipeline, source: Source, name: str, asked: Sequence[str], *, quick: bool
-) -> Told:
-    """Build the rows with the first patch, with two, ... and judge them beside the kernel's own.
+def check(pipeline: Pipeline, source: Source, request: CheckRequest) -> Told:
+    """Build the rows with the first patch, with two, ... and judge them beside another series.
 
-    asked: names of rows; empty for all, or the quick ones. A row that cannot be configured is
-    untested, and its error told; the others still run. Raises UnknownName for a row.
+    A row that cannot be configured is untested, and its error told; the others still run. Raises
+    UnknownName for a row.
     """
     told = matrix.load(pipeline.root)
-    chosen = matrix.choose(told, asked, quick=quick)
-    patches = series.load(pipeline.root, name, source.line).patches
+    chosen = matrix.choose(told, request.rows, quick=request.quick)
+    patches = series.load(pipeline.root, request.series, source.line).patches
     files = tuple(dict.fromkeys(file for patch in patches for file in patch.files))
-    arms = _Arms(source, parts(pipeline, name, source), files)
+    arms = _Arms(request, source, request.arms(pipeline, source), files)
 
-    style = [*_style(pipeline, arms, name)]
+    style = [*_style(pipeline, arms)] if request.style else []
     for arm in arms.names:
         _build(pipeline, arms, arm, chosen, told)
     built = [(row, one) for (_, row), one in arms.built.items()]
@@ -61,24 +97,17 @@ def check(
         for row in chosen
         if any(rows.wants_base(one, files) for whose, one in built if whose == row)
     ]
-    if name != series.NONE and wanting:
-        _build(pipeline, arms, series.NONE, wanting, told)
+    if request.series != request.against and wanting:
+        _build(pipeline, arms, request.against, wanting, told)
     return Told((*style, *_judge(pipeline, arms, chosen)), tuple(arms.errors.values()))
-
-
-def parts(pipeline: Pipeline, name: str, source: Source) -> tuple[str, ...]:
-    """Return the arms that a series is built as: its first patch, its first two, ..., the whole."""
-    count = len(series.load(pipeline.root, name, source.line).patches)
-    firsts = () if "@" in name else tuple(f"{name}@{first}" for first in range(1, count))
-    return (*firsts, name)
 
 
 def _build(
     pipeline: Pipeline, arms: _Arms, arm: str, chosen: Sequence[str], told: matrix.Matrix
 ) -> None:
-    """Build rows at one arm; without the series only what the arms with it need beside them."""
+    """Build rows at one arm; of the other series only what the arms need beside them."""
     applied = pipeline.apply(arms.source, arm)
-    base = arm == series.NONE and arms.names != (arm,)
+    base = arm not in arms.names
     place = pipeline.place(applied, "")
     pipeline.check_out(applied, place)
     for row in chosen:
@@ -117,7 +146,7 @@ class _Needed:
 
 
 def _needed(arms: _Arms, row: str, place: Bench) -> _Needed:
-    """Return what of a row without the series is needed to judge it with the series."""
+    """Return what of a row with the other series is needed to judge it with this one."""
     built = [arms.built[arm, row] for arm in arms.names if (arm, row) in arms.built]
     compiled = [one.compiled for one in built if one.compiled]
     sources = {source: None for one in compiled for source in one.sources}
@@ -138,33 +167,34 @@ def _one(site: Site, config: Config, files: Sequence[str], needed: _Needed) -> B
 def _judge(pipeline: Pipeline, arms: _Arms, chosen: Sequence[str]) -> Iterator[Finding]:
     tools = pipeline.cross_toolchain
     for row in chosen:
-        base = arms.built.get((series.NONE, row))
-        for arm in dict.fromkeys((series.NONE, *arms.names)):
-            place = _place(arms.source, arm, f"--rows {row}", arms.names[-1])
+        against = arms.request.against
+        base = arms.built.get((against, row))
+        for arm in dict.fromkeys((against, *arms.names)):
+            place = _place(arms, arm, f"--rows {row}")
             if (arm, row) in arms.errors:
                 yield rows.judge_error(place, row, arms.errors[arm, row])
             elif built := arms.built.get((arm, row)):
                 config = arms.configs[row]
-                if arm == series.NONE:
+                if arm == against:
                     yield from rows.judge_build(place, config, tools, built, None)
                 else:
                     yield from rows.judge_build(place, config, tools, built, base)
                     yield from rows.judge_messages(place, config, tools, built, base, arms.files)
 
 
-def _place(source: Source, arm: str, flags: str, name: str) -> Place:
-    command = f"./bootstrap check --series {name} --kernel {source.kernel} {flags}"
-    return Place(source.kernel, source.version, arm, command)
+def _place(arms: _Arms, arm: str, part: str) -> Place:
+    command = arms.request.command(arms.source, part)
+    return Place(arms.source.kernel, arms.source.version, arm, command)
 
 
-def _style(pipeline: Pipeline, arms: _Arms, name: str) -> Iterator[Finding]:
+def _style(pipeline: Pipeline, arms: _Arms) -> Iterator[Finding]:
     """Let the kernel's own checkpatch judge each patch; no series has a say in that script."""
-    told = series.load(pipeline.root, name, arms.source.line)
+    told = series.load(pipeline.root, arms.request.series, arms.source.line)
     if not told.patches:
         return
     applied = pipeline.apply(arms.source, series.NONE)
-    place = pipeline.place(applied, "")
-    pipeline.check_out(applied, place)
+    bench = pipeline.place(applied, "")
+    pipeline.check_out(applied, bench)
     for patch in told.patches:
         part = arms.names[min(patch.number, len(arms.names)) - 1]
         inside = f"/patches/{patch.path.name}"
@@ -172,8 +202,7 @@ def _style(pipeline: Pipeline, arms: _Arms, name: str) -> Iterator[Finding]:
             pipeline.cross_toolchain.image_id,
             ["perl", "/src/scripts/checkpatch.pl", *_CHECKPATCH, inside],
             Limits(timeout_s=300),
-            binds=[Bind(place.source, "/src"), Bind(patch.path, inside)],
+            binds=[Bind(bench.source, "/src"), Bind(patch.path, inside)],
         )
-        yield rows.judge_style(
-            _place(arms.source, part, "--matrix", name), patch, done.said, done.status
-        )
+        place = _place(arms, part, "--matrix")
+        yield rows.judge_style(place, patch, done.said, done.status)

@@ -335,6 +335,9 @@ class Profile:
     functions: frozenset[str]
 
 
+FindingState: TypeAlias = Literal["pass", "fail", "untested"]
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What one check says of one arm: a row of the build matrix, a debug boot, a hazard.
@@ -348,7 +351,7 @@ class Finding:
     version: str
     series: str  # none, v0@1, v0
     subject: str  # the row, patch or workload
-    state: Literal["pass", "fail", "untested"]
+    state: FindingState
     says: str  # one sentence, with the figure
     evidence: str = ""
     hazards: tuple[str, ...] = ()  # which questions of the answer sheet it bears on: C8
@@ -528,13 +531,15 @@ class Policy:
     error_rate: the chance that a revision which keeps every limit is stopped, over all limits
     and looks; and that one which breaks a limit passes.
     looks: after how many seeds the limits are judged; what is undecided gets more seeds.
-    hazards: workloads with conditions that must hold as they do without the series, seed 1.
+    hazards: workloads with conditions that must hold as they do with the other series, seed 1.
+    matrix: which rows of configs/matrix.toml must build as they do with the other series.
     """
 
     error_rate: float
     looks: tuple[int, ...]
     limits: tuple[Limit, ...]
     hazards: tuple[str, ...] = ()
+    matrix: Literal["none", "quick", "all"] = "none"
 
 
 Ruled: TypeAlias = Literal["PASS", "FAIL", "INCONCLUSIVE"]

@@ -30,7 +30,7 @@ from patchbench import (
     tree,
 )
 from patchbench.bench import Bench
-from patchbench.catalog import Catalog
+from patchbench.catalog import Catalog, SplatPolicy
 from patchbench.errors import BadInput
 from patchbench.model import (
     Arm,
@@ -66,6 +66,13 @@ def default_cache() -> Path:
     return Path(base) / "patchbench"
 
 
+def kernel_flag(kernel: str, tree: str) -> str:
+    """Return the flag with which a verb takes the same kernel, from anywhere."""
+    if tree:
+        return f"--tree {shlex.quote(str(Path(tree).expanduser().resolve()))}"
+    return f"--kernel {kernel}"
+
+
 @dataclass(frozen=True, slots=True)
 class BenchRequest:
     """What `bench` was asked for."""
@@ -83,9 +90,7 @@ class BenchRequest:
 
     def command(self) -> str:
         """Return the one command that repeats the run."""
-        told = ["./bootstrap bench", f"--kernel {self.kernel}"]
-        if self.tree:
-            told = [told[0], f"--tree {shlex.quote(str(Path(self.tree).expanduser().resolve()))}"]
+        told = ["./bootstrap bench", kernel_flag(self.kernel, self.tree)]
         told += [
             f"--series {self.series}",
             f"--against {self.against}",
@@ -371,9 +376,10 @@ class Pipeline:
         order = random.Random(plan.run)
         return Prepared(plan, tuple(arms), folder, code, self.bencher(folder), order)
 
-    def bencher(self, folder: Path) -> Bench:
-        """Return what boots arms into a run's folder."""
-        hypervisor, policy = Hypervisor(self.engine, self.toolchain), self.catalog.splat_policy()
+    def bencher(self, folder: Path, policy: SplatPolicy | None = None) -> Bench:
+        """Return what boots arms into a run's folder; policy: instead of configs/splats.toml."""
+        policy = policy or self.catalog.splat_policy()
+        hypervisor = Hypervisor(self.engine, self.toolchain)
         return Bench(hypervisor, self.store, policy, self.story, folder)
 
     def finish(self, prepared: "Prepared") -> None:

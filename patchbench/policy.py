@@ -30,7 +30,7 @@ def load(catalog: Catalog, path: Path, seeds: int | None = None) -> Policy:
             workload, machine = catalog.workload(limit.workload), catalog.machine(limit.machine)
             metrics = catalog.metrics(workload.program)
             if limit.metric not in metrics:
-                source = catalog.root / "workloads" / workload.program
+                source = catalog.program(workload.program)
                 raise UnknownName("metric", limit.metric, [*metrics], source)
             _check_limit(limit, metrics[limit.metric], machine)
         for name in policy.hazards:

@@ -20,7 +20,15 @@ from pydantic import TypeAdapter
 
 from patchbench import across, bench, boot, calibration, codemap, compare, published, report
 from patchbench.catalog import Catalog
-from patchbench.errors import BadInput, KernelSplat, LostGuest, NotEngaged, PipelineError
+from patchbench.errors import (
+    BadInput,
+    BootFailed,
+    HostOverloaded,
+    KernelSplat,
+    LostGuest,
+    NotEngaged,
+    PipelineError,
+)
 from patchbench.model import Boot, CodeMap, Comparison, Plan
 from patchbench.store import file_sha256, write_whole
 
@@ -283,8 +291,10 @@ def verdict_error(told: Comparison) -> PipelineError | None:
             f"  make it again: {told.plan.command}"
         )
     if told.failures:
-        splat = KernelSplat.exit_code in told.failure_statuses
-        kind = KernelSplat if splat else LostGuest
+        # The worst of what befell them: 24, 23, and 30 only where the host alone is to blame.
+        found = told.failure_statuses
+        kinds: tuple[type[BootFailed], ...] = (KernelSplat, LostGuest, HostOverloaded)
+        kind = next((kind for kind in kinds if kind.exit_code in found), LostGuest)
         return kind(f"{len(told.failures)} boots gave no usable samples; the report tells which")
     if told.invalid:
         return NotEngaged("\n  ".join(told.invalid))

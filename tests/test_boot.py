@@ -9,7 +9,15 @@ import pytest
 
 from patchbench import boot
 from patchbench.catalog import Catalog
-from patchbench.errors import BadRecord, BootFailed, KernelSplat, LostGuest, Untested, WrongKernel
+from patchbench.errors import (
+    BadRecord,
+    BootFailed,
+    HostOverloaded,
+    KernelSplat,
+    LostGuest,
+    Untested,
+    WrongKernel,
+)
 from patchbench.model import Boot
 from tests.fakes import CLEAN_CONSOLE, RELEASE, results
 
@@ -31,6 +39,11 @@ def leave(folder: Path, log: str, console: str = CLEAN_CONSOLE, *, timed_out: bo
     return folder
 
 
+def note_host(folder: Path, **host: float) -> None:
+    note = json.loads((folder / "host.json").read_text())
+    (folder / "host.json").write_text(json.dumps({**note, "host": host}))
+
+
 def test_a_whole_log_is_a_boot(tmp_path: Path) -> None:
     told = read(leave(tmp_path, results()))
     assert told.record.samples
@@ -47,6 +60,27 @@ def test_a_hung_guest_shows_its_last_record_and_the_console_tail(tmp_path: Path)
     console = CLEAN_CONSOLE + "[    9.000000] the last words\n"
     with pytest.raises(LostGuest, match=r"before its deadline(.|\n)*none(.|\n)*the last words"):
         read(leave(tmp_path, "", console, timed_out=True))
+
+
+@pytest.mark.parametrize(
+    ("waited_pct", "exact", "error"),
+    [(12.0, True, LostGuest), (91.0, True, HostOverloaded), (91.0, False, LostGuest)],
+)
+def test_an_exact_guest_whose_time_was_up_hung_only_if_the_host_was_its_own(
+    tmp_path: Path, waited_pct: float, error: type[BootFailed], *, exact: bool
+) -> None:
+    leave(tmp_path, "patchbench 1\n", timed_out=True)
+    note_host(tmp_path, waited_pct=waited_pct)
+    with pytest.raises(error) as caught:
+        boot.read(tmp_path, replace(WANTED, exact=exact), POLICY)
+    assert caught.type is error
+
+
+def test_a_panic_on_an_overloaded_host_is_a_panic(tmp_path: Path) -> None:
+    leave(tmp_path, "patchbench 1\n", (DATA / "panic.log").read_text(), timed_out=True)
+    note_host(tmp_path, waited_pct=91.0)
+    with pytest.raises(LostGuest, match="panicked"):
+        read(tmp_path)
 
 
 def test_a_panic_is_named(tmp_path: Path) -> None:
@@ -170,7 +204,6 @@ def test_an_overloaded_host_marks_a_boot_unless_nothing_can_touch_it(
     tmp_path: Path, *, exact: bool
 ) -> None:
     leave(tmp_path, results())
-    note = json.loads((tmp_path / "host.json").read_text())
-    (tmp_path / "host.json").write_text(json.dumps({**note, "host": {"steal_pct": 31.0}}))
+    note_host(tmp_path, steal_pct=31.0)
     told = boot.read(tmp_path, replace(WANTED, exact=exact), POLICY)
     assert bool(told.overload) is not exact

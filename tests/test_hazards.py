@@ -109,6 +109,13 @@ def test_a_lost_guest_fails_and_its_console_does_not_pass() -> None:
     assert "last record" in finding.evidence
 
 
+def test_a_guest_that_the_host_had_no_time_for_says_nothing_of_the_series() -> None:
+    why = "the guest did not finish in 120 s, while tasks waited for a CPU during 91 % of it"
+    slow = replace(told({}), failure=f"{why}\n  boot it again", failure_status=30)
+    heard, finding = hazards.judge(workload(LEFT), PLACE, slow, CLEAN_CONSOLE, POLICY)
+    assert (heard.state, finding.state, finding.says) == ("untested", "untested", why)
+
+
 def test_a_kernel_that_lacks_what_is_needed_is_untested_with_the_reason() -> None:
     lacking = replace(told({}), failure="no failslab", untested="the kernel has no failslab\n  log")
     _, finding = hazards.judge(workload(LEFT), PLACE, lacking, CLEAN_CONSOLE, POLICY)
@@ -162,6 +169,17 @@ def test_what_fails_without_the_series_too_is_the_kernel_s_own() -> None:
     assert not hazards.regressions([found("none", "fail"), found("v0", "fail")])
     assert hazards.regressions([found("none", "pass"), found("v0", "fail")])
     assert hazards.regressions([found("none", "untested"), found("v0", "fail")])
+
+
+def test_what_fails_with_the_revision_before_too_is_no_news() -> None:
+    findings = [found("v0", "fail"), found("v1", "fail")]
+    assert not hazards.regressions(findings, "v0")
+    assert checking.verdict_error(findings, against="v0") is None
+    assert "(as with v0)" in checking.complaints(findings, "v0")[1]
+    new = [*findings, found("v0", "pass", "x"), found("v1", "fail", "x")]
+    error = checking.verdict_error(new, against="v0")
+    assert isinstance(error, GateFailed)
+    assert "1 conditions hold with v0" in str(error)
 
 
 def test_the_status_tells_a_worse_series_from_a_bad_base_and_from_an_open_question() -> None:

@@ -68,7 +68,7 @@ def test_a_wrong_limit_is_refused_with_what_is_wrong(
 
 
 def test_an_unknown_metric_is_an_unknown_name(tmp_path: Path) -> None:
-    with pytest.raises(UnknownName):
+    with pytest.raises(UnknownName, match=r"known in .*/workloads/exit_storm\.c: "):
         load(tmp_path, told(LIMIT.replace("exit_ns", "exit_us")))
 
 

@@ -49,6 +49,7 @@ def test_list_names_what_is_dropped_in() -> None:
         (("build", "--kernel", "nosuch"), 20, "no kernel is called 'nosuch'"),
         (("build", "--tree", "/"), 20, "no Makefile"),
         (("check", "--hazards", "exit-storm"), 20, "exit-storm has no conditions"),
+        (("check", "--tree", "/"), 20, "no Makefile"),
         (("check", "--machine", "parallel"), 20, "parallel is none"),
         (("check", "--seeds", "0"), 20, "at least 1"),
         (("clean",), 20, "clean what?"),

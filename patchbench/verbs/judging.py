@@ -20,6 +20,7 @@ from patchbench import (
 )
 from patchbench import policy as policies
 from patchbench.errors import BadInput, GateFailed, Undecided
+from patchbench.matrixing import CheckRequest
 from patchbench.model import Verdict
 from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, flags, show_findings
@@ -65,7 +66,7 @@ def gate(
 
 
 @task(
-    help=flags("series", "fresh", "json")
+    help=flags("series", "tree", "fresh", "json")
     | {
         "kernel": "files in configs/kernels/, with commas",
         "matrix": "the build matrix and no hazards, unless those are named",
@@ -81,6 +82,7 @@ def check(
     _: Context,
     series: str = "v0",
     kernel: str = "mainline",
+    tree: str = "",
     matrix: bool = False,
     rows: str = "",
     quick: bool = False,
@@ -93,12 +95,12 @@ def check(
 ) -> None:
     """Build SERIES as a robot would, boot the hazards, and tell what does not hold."""
     with exits():
-        request = checking.CheckRequest(
+        request = CheckRequest(
             series, tuple(kernel.split(",")),
             () if hazards == "all" else tuple(name for name in hazards.split(",") if name),
             flavour, machine, seeds, fresh,
             tuple(name for name in rows.split(",") if name), quick,
-            checking.parts(matrix=matrix or quick or bool(rows), hazards=bool(hazards)),
+            checking.parts(matrix=matrix or quick or bool(rows), hazards=bool(hazards)), tree,
         )  # fmt: skip
         with pipeline.opened(ROOT, Terminal()) as run:
             told = checking.check(run, request)

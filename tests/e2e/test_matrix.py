@@ -4,6 +4,7 @@
 from pathlib import Path
 
 from patchbench import checking, matrixing
+from patchbench.matrixing import CheckRequest
 from patchbench.model import Source
 from patchbench.pipeline import Pipeline
 from patchbench.tools.git import Repository
@@ -17,7 +18,7 @@ EXIT = "void __noreturn do_exit(long code)\n{\n"
 def test_each_patch_is_failed_for_its_own_bug(copied: Pipeline, tmp_path: Path) -> None:
     source = copied.source(KERNEL)
     write_two(copied.root / "patches/broken" / source.line, source, tmp_path / "author")
-    told = matrixing.check(copied, source, "broken", [ROW], quick=False)
+    told = matrixing.check(copied, source, CheckRequest("broken", (KERNEL,), rows=(ROW,)))
     builds = {one.series: one for one in told.findings if one.subject == f"{ROW}: build"}
     assert {name: one.state for name, one in builds.items()} == {
         "none": "pass",
