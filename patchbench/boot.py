@@ -144,11 +144,14 @@ def read_console(folder: Path) -> str:
 
 def find_splats(console: str, policy: SplatPolicy) -> tuple[str, ...]:
     """Return the console lines that the policy calls splats."""
-    return records.splats(
-        console.splitlines(),
-        [rule.pattern for rule in policy.deny],
-        [rule.pattern for rule in policy.allow],
-    )
+    return tuple(line for line in console.splitlines() if kind_of_splat(line, policy))
+
+
+def kind_of_splat(line: str, policy: SplatPolicy) -> str:
+    """Return the kind of complaint that a console line is; empty if it is none."""
+    if any(re.search(rule.pattern, line) for rule in policy.allow):
+        return ""
+    return next((rule.kind for rule in policy.deny if re.search(rule.pattern, line)), "")
 
 
 def find_overload(host: Mapping[str, float]) -> str:

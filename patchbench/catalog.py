@@ -23,8 +23,9 @@ _EXTENDS = re.compile(r"^# extends: (\S+)$", re.MULTILINE)
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class SplatRule:
-    """A line of the guest's console that means that the kernel complained."""
+    """A line of the guest's console that means that the kernel complained, and of what kind."""
 
+    kind: str
     pattern: str
     why: str
 

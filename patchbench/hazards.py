@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A hazard's boot in, Findings out: one for the console, one for each condition. Pure.
+"""A hazard's boot in, Findings out: of its console, and one for each condition. Pure.
 
 What a hazard asks is data in its workload's file. A boot that was lost, or a value that is not
 there, is never a pass.
@@ -58,18 +58,18 @@ def judge(
     )
     heard = _hear(workload, empty, told, console, policy)
     if told.untested:
-        return (heard, replace(empty, says=told.untested.splitlines()[0]))
+        return (*heard, replace(empty, says=told.untested.splitlines()[0]))
     if told.failure:
         shown = replace(empty, evidence=f"{told.failure}\n{empty.evidence}")
         blameless = told.failure_status == HostOverloaded.exit_code
         state: FindingState = "untested" if blameless else "fail"
-        return (heard, replace(shown, state=state, says=told.failure.splitlines()[0]))
+        return (*heard, replace(shown, state=state, says=told.failure.splitlines()[0]))
     conditions = [
         _weigh(condition, empty, told.record, base)
         for condition in workload.conditions
         if not _left_out(condition, told.record, base)
     ]
-    return (heard, *conditions)
+    return (*heard, *conditions)
 
 
 def regressions(findings: Sequence[Finding], against: str = "none") -> tuple[Finding, ...]:
@@ -100,7 +100,7 @@ def lost_on_base(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 def is_console(finding: Finding) -> bool:
     """Return whether a finding is of what the kernel said, and not of a condition."""
-    return finding.subject.endswith(_CONSOLE)
+    return _CONSOLE in finding.subject
 
 
 def arms(findings: Sequence[Finding]) -> list[str]:
@@ -111,23 +111,31 @@ def arms(findings: Sequence[Finding]) -> list[str]:
 
 def _hear(
     workload: Workload, empty: Finding, told: Boot, console: str, policy: SplatPolicy
-) -> Finding:
+) -> list[Finding]:
+    """Return a finding for each kind of complaint, or one that there is none."""
     policy = policy.allowing(workload.provokes, f"{workload.name} is meant to bring it about")
-    subject = f"{workload.name}{_CONSOLE}"
-    if splats := boot.find_splats(console, policy):
-        lines = console.splitlines()
-        start = lines.index(splats[0])
-        excerpt = "\n".join(lines[start : start + _CONTEXT_LINES])
-        return replace(
-            empty,
-            subject=subject,
-            state="fail",
-            says=f"the kernel complained, {len(splats)} lines of it: {splats[0].strip()}",
-            evidence=f"{excerpt}\n{empty.evidence}",
-        )
+    heard = replace(empty, subject=f"{workload.name}{_CONSOLE}")
+    lines = console.splitlines()
+    by_kind: dict[str, list[int]] = {}
+    for number, line in enumerate(lines):
+        if kind := boot.kind_of_splat(line, policy):
+            by_kind.setdefault(kind, []).append(number)
+    if by_kind:
+        return [
+            replace(
+                heard,
+                subject=f"{heard.subject}, {kind}",
+                state="fail",
+                says=f"the kernel complained, {len(those)} lines of it: {lines[those[0]].strip()}",
+                evidence="\n".join(
+                    [*lines[those[0] : those[0] + _CONTEXT_LINES], empty.evidence],
+                ),
+            )
+            for kind, those in by_kind.items()
+        ]
     if not console or (told.failure and not told.untested):
-        return replace(empty, subject=subject, says="the console does not reach the boot's end")
-    return replace(empty, subject=subject, state="pass", says="the kernel does not complain")
+        return [replace(heard, says="the console does not reach the boot's end")]
+    return [replace(heard, state="pass", says="the kernel does not complain")]
 
 
 def _left_out(condition: Condition, record: Record, base: Boot | None) -> bool:

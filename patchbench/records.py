@@ -13,7 +13,6 @@ log with any other line is a bad record. Neither is a short result.
 
 import math
 import re
-from collections.abc import Iterable
 
 from patchbench.errors import BadRecord
 from patchbench.model import NEVER, Metric, Record, Sample
@@ -98,14 +97,3 @@ def _number(text: str) -> float:
     if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
         raise ValueError("not a number")
     return float(text)
-
-
-def splats(console: Iterable[str], deny: Iterable[str], allow: Iterable[str]) -> tuple[str, ...]:
-    """Return the console lines that any `deny` pattern matches and no `allow` pattern does."""
-    bad = [re.compile(pattern) for pattern in deny]
-    fine = [re.compile(pattern) for pattern in allow]
-    return tuple(
-        line
-        for line in console
-        if any(rule.search(line) for rule in bad) and not any(rule.search(line) for rule in fine)
-    )

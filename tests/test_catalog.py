@@ -113,7 +113,7 @@ def test_a_flavour_without_timings_is_not_comparable_nor_is_what_extends_it(tmp_
 
 def with_splats(root: Path, allow: str) -> Catalog:
     (root / "configs").mkdir(parents=True)
-    text = "[[deny]]\npattern = 'x'\nwhy = 'y'\n[[allow]]\npattern = 'z'\nwhy = 'w'\n"
+    text = "[[deny]]\nkind = 'k'\npattern = 'x'\nwhy = 'y'\n[[allow]]\npattern = 'z'\nwhy = 'w'\n"
     (root / "configs/splats.toml").write_text(text + allow)
     return Catalog(root)
 

@@ -123,23 +123,38 @@ def test_a_kernel_that_lacks_what_is_needed_is_untested_with_the_reason() -> Non
 
 
 @pytest.mark.parametrize(
-    ("console", "first"),
+    ("console", "kind", "first"),
     [
-        ("warn", "WARNING: mm/page_counter.c:60"),
-        ("kasan", "BUG: KASAN: slab-use-after-free"),
-        ("lockdep", "WARNING: possible circular locking dependency"),
-        ("rcu-stall", "rcu: INFO: rcu_preempt self-detected stall"),
-        ("hung-task", "INFO: task swapoff-race:88 blocked"),
-        ("leak", "kmemleak: 1 new suspected memory leaks"),
-        ("panic", "Kernel panic - not syncing"),
+        ("warn", "warning", "WARNING: mm/page_counter.c:60"),
+        ("kasan", "KASAN", "BUG: KASAN: slab-use-after-free"),
+        ("lockdep", "lockdep", "WARNING: possible circular locking dependency"),
+        ("rcu-stall", "stall", "rcu: INFO: rcu_preempt self-detected stall"),
+        ("hung-task", "stall", "INFO: task swapoff-race:88 blocked"),
+        ("leak", "leak", "kmemleak: 1 new suspected memory leaks"),
+        ("panic", "oops", "Kernel panic - not syncing"),
     ],
 )
-def test_a_complaint_fails_with_the_lines_that_follow_it(console: str, first: str) -> None:
+def test_a_complaint_fails_with_the_lines_that_follow_it(
+    console: str, kind: str, first: str
+) -> None:
     finding = hear((CONSOLES / f"{console}.log").read_text())
-    assert finding.state == "fail"
+    assert (finding.state, finding.subject) == ("fail", f"residue: console, {kind}")
     assert first in finding.says
     assert first in finding.evidence.splitlines()[0]
     assert len(finding.evidence.splitlines()) <= 31
+
+
+def test_each_kind_of_complaint_is_a_finding_of_its_own() -> None:
+    both = "".join((CONSOLES / f"{name}.log").read_text() for name in ("kasan", "lockdep", "kasan"))
+    quiet = told({"left_pages": [0]})
+    heard = [*hazards.judge(workload(LEFT), PLACE, quiet, both, POLICY)][:-1]
+    assert [one.subject for one in heard] == [
+        "residue: console, KASAN",
+        "residue: console, lockdep",
+    ]
+    assert all(hazards.is_console(one) for one in heard)
+    base_has_one = [replace(heard[1], series="none"), *heard]
+    assert hazards.regressions(base_has_one) == (heard[0],)
 
 
 def test_a_clean_console_passes_and_a_missing_one_does_not() -> None:
@@ -184,7 +199,7 @@ def test_what_fails_with_the_revision_before_too_is_no_news() -> None:
 
 def test_the_status_tells_a_worse_series_from_a_bad_base_and_from_an_open_question() -> None:
     good = [found("none", "pass"), found("v0", "pass")]
-    splat = found("none", "fail", "residue: console")
+    splat = found("none", "fail", "residue: console, warning")
     assert checking.verdict_error(good) is None
     assert isinstance(checking.verdict_error([*good, found("v0", "untested", "x")]), Undecided)
     assert isinstance(checking.verdict_error([*good, found("v0", "fail", "x")]), GateFailed)

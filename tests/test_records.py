@@ -69,8 +69,3 @@ def test_a_declared_metric_without_a_sample_is_missing() -> None:
 
 def test_numbers_read_back_as_they_were_rendered() -> None:
     assert [records.render(value) for value in (3.0, 2.5, NEVER)] == ["3", "2.5", "never"]
-
-
-def test_an_allowed_line_is_no_splat() -> None:
-    console = ["WARNING: CPU: 0 at mm/x.c", "WARNING: known", "all is well"]
-    assert records.splats(console, ["WARNING: "], ["known"]) == (console[0],)
