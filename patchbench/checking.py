@@ -8,7 +8,17 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from patchbench import answers, bench, boot, hazards, matrix, matrixing, series
+from patchbench import (
+    answers,
+    bench,
+    boot,
+    hazards,
+    matrix,
+    matrixing,
+    published,
+    runs,
+    series,
+)
 from patchbench.catalog import SplatPolicy
 from patchbench.errors import BadInput, GateFailed, KernelSplat, LostGuest, PipelineError, Undecided
 from patchbench.matrixing import CheckRequest
@@ -77,8 +87,10 @@ def headings(findings: Sequence[Finding]) -> list[str]:
 def find(results: Path, name: str) -> Path | None:
     """Return a check's folder by its name or the beginning of it; None if no check is meant.
 
-    `latest` is the newest run if that was a check.
+    `latest` is the newest run if that was a check; `published/NAME` is one that is kept.
     """
+    if name.startswith("published/") and (results / name / FINDINGS).is_file():
+        return results / name
     folders = sorted(path for path in (results / "runs").glob("*") if path.is_dir())
     meant = folders[-1:] if name == "latest" else [one for one in folders if one.name == name]
     meant = meant or [one for one in folders if name and one.name.startswith(name)]
@@ -96,12 +108,29 @@ def read(folder: Path) -> tuple[Finding, ...]:
 
 def answer(root: Path, folder: Path, findings: Sequence[Finding]) -> Path | None:
     """Write the answer sheet into results/reports/, and return it; None if no hazard was booted."""
+    return _answer(root, folder, findings, root / "results/reports" / folder.name)
+
+
+def publish(root: Path, folder: Path, name: str) -> Path:
+    """Copy what a check found, and its answers, into results/published/NAME; return that folder.
+
+    Raises BadInput if its findings are damaged, or as published.new_folder.
+    """
+    findings = read(folder)
+    target = published.new_folder(root, name)
+    write_whole(target / FINDINGS, as_json(findings))
+    _answer(root, folder, findings, target)
+    runs.seal(target)
+    return target
+
+
+def _answer(root: Path, folder: Path, findings: Sequence[Finding], out: Path) -> Path | None:
     if not any(one.hazards for one in findings):
         return None
     told = answers.answer(
         answers.questions(root), findings, hazards.arms(findings)[-1], folder.name
     )
-    return answers.write(root / "results/reports" / folder.name, told, folder.name)
+    return answers.write(out, told, folder.name)
 
 
 def rows(findings: Sequence[Finding]) -> list[list[str]]:

@@ -7,6 +7,8 @@
     comparison.json, report.md           what the run says
     SHA256SUMS                           of all these
 
+Of a check: findings.json, answers.md and answers.json, and SHA256SUMS.
+
 A console is long and, where it was quiet, says nothing; its checksum proves a repetition.
 """
 
@@ -40,14 +42,19 @@ def is_published(folder: Path) -> bool:
     return (folder / BOOTS).is_file()
 
 
-def publish(run: Path, boots: Sequence[Boot], folder: Path) -> None:
-    """Write a run's plan and boots into a new folder; the caller adds reports and the seal.
-
-    Raises BadInput if there is such a folder already: what is published stays as it is.
-    """
+def new_folder(root: Path, name: str) -> Path:
+    """Return results/published/NAME, made; BadInput for a name that is none, or is taken."""
+    folder = root / "results/published" / name
+    if Path(name).name != name:
+        raise BadInput(f"--name {name}: a folder's name, without a slash")
     if folder.exists():
         raise BadInput(f"{folder} is published already; choose another name, or remove it")
     folder.mkdir(parents=True)
+    return folder
+
+
+def publish(run: Path, boots: Sequence[Boot], folder: Path) -> None:
+    """Write a run's plan and boots into a new folder; the caller adds reports and the seal."""
     for name in ("plan.json", "functions.json"):
         if (run / name).is_file():  # a plan always is; older runs kept no functions
             write_whole(folder / name, (run / name).read_text())

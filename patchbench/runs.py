@@ -304,14 +304,12 @@ def verdict_error(told: Comparison) -> PipelineError | None:
 def publish(root: Path, folder: Path, name: str) -> Path:
     """Copy a run into results/published/NAME and return that folder.
 
-    Raises what keeps the run from being relied on, BadInput for a name that is taken.
+    Raises what keeps the run from being relied on, BadInput as published.new_folder.
     """
-    if Path(name).name != name:
-        raise BadInput(f"--name {name}: a folder's name, without a slash")
     said, boots = told(root, folder)
     if error := verdict_error(said):
         raise error
-    target = root / "results/published" / name
+    target = published.new_folder(root, name)
     published.publish(folder, boots, target)
     report.write(target, said)
     seal(target)

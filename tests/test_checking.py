@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a check is asked for, and how a stored one is found again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from patchbench import checking
+from patchbench import checking, runs
 from patchbench.errors import BadInput
 from patchbench.model import Finding
 
+ROOT = Path(__file__).resolve().parents[1]
 FOUND = Finding("build", "mainline", "7.3.4", "v0", "arm64-noswap: build", "fail", "broken")
 
 
@@ -45,6 +47,24 @@ def test_a_damaged_file_is_named(results: Path) -> None:
     (folder / checking.FINDINGS).write_text("[{")
     with pytest.raises(BadInput, match=r"findings\.json is damaged"):
         checking.read(folder)
+
+
+def test_a_published_check_keeps_its_answers_and_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "configs").mkdir()
+    sheet = "configs/hazards.toml"
+    (tmp_path / sheet).write_bytes((ROOT / sheet).read_bytes())
+    left = replace(FOUND, check="hazard", subject="residue: left_pages", hazards=("C8",))
+    folder = tmp_path / "results/runs/20260102T000000-check-v0"
+    folder.mkdir(parents=True)
+    (folder / checking.FINDINGS).write_text(checking.as_json([left]))
+
+    kept = checking.publish(tmp_path, folder, "v0-hazards")
+    assert checking.find(tmp_path / "results", "published/v0-hazards") == kept
+    assert checking.read(kept) == (left,)
+    assert "| C8 | " in (kept / "answers.md").read_text()
+    runs.check_seal(kept)
+    with pytest.raises(BadInput, match="published already"):
+        checking.publish(tmp_path, folder, "v0-hazards")
 
 
 def test_the_table_shows_the_arms_in_the_order_of_the_patches() -> None:

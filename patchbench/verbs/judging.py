@@ -135,9 +135,12 @@ def calibrate(
 
 @task(help=flags("run") | {"name": "its folder in results/published/"})
 def publish(_: Context, name: str, run: str = "latest") -> None:
-    """Put a run into results/published/, in compact text that `verify` can repeat."""
+    """Put a run or a check into results/published/, in compact text; `verify` repeats a run."""
     with exits():
-        folder = runs.publish(ROOT, runs.find(ROOT / "results", run), name)
+        if check := checking.find(ROOT / "results", run):
+            folder = checking.publish(ROOT, check, name)
+        else:
+            folder = runs.publish(ROOT, runs.find(ROOT / "results", run), name)
         print(f"published {folder}")
 
 
