@@ -105,10 +105,10 @@ static void check_parameters(void)
 /* Start the victims and have them paged out; return where their pages are. */
 static struct layout start_victims(void)
 {
-	size_t bytes = mib << 20, present = bytes / 100 * (100 - swapped_pct);
+	long pages = (mib << 20) / page_size;
 	struct recipe recipe = {
-		.bytes = bytes,
-		.present_bytes = present / page_size * page_size,
+		.bytes = pages * page_size,
+		.present_bytes = pages * (100 - swapped_pct) / 100 * page_size,
 		.content = content,
 		.extent_pages = extent_pages,
 		.in_turns = interleave,
