@@ -69,7 +69,7 @@ static void storm(void)
 		make_cgroup(i);
 		start_victim(&crowd[i], i, &recipe);
 	}
-	check_victims(victims, recipe.bytes, min_swapped_permille, &layout);
+	check_victims(victims, &recipe, min_swapped_permille, &layout);
 	meta("swapped_pages", "%ld", layout.swapped_pages);
 	meta("charged_pages", "%ld", charged_pages());
 

@@ -1,46 +1,87 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/sysinfo.h>
 #include <time.h>
 
+#include "cpu.h"
 #include "curve.h"
 #include "harness.h"
 
 #define STACK_BYTES	(256 << 10)
+#define IDLE_LOOKS	20
+#define WINDOW_LOOKS	2	/* a window of CPU time is so many looks */
+#define MAX_WINDOWS	(MAX_CURVE_POINTS / WINDOW_LOOKS)
 
 struct point {
 	int64_t late_ns;
 	long free_kib;
 };
 
-static struct point points[CURVE_POINTS];
+static struct point points[MAX_CURVE_POINTS];
+static int64_t charged_ns[MAX_WINDOWS + 1][MAX_CPUS];
+static long points_wanted, windows, backlog_records;
+static int cpus, backlog_fd;
 static pthread_t looker;
 static pthread_barrier_t go;
-static int64_t started_at, cpu_ns;
+static int64_t started_at, cpu_ns, idle_latest_ns;
 
-static int64_t own_cpu_ns(void)
-{
-	struct timespec spent;
-
-	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent))
-		die("clock_gettime");
-	return spent.tv_sec * 1000000000LL + spent.tv_nsec;
-}
-
-static void look_at(int64_t when, struct point *point)
+static int64_t sleep_until(int64_t when)
 {
 	struct timespec until = { .tv_sec = when / 1000000000, .tv_nsec = when % 1000000000 };
-	struct sysinfo now;
 
 	if (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL))
 		give_up("a look at the free memory was interrupted");
+	return now_ns() - when;
+}
+
+/* Series v0 tells how many records wait. */
+static void look_at_backlog(void)
+{
+	char text[256];
+	const char *count;
+	long records;
+
+	read_text(backlog_fd, text, sizeof(text), "/proc/aswap_free_counts");
+	count = strstr(text, "cache_counts ");
+	if (!count || sscanf(count, "cache_counts %ld", &records) != 1)
+		give_up("cannot read /proc/aswap_free_counts: %s", text);
+	if (records > backlog_records)
+		backlog_records = records;
+}
+
+static void look_at(long number)
+{
+	struct sysinfo now;
+
+	points[number].late_ns = sleep_until(started_at + number * CURVE_INTERVAL_NS);
 	if (sysinfo(&now))
 		die("sysinfo");
-	point->late_ns = now_ns() - when;
-	point->free_kib = (long)((uint64_t)now.freeram * now.mem_unit / 1024);
+	points[number].free_kib = (long)((uint64_t)now.freeram * now.mem_unit / 1024);
+	if (number % WINDOW_LOOKS == 0)
+		cpus = read_cpus(charged_ns[windows++]);
+	if (backlog_fd >= 0)
+		look_at_backlog();
+}
+
+static void look_when_idle(void)
+{
+	int64_t start = now_ns();
+
+	for (int i = 1; i <= IDLE_LOOKS; i++) {
+		int64_t late_ns = sleep_until(start + (int64_t)i * CURVE_INTERVAL_NS);
+
+		if (late_ns > idle_latest_ns)
+			idle_latest_ns = late_ns;
+	}
+	/* so late, it is another point's time */
+	if (idle_latest_ns >= CURVE_INTERVAL_NS)
+		give_up("with nothing else to do, a look was %lld ns late",
+			(long long)idle_latest_ns);
 }
 
 static void *look(void *unused)
@@ -50,18 +91,24 @@ static void *look(void *unused)
 
 	if (sched_setscheduler(0, SCHED_FIFO, &priority))
 		die("sched_setscheduler");
+	look_when_idle();
 	pthread_barrier_wait(&go);
 	cpu_ns = -own_cpu_ns();
-	for (int i = 0; i < CURVE_POINTS; i++)
-		look_at(started_at + (int64_t)i * CURVE_INTERVAL_NS, &points[i]);
+	for (long i = 0; i < points_wanted; i++)
+		look_at(i);
 	cpu_ns += own_cpu_ns();
 	return unused;
 }
 
-void prepare_curve(void)
+void prepare_curve(long number)
 {
 	pthread_attr_t small;
 
+	if (number > MAX_CURVE_POINTS)
+		give_up("a curve of %ld points is too long, %d is the most", number,
+			MAX_CURVE_POINTS);
+	points_wanted = number;
+	backlog_fd = open("/proc/aswap_free_counts", O_RDONLY | O_CLOEXEC);
 	/* the observer is locked in memory, and so is every stack it makes */
 	if (pthread_attr_init(&small) || pthread_attr_setstacksize(&small, STACK_BYTES) ||
 	    pthread_barrier_init(&go, NULL, 2) || pthread_create(&looker, &small, look, NULL))
@@ -74,20 +121,51 @@ void start_curve(int64_t start)
 	pthread_barrier_wait(&go);
 }
 
-void tell_curve(const char *metric)
+/*
+ * A task is charged when it leaves its CPU, so a window may have more than it lasted: the
+ * rest is of the windows before, in which the task was there already.
+ */
+static int64_t busiest_window_ns(void)
+{
+	const int64_t most_ns = WINDOW_LOOKS * CURVE_INTERVAL_NS;
+	int64_t rest_ns[MAX_CPUS] = { 0 }, busiest_ns = 0;
+
+	for (long window = windows - 2; window >= 0; window--) {
+		int64_t busy_ns = 0;
+
+		for (int cpu = 0; cpu < cpus; cpu++) {
+			int64_t here_ns;
+
+			rest_ns[cpu] += charged_ns[window + 1][cpu] - charged_ns[window][cpu];
+			here_ns = rest_ns[cpu] < most_ns ? rest_ns[cpu] : most_ns;
+			rest_ns[cpu] -= here_ns;
+			busy_ns += here_ns;
+		}
+		if (busy_ns > busiest_ns)
+			busiest_ns = busy_ns;
+	}
+	return busiest_ns;
+}
+
+void tell_curve(void)
 {
 	int64_t latest_ns = 0;
 
 	if (pthread_join(looker, NULL))
 		give_up("the thread that looks at the free memory is lost");
-	for (int i = 0; i < CURVE_POINTS; i++) {
+	for (long i = 0; i < points_wanted; i++) {
 		char label[24];
 
-		snprintf(label, sizeof(label), "%lld", (long long)i * CURVE_INTERVAL_NS);
-		sample(metric, points[i].free_kib, label);
+		snprintf(label, sizeof(label), "%ld", i * CURVE_INTERVAL_NS);
+		sample("free_kib", points[i].free_kib, label);
 		if (points[i].late_ns > latest_ns)
 			latest_ns = points[i].late_ns;
 	}
+	sample("cpu_peak_permille",
+	       busiest_window_ns() * 1000 / (cpus * WINDOW_LOOKS * CURVE_INTERVAL_NS), NULL);
+	if (backlog_fd >= 0)
+		meta("backlog_records", "%ld", backlog_records);
 	meta("curve_cpu_ns", "%lld", (long long)cpu_ns);
 	meta("curve_latest_ns", "%lld", (long long)latest_ns);
+	meta("curve_idle_latest_ns", "%lld", (long long)idle_latest_ns);
 }

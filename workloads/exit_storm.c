@@ -8,7 +8,8 @@
  * what all tasks together spent until then, whoever did the work.
  *
  * free_kib is the free memory over CURVE_POINTS looks, from the first kill on:
- * what was put back, whatever swap and zram say of themselves.
+ * what was put back, whatever swap and zram say of themselves. cpu_peak_permille
+ * is of the same looks.
  *
  * The victims use base pages: whether a huge page can be had is luck that
  * differs from boot to boot, and it decides how swap slots lie together.
@@ -18,15 +19,16 @@
  * so that it sees an exit when it happens even if every CPU is busy exiting.
  */
 #define _GNU_SOURCE
-#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "cpu.h"
 #include "curve.h"
+#include "folios.h"
 #include "harness.h"
+#include "kill.h"
+#include "pressure.h"
 #include "swap.h"
 #include "victims.h"
 
@@ -34,49 +36,15 @@
 #define SWITCH_NS	(5 * MS)	/* long enough for others to run and be charged */
 
 static long victims, mib, seed, random_bytes, extent_pages;
+static long swapped_pct, content, interleave, large_folios, late_ms;
 static long drain_deadline_ms, swapoff_deadline_ms, min_swapped_permille;
-static int schedstat_fd;
+static struct ways ways;
 
 static bool is_less(const struct usage *usage, const struct usage *before)
 {
 	return usage->swap_pages < before->swap_pages ||
 	       usage->zram_compr_bytes < before->zram_compr_bytes ||
 	       usage->zram_memory_bytes < before->zram_memory_bytes;
-}
-
-/*
- * Time that any task but idle was on a CPU, all CPUs together, with the
- * interrupts that hit it there. A task is charged when it leaves its CPU, so
- * sleep for SWITCH_NS before asking.
- */
-static int64_t read_cpu_ns(void)
-{
-	static char text[32 * 1024];
-	int64_t sum = 0;
-	int cpus = 0;
-
-	read_text(schedstat_fd, text, sizeof(text), "/proc/schedstat");
-	for (char *row = text; row; row = strchr(row, '\n')) {
-		long long cpu_ns;
-
-		row += *row == '\n';
-		if (sscanf(row, "cpu%*u %*u %*u %*u %*u %*u %*u %lld", &cpu_ns) == 1) {
-			sum += cpu_ns;
-			cpus++;
-		}
-	}
-	if (!cpus)
-		give_up("/proc/schedstat names no CPU");
-	return sum;
-}
-
-static int64_t own_cpu_ns(void)
-{
-	struct timespec spent;
-
-	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent))
-		die("clock_gettime");
-	return spent.tv_sec * 1000000000LL + spent.tv_nsec;
 }
 
 struct drain {
@@ -127,76 +95,141 @@ static struct drain watch_drain(const struct usage *limit, int64_t start)
 	}
 }
 
+static void check_parameters(void)
+{
+	check_ways(&ways);
+	if (large_folios && interleave)
+		give_up("large_folios=1 and interleave=1 exclude each other: turns are of one page");
+}
+
+/* Start the victims and have them paged out; return where their pages are. */
+static struct layout start_victims(void)
+{
+	long pages = (mib << 20) / page_size;
+	struct recipe recipe = {
+		.bytes = pages * page_size,
+		.present_bytes = pages * (100 - swapped_pct) / 100 * page_size,
+		.content = content,
+		.extent_pages = extent_pages,
+		.in_turns = interleave,
+		.large_folios = large_folios,
+	};
+	struct layout layout = { 0 };
+
+	prepare_ways(&ways, victims, &recipe);
+	if (large_folios)
+		prepare_large_folios();
+	for (long i = 0; i < victims; i++)
+		start_victim(&crowd[i], i, &recipe);
+	if (interleave)
+		page_out_crowd(victims, &recipe);
+	check_victims(victims, &recipe, min_swapped_permille, &layout);
+	if (large_folios)
+		meta("large_folios", "%ld", large_folios_swapped());
+	return layout;
+}
+
+static void tell_exits(long swapped_pages, int64_t last_reap)
+{
+	int64_t sum_ns = 0, longest_ns = 0;
+	long late = 0;
+
+	for (long i = 0; i < victims; i++) {
+		int64_t exit_ns = crowd[i].exited_at - crowd[i].killed_at;
+
+		sample("exit_ns", exit_ns, crowd[i].label);
+		sum_ns += exit_ns;
+		late += exit_ns > late_ms * MS;
+		longest_ns = exit_ns > longest_ns ? exit_ns : longest_ns;
+	}
+	sample("makespan_ns", last_reap - crowd[0].killed_at, NULL);
+	sample("exit_max_ns", longest_ns, NULL);
+	sample("late_exits", late, NULL);
+	if (swapped_pct)
+		sample("swapped_page_ns", sum_ns / swapped_pages, NULL);
+	tell_ways(&ways, victims, NULL);
+}
+
+static void tell_drain(const struct drain *drain, const struct usage *limit, int64_t cpu_before)
+{
+	if (drain->complete)
+		sample("drain_ns", drain->at - crowd[0].killed_at, NULL);
+	else
+		sample_never("drain_ns", NULL);
+	sample("cpu_ns", drain->cpu_ns - cpu_before, NULL);
+	sample("residue_pages", drain->usage.swap_pages > limit->swap_pages ?
+	       drain->usage.swap_pages - limit->swap_pages : 0, NULL);
+	meta("drained", drain->complete ? "yes" : "no");
+	meta("drain_polls", "%ld", drain->polls);
+}
+
+static void tell_set_up(const struct layout *layout, const struct usage *idle,
+			const struct usage *full)
+{
+	long orig_bytes = full->zram_orig_bytes - idle->zram_orig_bytes;
+	long compr_bytes = full->zram_compr_bytes - idle->zram_compr_bytes;
+
+	meta("swapped_pages", "%ld", layout->swapped_pages);
+	meta("extents", "%ld", layout->extents);
+	meta("pages_per_extent", "%.2f",
+	     layout->extents ? (double)layout->swapped_pages / layout->extents : 0.0);
+	meta("zram_orig_bytes", "%ld", orig_bytes);
+	meta("zram_compr_bytes", "%ld", compr_bytes);
+	meta("zram_ratio", "%.3f", compr_bytes ? (double)orig_bytes / compr_bytes : 0.0);
+}
+
 static void storm(void)
 {
-	static struct vmstat vmstat_before, vmstat_after;
-	struct recipe recipe = { .bytes = mib << 20, .extent_pages = extent_pages };
-	struct layout layout = { 0 };
 	struct usage idle, full, limit;
+	struct layout layout;
 	struct swapoff attempt;
 	struct drain drain;
-	int64_t first_kill, last_reap, cpu_before, own_before, own_after;
+	int64_t last_reap, cpu_before, own_before, own_after;
 
+	check_parameters();
 	open_swap();
-	schedstat_fd = open("/proc/schedstat", O_RDONLY | O_CLOEXEC);
-	if (schedstat_fd < 0)
-		die("/proc/schedstat");
+	open_cpus();
 	prepare_content(seed, random_bytes);
 	become_observer();
 
 	idle = read_usage();
-	for (long i = 0; i < victims; i++)
-		start_victim(&crowd[i], i, &recipe);
-	check_victims(victims, recipe.bytes, min_swapped_permille, &layout);
-	prepare_curve();
+	layout = start_victims();
+	prepare_curve(CURVE_POINTS + (victims - 1) * ways.stagger_ms * MS / CURVE_INTERVAL_NS);
 	sleep_ns(SETTLE_NS);
 	full = read_usage();
 	/* not idle's: what kernels before 6.15 keep in their slot caches is no victim's */
 	limit = idle;
 	limit.swap_pages = full.swap_pages - layout.swapped_pages;
 
-	read_vmstat(&vmstat_before);
+	remember_pressure();
 	sleep_ns(SWITCH_NS);
 	cpu_before = read_cpu_ns();
 	own_before = own_cpu_ns();
 	start_curve(now_ns());
 	profile_begin();
-	last_reap = kill_victims(victims, NULL);
+	last_reap = kill_in_ways(&ways, victims, NULL);
 	drain = watch_drain(&limit, last_reap);
 	profile_end();
 	own_after = own_cpu_ns();
-	read_vmstat(&vmstat_after);
+	tell_pressure();
 
-	first_kill = crowd[0].killed_at;
-	for (long i = 0; i < victims; i++)
-		sample("exit_ns", crowd[i].exited_at - crowd[i].killed_at, crowd[i].label);
-	sample("makespan_ns", last_reap - first_kill, NULL);
-	if (drain.complete)
-		sample("drain_ns", drain.at - first_kill, NULL);
-	else
-		sample_never("drain_ns", NULL);
-	sample("cpu_ns", drain.cpu_ns - cpu_before, NULL);
-	sample("residue_pages", drain.usage.swap_pages > limit.swap_pages ?
-	       drain.usage.swap_pages - limit.swap_pages : 0, NULL);
-	tell_curve("free_kib");
-	meta("drained", drain.complete ? "yes" : "no");
-	meta("drain_polls", "%ld", drain.polls);
+	tell_exits(layout.swapped_pages, last_reap);
+	tell_drain(&drain, &limit, cpu_before);
+	tell_curve();
 	meta("observer_cpu_ns", "%lld", (long long)(own_after - own_before));
-
-	full.zram_orig_bytes -= idle.zram_orig_bytes;
-	full.zram_compr_bytes -= idle.zram_compr_bytes;
-	meta("swapped_pages", "%ld", layout.swapped_pages);
-	meta("extents", "%ld", layout.extents);
-	meta("pages_per_extent", "%.2f",
-	     layout.extents ? (double)layout.swapped_pages / layout.extents : 0.0);
-	meta("zram_orig_bytes", "%ld", full.zram_orig_bytes);
-	meta("zram_compr_bytes", "%ld", full.zram_compr_bytes);
-	meta("zram_ratio", "%.3f", full.zram_compr_bytes ?
-	     (double)full.zram_orig_bytes / full.zram_compr_bytes : 0.0);
-	tell_vmstat(&vmstat_before, &vmstat_after);
+	tell_set_up(&layout, &idle, &full);
 
 	attempt = start_swapoff(0);
 	finish_swapoff(&attempt, swapoff_deadline_ms);
+}
+
+static bool measures(const char *metric)
+{
+	if (!strcmp(metric, "mrelease_ns"))
+		return ways.reapers;
+	if (!strcmp(metric, "swapped_page_ns"))
+		return swapped_pct;
+	return true;
 }
 
 const struct workload workload = {
@@ -208,6 +241,16 @@ const struct workload workload = {
 		{ "residue_pages", "pages", "lower" },
 		{ "free_kib", "kib", "higher" },
 		{ "swapoff_ns", "ns", "lower" },
+		{ "exit_max_ns", "ns", "lower" },
+		{ "late_exits", "exits", "lower" },
+		{ "swapped_page_ns", "ns", "lower" },
+		{ "cpu_peak_permille", "permille", "lower" },
+		{ "kill_ns", "ns", "lower" },
+		{ "mrelease_ns", "ns", "lower" },
+		{ "alloc_stalls", "stalls", "lower" },
+		{ "pages_scanned", "pages", "lower" },
+		{ "psi_some_us", "us", "lower" },
+		{ "psi_full_us", "us", "lower" },
 		{ 0 },
 	},
 	.parameters = (const struct parameter[]) {
@@ -218,6 +261,15 @@ const struct workload workload = {
 		  "mean of incompressible bytes in each 4096" },
 		{ "extent_pages", 0, &extent_pages, 0, 1 << 20,
 		  "neighbouring pages in neighbouring swap slots, 0 for as many as will" },
+		{ "swapped_pct", 100, &swapped_pct, 0, 100,
+		  "share of each victim's pages in swap; the others stay present" },
+		{ "content", MIXED, &content, MIXED, SAME,
+		  "0 as random_bytes says, 1 zero pages, 2 the same word all over" },
+		{ "interleave", 0, &interleave, 0, 1,
+		  "1: neighbouring swap slots belong to different victims" },
+		{ "large_folios", 0, &large_folios, 0, 1, "1: folios of 64 KiB" },
+		KILL_PARAMETERS(ways),
+		{ "late_ms", 500, &late_ms, 0, 600000, "an exit that takes longer is a late one" },
 		{ "drain_deadline_ms", 3000, &drain_deadline_ms, 0, 600000,
 		  "how long after the last reap swap may take to drain" },
 		{ "swapoff_deadline_ms", 1000, &swapoff_deadline_ms, 0, 600000,
@@ -227,4 +279,5 @@ const struct workload workload = {
 		{ 0 },
 	},
 	.iterate = storm,
+	.measures = measures,
 };

@@ -198,7 +198,8 @@ int main(int argc, char **argv)
 		line("meta parameter.%s %ld\n", parameter->name, *parameter->value);
 	meta("page_size", "%ld", sysconf(_SC_PAGESIZE));
 	for (metric = workload.metrics; metric->name; metric++)
-		line("metric %s %s %s\n", metric->name, metric->unit, metric->better);
+		if (!workload.measures || workload.measures(metric->name))
+			line("metric %s %s %s\n", metric->name, metric->unit, metric->better);
 
 	workload.iterate();
 	write_record();

@@ -10,6 +10,7 @@
 #ifndef HARNESS_H
 #define HARNESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,8 @@ struct workload {
 	const struct metric *metrics;
 	const struct parameter *parameters;
 	void (*iterate)(void);
+	/* whether there is such a metric with these parameters; NULL: there are all */
+	bool (*measures)(const char *metric);
 };
 
 extern const struct workload workload;
@@ -52,14 +55,20 @@ void give_up(const char *format, ...)
  * What a profile tells lies between these marks: instructions that do nothing on
  * any CPU, so the same program is profiled and timed. See qemu/plugins/profile.c.
  */
+#ifdef __aarch64__
+#define PROFILE_MARK(number) __asm__ volatile("hint #" number ::: "memory")
+#else
+#define PROFILE_MARK(number) do { } while (0)	/* on a host, where nobody profiles */
+#endif
+
 static inline void profile_begin(void)
 {
-	__asm__ volatile("hint #112" ::: "memory");
+	PROFILE_MARK("112");
 }
 
 static inline void profile_end(void)
 {
-	__asm__ volatile("hint #113" ::: "memory");
+	PROFILE_MARK("113");
 }
 
 /* End the boot and say what this kernel lacks: not a failure, and never a pass. */

@@ -7,22 +7,17 @@
  * it free afterwards?
  */
 #define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "folios.h"
 #include "harness.h"
 #include "left.h"
+#include "reapers.h"
 #include "victims.h"
 
-#define HUGE_64K	"/sys/kernel/mm/transparent_hugepage/hugepages-64kB/"
 #define FAILSLAB	"/sys/kernel/debug/failslab/"
 
 static long victims, mib, seed, random_bytes, extent_pages, large_folios, sharers;
@@ -74,69 +69,6 @@ static void prepare_failures(void)
 	write_text(FAILSLAB "probability", percent);
 }
 
-static long huge_swapped_out(void)
-{
-	char text[32];
-	int fd = open(HUGE_64K "stats/swpout", O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		cannot_test("the kernel does not count large folios that are swapped out");
-	read_text(fd, text, sizeof(text), HUGE_64K "stats/swpout");
-	close(fd);
-	return atol(text);
-}
-
-/* ---- how they die ---------------------------------------------------------- */
-
-struct reaping {
-	long reaped, refused, gone;
-};
-
-static struct reaping *reaping;
-static int orders[2];
-
-/* As a low-memory killer does, before all but the observer: free the memory of one that dies. */
-static void __attribute__((noreturn)) be_reaper(void)
-{
-	struct sched_param priority = { .sched_priority = 45 };
-	long number;
-
-	if (sched_setscheduler(0, SCHED_FIFO, &priority))
-		die("sched_setscheduler");
-	close(orders[1]);
-	while (read(orders[0], &number, sizeof(number)) == sizeof(number)) {
-		if (!syscall(SYS_process_mrelease, crowd[number].pidfd, 0))
-			__atomic_add_fetch(&reaping->reaped, 1, __ATOMIC_RELAXED);
-		else if (errno == ESRCH)
-			__atomic_add_fetch(&reaping->gone, 1, __ATOMIC_RELAXED);
-		else
-			__atomic_add_fetch(&reaping->refused, 1, __ATOMIC_RELAXED);
-	}
-	_exit(EXIT_SUCCESS);
-}
-
-static void start_reapers(void)
-{
-	reaping = mmap(NULL, sizeof(*reaping), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		       -1, 0);
-	if (reaping == MAP_FAILED || pipe2(orders, O_CLOEXEC))
-		die("reapers");
-	for (long i = 0; i < reapers; i++) {
-		pid_t pid = fork();
-
-		if (pid < 0)
-			die("fork");
-		if (!pid)
-			be_reaper();
-	}
-}
-
-static void order_reaping(long number)
-{
-	if (write(orders[1], &number, sizeof(number)) != sizeof(number))
-		die("the pipe to the reapers");
-}
-
 /* ---- the whole -------------------------------------------------------------- */
 
 static void kill_and_look(void)
@@ -155,17 +87,17 @@ static void kill_and_look(void)
 	become_observer();
 	if (failing_percent)
 		prepare_failures();
-	if (large_folios && !can_write_text(HUGE_64K "enabled", "always"))
-		cannot_test("the kernel has no folios of 64 KiB");
+	if (large_folios)
+		prepare_large_folios();
 	remember_idle();
 
 	for (long i = 0; i < victims; i++)
 		start_victim(&crowd[i], i, &recipe);
-	check_victims(victims, recipe.bytes, min_swapped_permille, &layout);
-	if (large_folios && !huge_swapped_out())
-		cannot_test("the kernel split every large folio before it went to swap");
+	check_victims(victims, &recipe, min_swapped_permille, &layout);
+	if (large_folios)
+		meta("large_folios", "%ld", large_folios_swapped());
 	if (reapers)
-		start_reapers();
+		start_reapers(reapers);
 
 	kill_victims(victims, reapers ? order_reaping : NULL);
 	for (long i = 0; i < victims; i++)
@@ -174,12 +106,8 @@ static void kill_and_look(void)
 
 	meta("swapped_pages", "%ld", layout.swapped_pages);
 	meta("extents", "%ld", layout.extents);
-	if (large_folios)
-		meta("large_folios", "%ld", huge_swapped_out());
 	if (reapers)
-		meta("reaped", "%ld", reaping->reaped);
-	if (reapers)
-		meta("reaping_refused", "%ld", reaping->refused);
+		finish_reaping(NULL);
 	tell_left();
 	tell_swapoff(swapoff_deadline_ms);
 }
@@ -204,7 +132,7 @@ const struct workload workload = {
 		{ "sharers", 0, &sharers, 0, 8, "children of each victim that share its entries" },
 		{ "touched_permille", 0, &touched_permille, 0, 1000,
 		  "share of the pages that a sharer reads back" },
-		{ "reapers", 0, &reapers, 0, 8, "processes that call process_mrelease" },
+		{ "reapers", 0, &reapers, 0, 8, "threads that call process_mrelease" },
 		{ "failing_percent", 0, &failing_percent, 0, 100,
 		  "slab allocations of victims, of those that may not wait, that fail" },
 		{ "idle_ms", 10000, &idle_ms, 0, 600000, "from the last exit to the look" },

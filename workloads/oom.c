@@ -123,7 +123,7 @@ static void run_out(void)
 	read_vmstat(&before);
 	for (long i = 0; i < victims; i++)
 		start_victim(&crowd[i], i, &recipe);
-	check_victims(victims, recipe.bytes, min_swapped_permille, &layout);
+	check_victims(victims, &recipe, min_swapped_permille, &layout);
 	kill_victims(victims, NULL);
 	sleep_ns(settle_ms * MS);
 	meta("swapped_pages", "%ld", layout.swapped_pages);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -82,25 +83,70 @@ void fill(unsigned char *arena, size_t bytes, long number)
 	}
 }
 
+void fill_alike(unsigned char *arena, size_t bytes, enum content content)
+{
+	uint64_t word = content == ZERO ? 0 : 0x5a5aa5a5c3c33c3c;
+
+	for (size_t at = 0; at < bytes; at += sizeof(word))
+		memcpy(arena + at, &word, sizeof(word));
+}
+
 static long common_divisor(long a, long b)
 {
 	return b ? common_divisor(b, a % b) : a;
 }
 
-void page_out(unsigned char *arena, size_t bytes, long extent_pages)
+/* The pieces of an arena, and the order in which they go out. */
+struct pieces {
+	size_t arena_bytes, bytes;	/* of each, but for the last */
+	long count, step;
+};
+
+static struct pieces cut(size_t bytes, long extent_pages)
 {
 	size_t piece = extent_pages ? (size_t)(extent_pages * page_size) : bytes;
-	long pieces = (bytes + piece - 1) / piece;
-	long step = pieces * 618 / 1000 + 1;
+	long count = (bytes + piece - 1) / piece;
+	long step = count * 618 / 1000 + 1;
 
-	while (common_divisor(step, pieces) != 1)
+	while (common_divisor(step, count) != 1)
 		step++;
-	for (long i = 0; i < pieces; i++) {
-		size_t at = i * step % pieces * piece;
+	return (struct pieces){ bytes, piece, count, step };
+}
 
-		if (madvise(arena + at, bytes - at < piece ? bytes - at : piece, MADV_PAGEOUT))
+static struct iovec nth_piece(const struct pieces *pieces, unsigned char *arena, long number)
+{
+	size_t at = number * pieces->step % pieces->count * pieces->bytes;
+	size_t rest = pieces->arena_bytes - at;
+
+	return (struct iovec){ arena + at, rest < pieces->bytes ? rest : pieces->bytes };
+}
+
+void page_out(unsigned char *arena, size_t bytes, long extent_pages)
+{
+	struct pieces pieces = cut(bytes, extent_pages);
+
+	for (long i = 0; i < pieces.count; i++) {
+		struct iovec piece = nth_piece(&pieces, arena, i);
+
+		if (madvise(piece.iov_base, piece.iov_len, MADV_PAGEOUT))
 			die("MADV_PAGEOUT");
 	}
+}
+
+void page_out_in_turns(const struct remote *remotes, long count, size_t bytes, long extent_pages)
+{
+	struct pieces pieces = cut(bytes, extent_pages ? extent_pages : 1);
+
+	if (!extent_pages)
+		pieces.step = 1;
+	for (long i = 0; i < pieces.count; i++)
+		for (long one = 0; one < count; one++) {
+			struct iovec piece = nth_piece(&pieces, remotes[one].arena, i);
+
+			if (process_madvise(remotes[one].pidfd, &piece, 1, MADV_PAGEOUT, 0) !=
+			    (ssize_t)piece.iov_len)
+				die("process_madvise");
+		}
 }
 
 void add_layout(struct layout *layout, int pagemap, const void *arena, size_t bytes)

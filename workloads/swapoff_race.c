@@ -28,7 +28,7 @@ static void race(void)
 	remember_idle();
 	for (long i = 0; i < victims; i++)
 		start_victim(&crowd[i], i, &recipe);
-	check_victims(victims, recipe.bytes, min_swapped_permille, &layout);
+	check_victims(victims, &recipe, min_swapped_permille, &layout);
 
 	attempt = start_swapoff(swapoff_at_us > 0 ? swapoff_at_us * 1000 : 0);
 	if (swapoff_at_us < 0)

@@ -81,7 +81,7 @@ static void storm(void)
 	remember_idle();
 	for (long i = 0; i < victims; i++)
 		start_victim(&crowd[i], i, &recipe);
-	check_victims(victims, recipe.bytes, min_swapped_permille, &layout);
+	check_victims(victims, &recipe, min_swapped_permille, &layout);
 	probes[0] = start_probe(&late_ns[0], SCHED_FIFO);
 	probes[1] = start_probe(&late_ns[1], SCHED_OTHER);
 	sleep_ns(50 * MS);

@@ -59,7 +59,7 @@ static void refill(void)
 		start_victim(&crowd[i], i, &victim);
 	for (long i = victims; i < first; i++)
 		start_victim(&crowd[i], i, &filler);
-	check_victims(victims, victim.bytes, min_swapped_permille, &layout);
+	check_victims(victims, &victim, min_swapped_permille, &layout);
 	meta("free_pages_before", "%ld", free_swap_pages());
 
 	last_reap = kill_victims(victims, NULL);

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The guest's programs, built for this host: what they refuse, and how clearly."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from patchbench.catalog import Catalog
+
+ROOT = Path(__file__).resolve().parents[1]
+CATALOG = Catalog(ROOT)
+PROGRAMS = sorted({CATALOG.workload(name).program for name in CATALOG.workloads()})
+
+pytestmark = [
+    pytest.mark.skipif(not (shutil.which("gcc") and shutil.which("make")), reason="no compiler"),
+    # There they would do what they are made for, and end in swapoff.
+    pytest.mark.skipif("zram" in Path("/proc/swaps").read_text(), reason="this host has zram swap"),
+]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("programs")
+    make = ["make", "-s", "-j2", "-C", str(ROOT / "workloads"), f"O={folder}"]
+    subprocess.run(make, check=True)
+    return folder
+
+
+def refusal(built: Path, program: str, *parameters: str) -> tuple[int, str, str]:
+    """Return the exit status of a program, and what it said on stdout and on stderr."""
+    ran = subprocess.run(
+        [built / program, *parameters], capture_output=True, text=True, timeout=10, check=False
+    )
+    return ran.returncode, ran.stdout, ran.stderr
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_host_without_zram_swap_is_refused_and_nothing_recorded(
+    built: Path, program: str
+) -> None:
+    status, stdout, stderr = refusal(built, program)
+    assert (status, stdout) == (1, "")
+    assert "no swap area is in use" in stderr or "mm_stat" in stderr
+
+
+@pytest.mark.parametrize(
+    ("parameters", "why"),
+    [
+        (("kill=1", "reapers=2"), "reapers=2 goes with kill=0 only"),
+        (("kill=2", "reapers=1"), "reapers=1 goes with kill=0 only"),
+        (("large_folios=1", "interleave=1"), "exclude each other"),
+        (("victims=65",), "victims=65: out of range"),
+        (("swapped_pct=101",), "swapped_pct=101: out of range"),
+        (("swapped=50",), "swapped=50: no such parameter"),
+    ],
+)
+def test_a_storm_that_makes_no_sense_is_refused_before_it_looks_for_swap(
+    built: Path, parameters: tuple[str, ...], why: str
+) -> None:
+    status, stdout, stderr = refusal(built, "exit-storm", *parameters)
+    assert status
+    assert not stdout
+    assert why in stderr
+
+
+@pytest.mark.parametrize("name", CATALOG.workloads())
+def test_a_workload_s_file_names_parameters_that_its_program_has(built: Path, name: str) -> None:
+    workload = CATALOG.workload(name)
+    told = [f"{parameter}={value}" for parameter, value in workload.parameters.items()]
+    _, _, stderr = refusal(built, workload.program, *told)
+    assert "no such parameter" not in stderr
+    assert "out of range" not in stderr
