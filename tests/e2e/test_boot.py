@@ -10,15 +10,26 @@ from pathlib import Path
 
 import pytest
 
+from patchbench.catalog import Catalog
 from patchbench.errors import KernelSplat, LostGuest, WrongKernel
 from patchbench.guest import CpioEntry, cpio
 from patchbench.model import Arm, Guest, Source
 from patchbench.pipeline import Pipeline
 from patchbench.tools.container import Limits
-from tests.e2e.conftest import KERNEL
+from tests.e2e.conftest import KERNEL, ROOT
 
 WriteSeries = Callable[[Source, str, str, str, str], None]
 SMALL = {"victims": 3, "mib": 8}
+#: What makes a boot of each program short.
+TINY = {
+    "exit-storm": {"victims": 2, "mib": 8},
+    "live-free": {"mib": 8, "idle_ms": 10},
+    "swap-io": {"mib": 8},
+    "camera-launch": {"divisor": 64, "apps": 4, "kills": 2, "free_mib": 24576, "watch_ms": 500},
+}
+MEASURED = [
+    name for name in Catalog(ROOT).workloads() if not Catalog(ROOT).workload(name).conditions
+]
 
 
 def arm(run: Pipeline, machine: str = "exact", series: str = "none") -> Arm:
@@ -54,6 +65,18 @@ def test_every_machine_boots_a_small_storm(run: Pipeline, machine: str) -> None:
     assert meta["drained"] == "yes"
     assert meta["swapoff"] == "done"
     assert len([one for one in told.record.samples if one.metric == "exit_ns"]) == 3
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_every_workload_without_conditions_boots_at_tiny_scale(run: Pipeline, name: str) -> None:
+    image = run.image(run.apply(run.source(KERNEL), "none"), "bench")
+    tiny = TINY[run.catalog.workload(name).program]
+    one = run.arm(image, run.catalog.machine("exact"), name, tiny)
+    _, told = run.boot_once(one, seed=1)
+    assert int(told.record.meta["swapped_pages"]) > 0
+    assert {metric.name for metric in told.record.metrics} <= set(
+        run.catalog.metrics(one.workload.program)
+    )
 
 
 def test_the_long_term_kernel_boots_the_same_storm(run: Pipeline) -> None:

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * foreground - the process that a person looks at, and the load of all others.
+ *
+ * Threads of ordinary priority, save for the one that draws: one that draws a frame
+ * every frame_ns, one that only wakes up and sees how late it is, one that allocates
+ * and touches the preview, and a load thread for each CPU.
+ */
+#ifndef FOREGROUND_H
+#define FOREGROUND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct scene {
+	int64_t watch_ns;	/* from the start to the end of all */
+	int64_t frame_ns;	/* a frame that is not drawn by then is late */
+	int64_t preview_at_ns;	/* after the start */
+	size_t preview_bytes;
+	long load_pct;		/* of each CPU's time */
+};
+
+/* Return when the process is there and the load at work. */
+void start_foreground(const struct scene *scene);
+
+/* Let the frames begin; return when that was. */
+int64_t open_scene(void);
+
+/*
+ * Wait for its end; an error if it failed. Sample preview_free_kib, preview_ns, frame_ns,
+ * frame_max_ns, late_frames, wakeup_ns and wakeup_p99_ns; record what the thread that
+ * only wakes up cost as meta wakeups_cpu_ns.
+ */
+void tell_foreground(void);
+
+#endif

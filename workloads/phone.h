@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* phone - apps in swap, each in a group of its own, and a memory that is full. */
+#ifndef PHONE_H
+#define PHONE_H
+
+#include <stddef.h>
+
+#include "kill.h"
+#include "victims.h"
+
+/*
+ * Start the crowd as apps: each in the memory control group of its number, with an
+ * oom_score_adj that is the lower the later it was started, as of apps used lately.
+ */
+void start_apps(long apps, struct recipe *recipe, const struct ways *ways);
+
+/* Write the apps' numbers as a low-memory killer would kill them: highest oom_score_adj first. */
+void order_by_adj(long *order, long apps);
+
+/* In bytes. */
+size_t free_memory(void);
+
+/*
+ * Have a process use what memory there is, but for so many bytes, and do nothing with
+ * it: it may be paged out for others. An error if less is free already.
+ */
+void fill_memory(size_t free_bytes);
+
+#endif
