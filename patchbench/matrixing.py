@@ -200,7 +200,7 @@ def _judge(pipeline: Pipeline, arms: _Arms, chosen: Sequence[str]) -> Iterator[F
         for arm in dict.fromkeys((against, *arms.names)):
             place = _place(arms, arm, f"--rows {row}")
             if (arm, row) in arms.errors:
-                yield rows.judge_error(place, row, arms.errors[arm, row])
+                yield rows.judge_error(place, f"{row}: build", arms.errors[arm, row])
             elif built := arms.built.get((arm, row)):
                 config = arms.configs[row]
                 if arm == against:

@@ -155,10 +155,14 @@ def _judge_messages(
     return replace(finding, state="pass", says=f"nothing new in {len(built.sources)} files{own}")
 
 
-def judge_error(place: Place, row: str, error: Exception) -> Finding:
-    """Return the finding of a row that could not be configured: untested, and why."""
-    told = _empty(place, f"{row}: build", "build")
-    return replace(told, says=str(error).splitlines()[0], evidence=f"{error}\n$ {place.command}")
+def judge_error(place: Place, subject: str, error: Exception) -> Finding:
+    """Return the finding of what could not even begin: untested, and why.
+
+    An error's second line has the name that the first one is about.
+    """
+    says = "; ".join(line.strip() for line in str(error).splitlines()[:2])
+    told = _empty(place, subject, "build")
+    return replace(told, says=says, evidence=f"{error}\n$ {place.command}")
 
 
 def judge_style(place: Place, patch: Patch, log: str, status: int | None) -> Finding:

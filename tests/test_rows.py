@@ -120,9 +120,9 @@ def test_a_base_is_looked_at_for_what_warns_and_built_for_what_a_header_warns_of
 
 def test_a_row_without_a_configuration_is_untested_and_leaves_the_error_s_status() -> None:
     error = KconfigDropped("mainline has no such symbol\n  CONFIG_NOSUCH: nothing defines it")
-    finding = rows.judge_error(place(), "arm64-noswap", error)
+    finding = rows.judge_error(place(), "arm64-noswap: build", error)
     assert finding.state == "untested"
-    assert "NOSUCH" in finding.evidence
+    assert finding.says.endswith("no such symbol; CONFIG_NOSUCH: nothing defines it")
     ended = checking.verdict_error((finding,), (error,))
     assert ended is error
     assert ended.exit_code == 22
