@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What `check` does with the pipeline: the build matrix and the hazards, on every arm."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +16,20 @@ from patchbench import (
     matrix,
     matrixing,
     published,
+    rows,
     runs,
     series,
 )
 from patchbench.catalog import SplatPolicy
-from patchbench.errors import BadInput, GateFailed, KernelSplat, LostGuest, PipelineError, Undecided
+from patchbench.errors import (
+    BadInput,
+    GateFailed,
+    KernelSplat,
+    LostGuest,
+    PipelineError,
+    Undecided,
+    UnknownName,
+)
 from patchbench.matrixing import CheckRequest
 from patchbench.model import Arm, Boot, Finding, Image, Source, Workload
 from patchbench.pipeline import Pipeline, kernel_flag
@@ -37,12 +46,13 @@ class Checked:
 
     folder: Path
     findings: tuple[Finding, ...]
-    errors: tuple[PipelineError, ...] = ()  # what kept rows of the matrix from being built
+    errors: tuple[PipelineError, ...] = ()  # what kept rows and kernels from being looked at
 
 
 def check(pipeline: Pipeline, request: CheckRequest) -> Checked:
     """Build the rows and boot the hazards, on each kernel, with the first patches, with all.
 
+    Of several kernels one that the series has no port for is untested, and its error told.
     Raises BadInput, before anything is built, for a workload without conditions, a machine that
     is not exact, or no seed.
     """
@@ -55,16 +65,27 @@ def check(pipeline: Pipeline, request: CheckRequest) -> Checked:
     folder.mkdir(parents=True)
     found: list[Finding] = []
     errors: list[PipelineError] = []
+
+    def keep(more: Iterable[Finding]) -> None:
+        found.extend(more)
+        write_whole(folder / FINDINGS, as_json(found))
+
     for kernel in request.kernels[:1] if request.tree else request.kernels:
         source = pipeline.source(kernel, request.tree)
+        try:
+            series.load(pipeline.root, request.series, source.line)
+        except UnknownName as err:
+            if len(request.kernels) == 1:
+                raise
+            keep([rows.judge_error(_whole(request, source), "series", err)])
+            errors.append(err)
+            continue
         if "matrix" in request.parts:
             told = matrixing.check(pipeline, source, request)
-            found += told.findings
+            keep(told.findings)
             errors += told.errors
-            write_whole(folder / FINDINGS, as_json(found))
         for workload in workloads:
-            found += _check_one(pipeline, request, folder, source, workload)
-            write_whole(folder / FINDINGS, as_json(found))
+            keep(_check_one(pipeline, request, folder, source, workload))
     return Checked(folder, tuple(found), tuple(errors))
 
 
@@ -133,7 +154,7 @@ def _answer(root: Path, folder: Path, findings: Sequence[Finding], out: Path) ->
     return answers.write(out, told, folder.name)
 
 
-def rows(findings: Sequence[Finding]) -> list[list[str]]:
+def table(findings: Sequence[Finding]) -> list[list[str]]:
     """Return the table's rows: the worst that each condition came to on each arm."""
     arms = headings(findings)[2:]
     states = {
@@ -204,6 +225,12 @@ def _workloads(pipeline: Pipeline, request: CheckRequest) -> list[Workload]:
         if not catalog.machine(name).exact:
             raise BadInput(f"hazards are booted on exact machines, and {name} is none")
     return asked
+
+
+def _whole(request: CheckRequest, source: Source) -> hazards.Place:
+    """Return the place of what is not of one row or hazard."""
+    command = request.command(source, "").rstrip()
+    return hazards.Place(source.kernel, source.version, request.series, command)
 
 
 def _check_one(

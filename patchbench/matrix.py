@@ -171,14 +171,24 @@ class Site:
     def inspect(self, sources: Sequence[str]) -> Compiled:
         """Compile these sources again with W=1 and sparse; `good` if both looked at all of them."""
 
-        def look() -> Compiled:
-            objects = [str(Path(name).with_suffix(".o")) for name in sources]
-            good, log = self._run("inspect", "-k", "W=1", *_SPARSE, *objects)
+        def inspect() -> Compiled:
+            good, log = self._objects_only("inspect", sources, "W=1", *_SPARSE)
             seen = {line.split()[1] for line in log.splitlines() if line.startswith("  CHECK ")}
             missed = set(sources) - {buildlog.relative(name) for name in seen}
             return Compiled(good and not missed, log, tuple(sources), 0)
 
-        return self._shelved("inspect", sources, look)
+        return self._shelved("inspect", sources, inspect)
+
+    def look(self, sources: Sequence[str]) -> Compiled:
+        """Compile these sources alone, as `compile` does, for the sake of what is said of them."""
+
+        def look() -> Compiled:
+            for path in self._objects(sources).values():
+                path.unlink(missing_ok=True)
+            good, log = self._objects_only("look", sources)
+            return Compiled(good, log, tuple(sources), 0)
+
+        return self._shelved("look", sources, look)
 
     def _shelved(self, what: str, files: Sequence[str], do: Callable[[], Compiled]) -> Compiled:
         made_of: dict[str, Json] = {
@@ -244,6 +254,11 @@ class Site:
         done = self._maker()(*targets)
         log.write_text(done.said + "\n")
         return ended(done, self._name, log, self._bench.objects), done.said
+
+    def _objects_only(self, what: str, sources: Sequence[str], *words: str) -> tuple[bool, str]:
+        """Make the objects of these sources, of which a kernel without a series may have none."""
+        targets = [str(Path(name).with_suffix(".o")) for name in sources]
+        return self._run(what, "-k", *words, *targets) if targets else (True, "")
 
     def _maker(self) -> Make:
         """Return make with this row's fragment in place, which is one file for all rows."""

@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What `check --matrix` does with the pipeline: every row, patch by patch, and checkpatch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from patchbench import matrix, rows, series
 from patchbench.errors import BadInput, BuildFailed, KconfigDropped, PipelineError
 from patchbench.hazards import Place
-from patchbench.make import Bench
 from patchbench.matrix import Config, Site
 from patchbench.model import Finding, Source, Tree
 from patchbench.pipeline import Pipeline, kernel_flag
 from patchbench.rows import Built
 from patchbench.store import key
 from patchbench.tools.container import Bind, Limits
+from patchbench.tools.git import Repository
 
+#: Where a kernel's build finds names.
+_SOURCES = ("*.[chS]", "*.rs")
 _CHECKPATCH = ("--strict", "--terse", "--show-types", "--showfile", "--root=/src")
 
 
@@ -71,6 +74,7 @@ class _Arms:
     source: Source
     names: tuple[str, ...]  # all but the one that they are compared with
     files: tuple[str, ...]  # that the whole series touches
+    trees: Mapping[str, Tree]
     built: dict[tuple[str, str], Built] = field(default_factory=dict)
     errors: dict[tuple[str, str], PipelineError] = field(default_factory=dict)
     configs: dict[str, Config] = field(default_factory=dict)
@@ -86,40 +90,57 @@ def check(pipeline: Pipeline, source: Source, request: CheckRequest) -> Told:
     chosen = matrix.choose(told, request.rows, quick=request.quick)
     patches = series.load(pipeline.root, request.series, source.line).patches
     files = tuple(dict.fromkeys(file for patch in patches for file in patch.files))
-    arms = _Arms(request, source, request.arms(pipeline, source), files)
+    names = request.arms(pipeline, source)
+    trees = {name: pipeline.apply(source, name) for name in (*names, request.against)}
+    arms = _Arms(request, source, names, files, trees)
 
     style = [*_style(pipeline, arms)] if request.style else []
-    for arm in arms.names:
-        _build(pipeline, arms, arm, chosen, told)
-    built = [(row, one) for (_, row), one in arms.built.items()]
-    wanting = [
-        row
-        for row in chosen
-        if any(rows.wants_base(one, files) for whose, one in built if whose == row)
-    ]
-    if request.series != request.against and wanting:
-        _build(pipeline, arms, request.against, wanting, told)
+    for arm in names:
+        _build(pipeline, arms, arm, {row: _Needed(whole=True) for row in chosen}, told)
+    if request.against not in names:
+        brought = _brought(arms)
+        needed = {row: _needed(arms, row, brought) for row in chosen}
+        wanting = {row: one for row, one in needed.items() if one}
+        if wanting:
+            _build(pipeline, arms, request.against, wanting, told)
     return Told((*style, *_judge(pipeline, arms, chosen)), tuple(arms.errors.values()))
 
 
 def _build(
-    pipeline: Pipeline, arms: _Arms, arm: str, chosen: Sequence[str], told: matrix.Matrix
+    pipeline: Pipeline,
+    arms: _Arms,
+    arm: str,
+    needed: Mapping[str, "_Needed"],
+    told: matrix.Matrix,
 ) -> None:
-    """Build rows at one arm; of the other series only what the arms need beside them."""
-    applied = pipeline.apply(arms.source, arm)
-    base = arm not in arms.names
+    """Build what is needed of rows at one arm."""
+    applied = arms.trees[arm]
     place = pipeline.place(applied, "")
     pipeline.check_out(applied, place)
-    for row in chosen:
+    for row, wanted in needed.items():
         try:
             config = matrix.config(told, row, applied, pipeline.catalog, place.source)
             arms.configs[row] = config
             site = _site(pipeline, applied, config)
-            needed = _needed(arms, row, place) if base else _Needed(whole=True)
-            arms.built[arm, row] = _one(site, config, arms.files, needed)
+            arms.built[arm, row] = _one(site, config, arms.files, wanted, place.source)
         except (BadInput, BuildFailed, KconfigDropped) as err:
             pipeline.story.say(f"row {row}: {str(err).splitlines()[0]}")
             arms.errors[arm, row] = err
+
+
+def _brought(arms: _Arms) -> Mapping[str, frozenset[str]]:
+    """Return, by arm, what builds missed that no source has without it.
+
+    A name that only the preprocessor puts together is in no source, and is not among them.
+    """
+    missed = {name for one in arms.built.values() for name in rows.undefined(one)}
+    repository = Repository(arms.source.repository)
+    theirs = repository.words(arms.trees[arms.request.against].commit, missed, _SOURCES)
+    files = [f":(literal){file}" for file in arms.files]
+    return {
+        arm: frozenset(repository.words(arms.trees[arm].commit, missed, files) - theirs)
+        for arm in arms.names
+    }
 
 
 def _site(pipeline: Pipeline, applied: Tree, config: Config) -> Site:
@@ -139,29 +160,36 @@ def _site(pipeline: Pipeline, applied: Tree, config: Config) -> Site:
 
 @dataclass(frozen=True, slots=True)
 class _Needed:
-    """What is to be done of a row: a whole build, a look at these sources; None are all it has."""
+    """What is to be done of a row: a whole build, a look at these sources; None: all it has."""
 
     whole: bool
     sources: tuple[str, ...] | None = None
 
+    def __bool__(self) -> bool:
+        return self.whole or bool(self.sources)
 
-def _needed(arms: _Arms, row: str, place: Bench) -> _Needed:
+
+def _needed(arms: _Arms, row: str, brought: Mapping[str, frozenset[str]]) -> _Needed:
     """Return what of a row with the other series is needed to judge it with this one."""
-    built = [arms.built[arm, row] for arm in arms.names if (arm, row) in arms.built]
-    compiled = [one.compiled for one in built if one.compiled]
-    sources = {source: None for one in compiled for source in one.sources}
+    built = {arm: arms.built[arm, row] for arm in arms.names if (arm, row) in arms.built}
+    spoke = any(rows.wants_look(one, arms.files) for one in built.values())
+    sources = [source for one in built.values() if one.compiled for source in one.compiled.sources]
     return _Needed(
-        any(rows.wants_base(Built(one), arms.files) for one in compiled),
-        tuple(name for name in sources if (place.source / name).is_file()),
+        any(rows.wants_base(one, arms.files, brought[arm]) for arm, one in built.items()),
+        tuple(dict.fromkeys(sources)) if spoke else (),
     )
 
 
-def _one(site: Site, config: Config, files: Sequence[str], needed: _Needed) -> Built:
+def _one(site: Site, config: Config, files: Sequence[str], needed: _Needed, root: Path) -> Built:
     compiled = site.compile(files) if needed.whole else None
-    sources = needed.sources
-    if sources is None:
+    if needed.sources is None:
         sources = compiled.sources if compiled else ()
-    return Built(compiled, site.inspect(sources) if config.strict and sources else None)
+        return Built(compiled, site.inspect(sources) if config.strict and sources else None)
+    if not needed.sources:
+        return Built(compiled)
+    sources = tuple(name for name in needed.sources if (root / name).is_file())
+    looked = None if compiled else site.look(sources)
+    return Built(compiled, site.inspect(sources) if config.strict else None, looked)
 
 
 def _judge(pipeline: Pipeline, arms: _Arms, chosen: Sequence[str]) -> Iterator[Finding]:
@@ -172,7 +200,7 @@ def _judge(pipeline: Pipeline, arms: _Arms, chosen: Sequence[str]) -> Iterator[F
         for arm in dict.fromkeys((against, *arms.names)):
             place = _place(arms, arm, f"--rows {row}")
             if (arm, row) in arms.errors:
-                yield rows.judge_error(place, row, arms.errors[arm, row])
+                yield rows.judge_error(place, f"{row}: build", arms.errors[arm, row])
             elif built := arms.built.get((arm, row)):
                 config = arms.configs[row]
                 if arm == against:

@@ -16,7 +16,10 @@ HEADINGS = ("series", "port", "kernel", "version", "state", "says")
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Whether a port applies to a kernel; `says` has the tree's id, or the hunks that stop it."""
+    """Whether a port applies to a kernel; `says` has the tree's id, or the hunks that stop it.
+
+    own: the kernel is of the line that the port was made for, so that it has to apply.
+    """
 
     series: str
     port: str
@@ -24,6 +27,7 @@ class Fit:
     version: str
     state: Literal["applies", "stopped"]
     says: str
+    own: bool
 
     def row(self) -> tuple[str, ...]:
         """Return it as text, under HEADINGS."""
@@ -38,6 +42,17 @@ def matrix(pipeline: Pipeline) -> list[Fit]:
         for name, line in series.ports(pipeline.root)
         for source in sources
     ]
+
+
+def verdict_error(fits: Sequence[Fit]) -> DoesNotApply | None:
+    """Return that a port does not apply where it has to; elsewhere it need not."""
+    for fit in fits:
+        if fit.own and fit.state == "stopped":
+            patch, _, where = fit.says.partition("\n")
+            kernel = f"{fit.kernel} {fit.version}"
+            says = f"{fit.series}'s port to {fit.port} does not apply to {kernel}: {patch}"
+            return DoesNotApply(f"{says}\n{where}", patch, where)
+    return None
 
 
 def as_json(fits: Sequence[Fit]) -> list[Json]:
@@ -63,14 +78,13 @@ def range_diff(pipeline: Pipeline, ours: tuple[str, str], theirs: tuple[str, str
 
 
 def _fit(pipeline: Pipeline, source: Source, name: str, line: str) -> Fit:
-    told = series.load(pipeline.root, name, line)
+    told, own = series.load(pipeline.root, name, line), source.line == line
+    where = (name, line, source.kernel, source.version)
     try:
         applied = pipeline.apply_series(source, replace(told, name=f"{name}-{line}"))
     except DoesNotApply as err:
-        return Fit(
-            name, line, source.kernel, source.version, "stopped", f"{err.patch}\n{err.where}"
-        )
-    return Fit(name, line, source.kernel, source.version, "applies", f"tree {applied.id[:12]}")
+        return Fit(*where, "stopped", f"{err.patch}\n{err.where}", own)
+    return Fit(*where, "applies", f"tree {applied.id[:12]}", own)
 
 
 def _tree(pipeline: Pipeline, name: str, line: str) -> Tree:

@@ -5,7 +5,7 @@ Only what the series brings counts: what the kernel says without it as well is t
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from patchbench import buildlog
@@ -25,17 +25,42 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What became of one row on one arm; None for what was not needed or had no file."""
+    """What became of one row on one arm; None for what was not needed or had no file.
+
+    compiled: as far as vmlinux. looked: the files with a message alone, to compare with.
+    """
 
     compiled: Compiled | None = None
     inspected: Compiled | None = None
+    looked: Compiled | None = None
 
 
-def wants_base(built: Built, files: Sequence[str]) -> bool:
-    """Return whether what an arm says can only be judged beside the kernel without the series."""
-    logs = [told.log for told in (built.compiled, built.inspected) if told]
+def undefined(built: Built) -> frozenset[str]:
+    """Return the symbols that an arm's build missed."""
+    log = built.compiled.log if built.compiled else ""
+    return frozenset(one.symbol for one in buildlog.undefined(log))
+
+
+def wants_base(built: Built, files: Sequence[str], brought: Collection[str]) -> bool:
+    """Return whether an arm can only be judged beside a whole build without the series.
+
+    brought: names that no source has without the series; a build that misses one is its fault.
+    """
     good = built.compiled is not None and built.compiled.good
-    return not good or any(buildlog.messages(log, files) for log in logs)
+    if not good and not undefined(built) & {*brought}:
+        return True
+    # A header's are told by whoever includes it.
+    return any(message.file.endswith(".h") for message in _messages(built, files))
+
+
+def wants_look(built: Built, files: Sequence[str]) -> bool:
+    """Return whether an arm says anything of the files that has to be compared."""
+    return bool(_messages(built, files))
+
+
+def _messages(built: Built, files: Sequence[str]) -> list[buildlog.Message]:
+    logs = [told.log for told in (built.compiled, built.inspected) if told]
+    return [message for log in logs for message in buildlog.messages(log, files)]
 
 
 def judge_build(
@@ -81,7 +106,9 @@ def judge_messages(
     base = base or Built()
     told: list[tuple[str, tuple[str, ...], Compiled, Compiled | None]] = []
     if built.compiled:
-        told.append(("warnings", ("compiler",), built.compiled, base.compiled))
+        looked = base.looked if base.looked and base.looked.good else None
+        beside = base.compiled or looked
+        told.append(("warnings", ("compiler",), built.compiled, beside))
     if built.inspected:
         for name, tools in _STRICT.items():
             told.append((name, tools, built.inspected, base.inspected))
@@ -128,10 +155,14 @@ def _judge_messages(
     return replace(finding, state="pass", says=f"nothing new in {len(built.sources)} files{own}")
 
 
-def judge_error(place: Place, row: str, error: Exception) -> Finding:
-    """Return the finding of a row that could not be configured: untested, and why."""
-    told = _empty(place, f"{row}: build", "build")
-    return replace(told, says=str(error).splitlines()[0], evidence=f"{error}\n$ {place.command}")
+def judge_error(place: Place, subject: str, error: Exception) -> Finding:
+    """Return the finding of what could not even begin: untested, and why.
+
+    An error's second line has the name that the first one is about.
+    """
+    says = "; ".join(line.strip() for line in str(error).splitlines()[:2])
+    told = _empty(place, subject, "build")
+    return replace(told, says=says, evidence=f"{error}\n$ {place.command}")
 
 
 def judge_style(place: Place, patch: Patch, log: str, status: int | None) -> Finding:

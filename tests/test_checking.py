@@ -3,12 +3,16 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from patchbench import checking, runs
 from patchbench.errors import BadInput
-from patchbench.model import Finding
+from patchbench.matrixing import CheckRequest
+from patchbench.model import Finding, Source
+from patchbench.pipeline import Pipeline
 
 ROOT = Path(__file__).resolve().parents[1]
 FOUND = Finding("build", "mainline", "7.3.4", "v0", "arm64-noswap: build", "fail", "broken")
@@ -65,6 +69,29 @@ def test_a_published_check_keeps_its_answers_and_is_not_overwritten(tmp_path: Pa
     runs.check_seal(kept)
     with pytest.raises(BadInput, match="published already"):
         checking.publish(tmp_path, folder, "v0-hazards")
+
+
+def test_a_kernel_without_a_port_is_untested_and_the_others_still_run(tmp_path: Path) -> None:
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs/matrix.toml").write_text("compilers = {}\n[rows]\n")
+    (tmp_path / "patches/vx/6.12").mkdir(parents=True)
+    versions = {"mainline": "7.3.4", "stable": "7.2.1"}
+    pipeline = SimpleNamespace(
+        root=tmp_path,
+        results=tmp_path / "results",
+        source=lambda kernel, _: Source(kernel, versions[kernel], "a test's", tmp_path, "c0"),
+    )
+    request = CheckRequest("vx", ("mainline", "stable"), parts=("matrix",))
+    told = checking.check(cast(Pipeline, pipeline), request)
+    assert [(one.kernel, one.state) for one in told.findings] == [
+        ("mainline", "untested"),
+        ("stable", "untested"),
+    ]
+    assert "no port of series vx is called '7.3'" in told.findings[0].says
+    assert checking.read(told.folder) == told.findings
+    error = checking.verdict_error(told.findings, told.errors)
+    assert error
+    assert error.exit_code == 20
 
 
 def test_the_table_shows_the_arms_in_the_order_of_the_patches() -> None:

@@ -211,7 +211,7 @@ def test_the_status_tells_a_worse_series_from_a_bad_base_and_from_an_open_questi
 def test_the_table_has_a_row_for_each_condition_and_a_column_for_each_arm() -> None:
     findings = [found("none", "pass"), found("v0", "fail"), found("v0", "pass", "new: meta")]
     assert checking.headings(findings) == ["kernel", "what", "none", "v0"]
-    assert checking.rows(findings) == [
+    assert checking.table(findings) == [
         ["mainline", "residue: left_pages", "pass", "FAIL"],
         ["mainline", "new: meta", "-", "pass"],
     ]

@@ -156,6 +156,17 @@ def test_the_files_are_looked_at_with_w1_and_sparse(tmp_path: Path, make: FakeMa
     assert {"W=1", "C=2", "CHECK=sparse", "mm/memory.o"} <= set(make.calls[-1])
 
 
+def test_a_look_compiles_the_sources_alone_and_without_any_makes_nothing(
+    tmp_path: Path, make: FakeMake
+) -> None:
+    assert site(tmp_path, make).look(["mm/memory.c"]).good
+    assert make.calls[-1][-2:][0] == "mm/memory.o"
+    assert not {"W=1", "vmlinux"} & set(make.calls[-1])
+    calls = len(make.calls)
+    assert site(tmp_path, make).look([]).good
+    assert ["allnoconfig" in call for call in make.calls[calls:]] == [True]
+
+
 def test_a_file_that_sparse_did_not_look_at_is_no_good(tmp_path: Path, make: FakeMake) -> None:
     make.blind = True
     assert not site(tmp_path, make).inspect(["mm/memory.c"]).good

@@ -53,6 +53,19 @@ def test_every_port_is_tried_on_every_kernel(project: Path, tmp_path: Path) -> N
     table = porting.markdown(fits).splitlines()
     assert len(table) == 6
     assert all(line.startswith("| ") for line in table)
+    assert porting.verdict_error(fits) is None
+
+
+def test_a_port_that_does_not_apply_to_its_own_line_is_an_error(
+    project: Path, tmp_path: Path
+) -> None:
+    own = project / "patches/v0/7.3/0001-mm-say.patch"
+    own.write_text((project / "patches/v0/6.12/0001-mm-say.patch").read_text())
+    with Pipeline(project, tmp_path / "cache", Listener()) as run:
+        error = porting.verdict_error(porting.matrix(run))
+    assert error
+    assert error.exit_code == 21
+    assert "v0's port to 7.3 does not apply to new 7.3.4: 0001-mm-say.patch" in str(error)
 
 
 def test_two_ports_differ_in_what_they_replace(project: Path, tmp_path: Path) -> None:

@@ -84,10 +84,17 @@ def test_nothing_to_compare_with_is_no_pass() -> None:
 
 def test_a_warning_of_the_plain_build_counts_without_w1() -> None:
     warned = Built(replace(GOOD, log=UNUSED))
-    assert rows.wants_base(warned, FILES)
+    assert rows.wants_look(warned, FILES)
     assert messages(warned, None)["warnings"].state == "untested"
     assert messages(warned, Built(GOOD))["warnings"].state == "fail"
     assert messages(warned, warned)["warnings"].state == "pass"
+
+
+def test_a_warning_is_compared_with_a_look_at_its_file_alone_if_that_compiles() -> None:
+    warned = Built(replace(GOOD, log=UNUSED))
+    assert messages(warned, Built(looked=GOOD))["warnings"].state == "fail"
+    assert messages(warned, Built(looked=warned.compiled))["warnings"].state == "pass"
+    assert messages(warned, Built(looked=BROKEN))["warnings"].state == "untested"
 
 
 def test_a_look_that_broke_off_is_no_pass() -> None:
@@ -95,17 +102,27 @@ def test_a_look_that_broke_off_is_no_pass() -> None:
     assert {told[name].state for name in ("W=1", "sparse")} == {"untested"}
 
 
-def test_the_base_is_wanted_for_what_fails_or_warns_and_not_otherwise() -> None:
-    assert rows.wants_base(Built(BROKEN), FILES)
-    assert rows.wants_base(looked(UNUSED), FILES)
-    assert not rows.wants_base(looked("mm/slub.c:1:1: warning: not ours\n"), FILES)
+def test_a_base_is_built_unless_the_build_missed_a_name_that_only_the_series_has() -> None:
+    assert rows.wants_base(Built(BROKEN), FILES, ())
+    assert rows.wants_base(Built(BROKEN), FILES, {"another_name"})
+    assert not rows.wants_base(Built(BROKEN), FILES, {"add_to_swap_gather_cache"})
+    assert not rows.wants_base(Built(GOOD), FILES, ())
+
+
+def test_a_base_is_looked_at_for_what_warns_and_built_for_what_a_header_warns_of() -> None:
+    assert rows.wants_look(looked(UNUSED), FILES)
+    assert not rows.wants_base(looked(UNUSED), FILES, ())
+    assert not rows.wants_look(looked("mm/slub.c:1:1: warning: not ours\n"), FILES)
+    header = "include/linux/oom.h"
+    warned = looked(UNUSED.replace("mm/memory.c", header))
+    assert rows.wants_base(warned, (*FILES, header), ())
 
 
 def test_a_row_without_a_configuration_is_untested_and_leaves_the_error_s_status() -> None:
     error = KconfigDropped("mainline has no such symbol\n  CONFIG_NOSUCH: nothing defines it")
-    finding = rows.judge_error(place(), "arm64-noswap", error)
+    finding = rows.judge_error(place(), "arm64-noswap: build", error)
     assert finding.state == "untested"
-    assert "NOSUCH" in finding.evidence
+    assert finding.says.endswith("no such symbol; CONFIG_NOSUCH: nothing defines it")
     ended = checking.verdict_error((finding,), (error,))
     assert ended is error
     assert ended.exit_code == 22

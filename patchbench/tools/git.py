@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -171,6 +171,15 @@ class Repository:
         """Return whether a commit holds a file or folder."""
         return bool(self._git("ls-tree", commit, "--", path))
 
+    def words(self, commit: str, asked: Collection[str], paths: Sequence[str]) -> set[str]:
+        """Return which of the words occur, as whole words, in a commit's files of these paths."""
+        if not asked:
+            return set()
+        wanted = (part for word in asked for part in ("-e", word))
+        options = ("-h", "--only-matching", "--word-regexp", "--fixed-strings", "-I")
+        found = self._git("grep", *options, *wanted, commit, "--", *paths, good=(0, 1))
+        return set(found.split())
+
     def extract(self, commit: str, path: str, into: Path) -> None:
         """Write a folder as a commit has it below `into`; BadInput if it has none."""
         if not self.has(commit, path):
@@ -271,7 +280,12 @@ class Repository:
             return False
         return True
 
-    def _git(self, *arguments: str, environment: Mapping[str, str] = _HERMETIC) -> str:
+    def _git(
+        self,
+        *arguments: str,
+        environment: Mapping[str, str] = _HERMETIC,
+        good: tuple[int, ...] = (0,),
+    ) -> str:
         if not self.path.is_dir():  # GitPython would run in the caller's folder instead
             raise ToolFailed(f"the git folder {self.path} is gone")
         try:
@@ -285,7 +299,7 @@ class Repository:
             )
         except GitCommandNotFound as error:
             raise ToolFailed(f"git is not installed, or {self.path} is gone") from error
-        if status:
+        if status not in good:
             said = f"{out}\n{err}".strip()
             raise ToolFailed(f"`git {' '.join(arguments)}` in {self.path}:\n{said}")
         return str(out)

@@ -85,7 +85,7 @@ def show_findings(
     if as_json:
         print(checking.as_json(findings))
     else:
-        print_table(checking.headings(findings), checking.rows(findings), words=9)
+        print_table(checking.headings(findings), checking.table(findings), words=9)
         for line in checking.complaints(findings):
             print(line)
         if answers:

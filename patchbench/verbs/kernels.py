@@ -113,3 +113,5 @@ def _apply_matrix(*, as_json: bool) -> None:
             print(text)
         else:
             print_table(porting.HEADINGS, [fit.row() for fit in fits], words=6)
+        if error := porting.verdict_error(fits):
+            raise error
