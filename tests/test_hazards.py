@@ -180,6 +180,17 @@ def found(series: str, state: str, subject: str = "residue: left_pages") -> Find
     return Finding("hazard", "mainline", "7.3.4", series, subject, state, "")  # type: ignore[arg-type]
 
 
+def test_every_hazard_ends_with_the_questions_of_residue() -> None:
+    catalog = Catalog(ROOT)
+    wanted = {one.on for one in catalog.workload("residue").conditions}
+    others_swap, at_once = {"left_pages", "left_bytes"}, wanted - {"swapoff"}
+    excused = {"oom-global": others_swap, "swapoff-after": at_once}
+    for name in catalog.workloads():
+        asked = {one.on for one in catalog.workload(name).conditions}
+        if asked:
+            assert wanted - asked == excused.get(name, set()), name
+
+
 def test_what_fails_without_the_series_too_is_the_kernel_s_own() -> None:
     assert not hazards.regressions([found("none", "fail"), found("v0", "fail")])
     assert hazards.regressions([found("none", "pass"), found("v0", "fail")])
