@@ -496,6 +496,7 @@ class Pipeline:
             "downloads": self.cache / "downloads",
             "runs": self.results / "runs",
             "reports": self.results / "reports",
+            "studies": self.results / "studies",
         }
         removed = [parts[name] for name in what if parts[name].exists()]
         for folder in removed:

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A study in; its one page, as Markdown and HTML, and the terminal's table out. Pure."""
+"""A study in; what its page shows, and the terminal's table, out. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from patchbench import report, report_scaling, stats, study_rules
@@ -15,7 +13,6 @@ from patchbench.study import Leg, Statement
 from patchbench.study_evidence import Told
 from patchbench.study_rules import Answer, Source, Weighed
 
-_TEMPLATES = Path(__file__).parent / "templates"
 HEADINGS = ("", "verdict", "measured", "95 % interval", "asked", "machine", "says")
 _LADDER = ("exit_ns", "makespan_ns", "drain_ns", "cpu_ns", "free_ns", "fork_ns")
 _CLOCKS = ("exit_ns", "makespan_ns", "drain_ns", "free_kib", "cpu_ns")
@@ -93,51 +90,6 @@ def rows(told: Told) -> list[list[str]]:
         if not _unasked(one)
         for place, weighed in enumerate(one.weighed or (None,))
     ]
-
-
-def markdown(told: Told) -> str:
-    """Return the page as Markdown; plots are in the HTML alone."""
-    lines = [f"# {told.note.plan.title}", ""]
-    lines += [*(f"> **{line}**\n>" for line in headline(told)), ""]
-    lines += [about(told), ""]
-    for section in sections(told):
-        lines += [f"## {section.title}", "", section.says, ""]
-        if section.rows:
-            lines += [_line(section.headings), "|" + "---|" * len(section.headings)]
-            lines += [_line(row) for row in section.rows] + [""]
-    lines += ["## What this cannot show", ""]
-    lines += [f"- {machine.name}: {machine.cannot_show}" for machine in told.machines]
-    return "\n".join(lines) + "\n"
-
-
-def html(told: Told) -> str:
-    """Return the page as HTML: one file that loads nothing and runs nothing."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=True,
-    )
-    return environment.get_template("study.html.j2").render(
-        title=told.note.plan.title,
-        style=Markup((_TEMPLATES / "report.css").read_text()),  # noqa: S704  # our own
-        headline=headline(told),
-        about=about(told),
-        sections=sections(told),
-        machines=told.machines,
-    )
-
-
-def about(told: Told) -> str:
-    """Return which study it is, of what, and the command that repeats it."""
-    kernels = ", ".join(f"{name} {version}" for name, version in told.note.versions.items())
-    return (
-        f"Study {told.note.study}, scale {told.note.scale}, on {kernels}. Every number is of an "
-        "emulated machine (TCG) and no device's: only ratios mean something. "
-        f"Repeat it: {told.note.command}"
-    )
 
 
 def _unasked(one: Answer) -> bool:
@@ -323,12 +275,3 @@ def _change(delta: Delta | None) -> str:
 
 def _version(text: str) -> list[int]:
     return [int(part) for part in text.split("-")[0].split(".")]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
-
-
-def files(told: Told) -> Mapping[str, str]:
-    """Return every file of the report by its name."""
-    return {"report.md": markdown(told), "report.html": html(told)}

@@ -6,7 +6,7 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import pipeline, study_evidence, study_report
+from patchbench import pipeline, study_evidence, study_page, study_report
 from patchbench.errors import UnknownName
 from patchbench.store import write_whole
 from patchbench.study import FOLDER, SCALES
@@ -56,7 +56,7 @@ def report_study(folder: Path) -> None:
     told = study_evidence.tell(ROOT, folder)
     out = ROOT / "results/reports" / folder.name
     out.mkdir(parents=True, exist_ok=True)
-    for name, text in study_report.files(told).items():
+    for name, text in study_page.files(told).items():
         write_whole(out / name, text)
     print_table(study_report.HEADINGS, study_report.rows(told), told.note.plan.title, words=6)
     for line in study_report.headline(told):
