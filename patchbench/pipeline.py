@@ -28,6 +28,7 @@ from patchbench import (
     symbols,
     toolchain,
     tree,
+    variants,
 )
 from patchbench import parameters as allowed
 from patchbench.bench import Bench
@@ -264,8 +265,14 @@ class Pipeline:
     def apply(self, source: Source, name: str) -> Tree:
         """Return the source with a series applied, as a commit.
 
-        `v0~COMMIT` is the series as the project's own history has it at that commit.
+        `v0~COMMIT` is the series as the project's own history has it at that commit, and
+        `v0+NAME` one of its variants.
         """
+        whole, plus, _ = name.partition("+")
+        if plus:
+            applied = self.apply(source, whole)
+            made = variants.make(self.root, name, applied, self.cache / "work/variants")
+            return self.apply_series(source, made)
         return self.apply_series(source, self._series(name, source.line))
 
     def apply_series(self, source: Source, told: Series) -> Tree:

@@ -39,7 +39,7 @@ def load(root: Path, name: str, line: str) -> Series:
 def check_known(root: Path, name: str) -> None:
     """Raise UnknownName for a series that no folder has, whatever part of it is meant."""
     if name != NONE:
-        _folder(root, re.split("[@~+]", name)[0])
+        _folder(root, stem(name))
 
 
 def ports(root: Path) -> list[tuple[str, str]]:
@@ -48,15 +48,20 @@ def ports(root: Path) -> list[tuple[str, str]]:
     return sorted((folder.parent.name, folder.name) for folder in folders)
 
 
+def stem(name: str) -> str:
+    """Return the series that a part (v0@1), a state (v0~COMMIT) or a variant (v0+NAME) is of."""
+    return re.split("[@~+]", name)[0]
+
+
 def family(name: str) -> str:
-    """Return what a part (v0@1), another state (v0~COMMIT) or revision (v1) of a series shares.
+    """Return what parts, states, variants and revisions (v1) of a series share.
 
     They come from one hand and differ by little, so one work tree and compiler cache do for all.
     Nothing but the kernel as it is belongs to `none`.
     """
-    whole = re.split("[@~]", name)[0]
-    stem = whole.rstrip("0123456789")
-    return whole if stem in ("", NONE) else stem
+    whole = stem(name)
+    bare = whole.rstrip("0123456789")
+    return whole if bare in ("", NONE) else bare
 
 
 def _folder(root: Path, name: str) -> Path:

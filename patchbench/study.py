@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import with_config
 
-from patchbench import parameters, series
+from patchbench import parameters, series, variants
 from patchbench.catalog import Catalog, load_toml
 from patchbench.errors import BadInput, UnknownName
 from patchbench.model import STRICT
@@ -251,6 +251,8 @@ def _check_leg(leg: Leg, root: Path, catalog: Catalog) -> None:
     """Look up what a leg names; BadInput also for what its machine cannot hold."""
     catalog.kernel(leg.kernel)
     series.check_known(root, leg.series)
+    if "+" in leg.series:
+        variants.find(root, leg.series)
     machine, workload = catalog.machine(leg.machine), catalog.workload(leg.workload)
     known = catalog.parameters(workload.program)
     told = parameters.changed(workload, leg.parameters)

@@ -25,8 +25,8 @@ from patchbench.story import Story
 from patchbench.studies import LegNote, Note
 from patchbench.study import Leg, Scale, StudyPlan
 
-#: What a boot takes before any of this study was timed; exact ones run side by side.
-_BOOT_S = 6.0
+#: What a boot takes before any of this study was timed: exact ones run side by side, others alone.
+_BOOT_S = 3.5
 #: What a leg takes beside its boots.
 _LEG_S = 2.0
 
@@ -82,7 +82,7 @@ def walk(
 ) -> None:
     """Run the legs that are asked for and not done, in their order, as far as the budget goes.
 
-    run: runs a leg and notes what became of it.
+    run: runs a leg, and notes what became of it and how long it took.
     """
     began = clock()
     by_key = {one.leg.key: one for one in note.legs}
@@ -99,21 +99,18 @@ def walk(
             f"study: {done + place} of {len(asked)} legs, {gone / 60:.0f} min gone, "
             f"about {left / 60:.0f} min left; next: {one.leg.key}"
         )
-        start = clock()
         run(one)
-        one.seconds = clock() - start
 
 
 def estimate(note: Note, leg: Leg) -> float:
-    """Return how many seconds a leg may take: as those on its machine did, boot for boot."""
-    timed = [
-        one
-        for one in note.legs
-        if one.state == "done" and one.seconds and one.leg.machine == leg.machine
-    ]
+    """Return how many seconds a leg may take: as those on its machine did, boot for boot.
+
+    Where none was on its machine, as all did.
+    """
+    every = [one for one in note.legs if one.state == "done" and one.seconds]
+    timed = [one for one in every if one.leg.machine == leg.machine] or every
     boots = sum(one.leg.boots for one in timed)
     if not boots:
-        # The only noisy machines are those whose boots have the host to themselves.
         return _LEG_S + leg.boots * _BOOT_S
     return leg.boots * sum(one.seconds for one in timed) / boots
 
@@ -190,6 +187,7 @@ class _Runner:
         self._fresh = request.fresh
 
     def __call__(self, one: LegNote) -> None:
+        began = time.monotonic()
         kinds = {"bench": self._bench, "profile": self._profile, "hazard": self._hazard}
         try:
             kinds[one.leg.kind](one.leg, self._note.run(one.leg))
@@ -197,7 +195,8 @@ class _Runner:
             one.state, one.why, one.status = "failed", str(err), err.exit_code
             self._pipeline.story.say(f"study: {one.leg.key} failed: {err}")
         else:
-            one.state = "done"
+            one.state, one.why, one.status = "done", "", 0
+        one.seconds += time.monotonic() - began
         studies.save(self._folder, self._note)
 
     def _bench(self, leg: Leg, run: str) -> None:
