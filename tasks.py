@@ -3,7 +3,7 @@
 
 from invoke.collection import Collection
 
-from patchbench.verbs import judging, kernels, measuring, upkeep
+from patchbench.verbs import judging, kernels, measuring, studies, upkeep
 
 namespace = Collection(
     upkeep.list_,
@@ -17,6 +17,7 @@ namespace = Collection(
     measuring.report,
     measuring.compare,
     measuring.history,
+    studies.study,
     judging.gate,
     judging.check,
     judging.calibrate,

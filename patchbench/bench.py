@@ -117,12 +117,14 @@ class Bench:
             block = [Job(arm, seed) for arm in arms]
             order.shuffle(block)
             jobs += block
-        with self._story.meter(f"booting {arms[0].machine.name}", len(jobs), "boots") as meter:
-            for number, job in enumerate(jobs):
+        # A run that is carried on has some of them already, good or lost.
+        todo = [job for job in jobs if not boot.came_to_its_end(job.folder(self._run))]
+        with self._story.meter(f"booting {arms[0].machine.name}", len(todo), "boots") as meter:
+            for number, job in enumerate(todo):
                 meter.at(number)
                 if not self._left_out(job):
                     self._boot(job, job.folder(self._run))
-            meter.at(len(jobs))
+            meter.at(len(todo))
         return [self._collect(job, shelf=False) for job in jobs]
 
     def _boot_and_shelve(self, job: Job) -> None:
@@ -170,11 +172,10 @@ class Bench:
         return _Fate.GOOD if ran.orderly else _Fate.UNCLEAN
 
     def _collect(self, job: Job, *, shelf: bool) -> Boot:
-        """Return a job's boot, copied from the shelf if it may be and was not booted now."""
+        """Return a job's boot, copied from the shelf if it may be."""
         folder = job.folder(self._run)
-        shelved = self._shelved(job) if shelf else None
-        if shelved and not folder.exists():
-            folder.mkdir(parents=True)
+        if shelf and (shelved := self._shelved(job)):
+            folder.mkdir(parents=True, exist_ok=True)  # a copy may have been cut off
             _copy(shelved, folder)
         return boot.read_or_count(folder, boot.wanted(job.arm, job.seed), self._policy)
 

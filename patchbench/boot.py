@@ -85,6 +85,11 @@ def run(hypervisor: CanBoot, arm: Arm, seed: int, out: Path) -> Ran:
     return ran
 
 
+def came_to_its_end(folder: Path) -> bool:
+    """Return whether a boot in this folder was seen to end; what it is worth, `read` says."""
+    return (folder / HOST_NOTE).is_file()
+
+
 def ingredients(arm: Arm, seed: int) -> dict[str, Json]:
     """Return everything that decides what an exact boot prints, the command line included."""
     line: list[Json] = [*command(arm.machine, arm.workload, seed)]

@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError, with_config
 
+from patchbench import ctables
 from patchbench.errors import BadInput, UnknownName
-from patchbench.model import STRICT, Flavour, KernelSpec, Machine, Metric, Workload
+from patchbench.model import STRICT, Flavour, KernelSpec, Machine, Metric, Parameter, Workload
 
 T = TypeVar("T")
-#: An entry of a program's table of metrics, in C.
-_METRIC = re.compile(r'\{ "(\w+)", "(\w+)", "(lower|higher)" \}')
+_INCLUDED = re.compile(r'^#include "(\w+\.h)"$', re.MULTILINE)
 _EXTENDS = re.compile(r"^# extends: (\S+)$", re.MULTILINE)
 
 
@@ -151,12 +151,27 @@ class Catalog:
 
     def metrics(self, program: str) -> dict[str, Metric]:
         """Return what a workload's program measures, by name, as its C source declares it."""
+        return ctables.metrics(self._source(program))
+
+    def parameters(self, program: str) -> dict[str, Parameter]:
+        """Return what a workload's program can be told, by name, as its C source declares it.
+
+        Without its seed, which every boot has of its own.
+        """
+        texts, seen = [self._source(program)], set[str]()
+        for text in texts:  # which grows as headers include others
+            new = [name for name in _INCLUDED.findall(text) if name not in seen]
+            seen.update(new)
+            texts += [(self.root / "workloads" / name).read_text() for name in new]
+        told = ctables.parameters("\n".join(texts))
+        return {name: one for name, one in told.items() if name != "seed"}
+
+    def _source(self, program: str) -> str:
         source = self.program(program)
         try:
-            told = _METRIC.findall(source.read_text())
+            return source.read_text()
         except OSError as err:
             raise BadInput(f"program {program} has no source {source}") from err
-        return {name: Metric(name, unit, better) for name, unit, better in told}
 
     def flavour(self, name: str, line: str) -> Flavour:
         """Return configs/kconfig/NAME.config, and LINE/NAME.config where there is one.

@@ -61,8 +61,8 @@ def check(pipeline: Pipeline, request: CheckRequest) -> Checked:
     workloads = _workloads(pipeline, request) if "hazards" in request.parts else []
     matrix.choose(matrix.load(pipeline.root), request.rows, quick=request.quick)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    folder = pipeline.results / "runs" / f"{stamp}-check-{request.series}"
-    folder.mkdir(parents=True)
+    folder = pipeline.results / "runs" / (request.run or f"{stamp}-check-{request.series}")
+    folder.mkdir(parents=True, exist_ok=bool(request.run))
     found: list[Finding] = []
     errors: list[PipelineError] = []
 

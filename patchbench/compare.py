@@ -47,6 +47,15 @@ def compare(plan: Plan, boots: Sequence[Boot]) -> Comparison:
     )
 
 
+def not_at_work(plan: Plan, machine: str) -> str:
+    """Return why a comparison is invalid on a machine on which a series' counter did not move."""
+    names = " or ".join(filter(None, (plan.base.engaged_vmstat, plan.test.engaged_vmstat)))
+    return (
+        f"{machine}: {names} did not move in every boot, so nothing shows that the series "
+        "did its work; what it may have left undone is told as never ended"
+    )
+
+
 def _of(boots: Iterable[Boot], machine: str, arm: ArmNote) -> list[Boot]:
     return [
         boot
@@ -133,13 +142,7 @@ def _invalid(
 ) -> Iterable[str]:
     if failures:
         yield f"{len(failures)} boots gave no usable samples"
-    names = " or ".join(filter(None, (plan.base.engaged_vmstat, plan.test.engaged_vmstat)))
-    for machine, was in engaged.items():
-        if was is False:
-            yield (
-                f"{machine}: {names} did not move in every boot, so nothing shows that the series "
-                "did its work; what it may have left undone is told as never ended"
-            )
+    yield from (not_at_work(plan, machine) for machine, was in engaged.items() if was is False)
     if len({boot.record.metrics for boot in boots if not boot.failure}) > 1:
         yield "the boots did not all measure the same"
     compared = {delta.machine for delta in deltas}

@@ -44,6 +44,7 @@ class CheckRequest:
     against: str = "none"
     first_patches: bool = True
     style: bool = True
+    run: str = ""  # a name for the folder, which may be there
 
     def arms(self, pipeline: Pipeline, source: Source) -> tuple[str, ...]:
         """Return what the series is judged as: its first patch, its first two, ..., the whole."""

@@ -246,6 +246,19 @@ class Workload:
     flavour: str = "bench"
     machine: str = "exact"
     provokes: tuple[str, ...] = ()
+    # What parameters may be, for whoever asks; neither decides what a boot prints.
+    swap_mib: str = field(default="", compare=False)  # what it pages out: "victims * mib"
+    excludes: tuple[tuple[str, ...], ...] = field(default=(), compare=False)  # of each, one at most
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What a workload's program can be told, as its C source declares it."""
+
+    name: str
+    standard: int
+    minimum: int
+    maximum: int
 
 
 @dataclass(frozen=True, slots=True)

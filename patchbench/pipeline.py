@@ -28,7 +28,9 @@ from patchbench import (
     symbols,
     toolchain,
     tree,
+    variants,
 )
+from patchbench import parameters as allowed
 from patchbench.bench import Bench
 from patchbench.catalog import Catalog, SplatPolicy
 from patchbench.errors import BadInput
@@ -118,12 +120,17 @@ class Prepared:
     bencher: Bench
     order: random.Random
 
-    def boot(self, arms: tuple[Arm, Arm], seeds: Sequence[int], *, fresh: bool) -> None:
-        """Boot both arms of a machine with these seeds."""
+    def boot(
+        self, arms: tuple[Arm, Arm], seeds: Sequence[int], *, fresh: bool, prove: bool = True
+    ) -> None:
+        """Boot both arms of a machine with these seeds.
+
+        prove: on an exact machine, boot one that is shelved again to see it repeat.
+        """
         base, test = arms
         if base.machine.exact:
             jobs = [bench.Job(arm, seed) for seed in seeds for arm in (base, test)]
-            self.bencher.exact(jobs, fresh=fresh, pick=self.order)
+            self.bencher.exact(jobs, fresh=fresh, pick=self.order if prove else None)
         else:
             self.bencher.blocks(arms, seeds, self.order)
 
@@ -258,8 +265,14 @@ class Pipeline:
     def apply(self, source: Source, name: str) -> Tree:
         """Return the source with a series applied, as a commit.
 
-        `v0~COMMIT` is the series as the project's own history has it at that commit.
+        `v0~COMMIT` is the series as the project's own history has it at that commit, and
+        `v0+NAME` one of its variants.
         """
+        whole, plus, _ = name.partition("+")
+        if plus:
+            applied = self.apply(source, whole)
+            made = variants.make(self.root, name, applied, self.cache / "work/variants")
+            return self.apply_series(source, made)
         return self.apply_series(source, self._series(name, source.line))
 
     def apply_series(self, source: Source, told: Series) -> Tree:
@@ -321,18 +334,19 @@ class Pipeline:
     ) -> Arm:
         """Return the conditions of a boot; BadInput as in `workload`."""
         bench.check_machine(machine)
-        told = self.workload(workload, parameters)
+        told = self.workload(workload, parameters, machine)
         return Arm(image, self.guest(told.program), machine, told, self.toolchain.qemu)
 
-    def workload(self, name: str, parameters: Mapping[str, int]) -> Workload:
-        """Return a workload with some parameters changed; BadInput for one that it has not."""
-        told = self.catalog.workload(name)
-        if unknown := parameters.keys() - told.parameters.keys():
-            raise BadInput(
-                f"workload {name} has no parameter {', '.join(sorted(unknown))}\n"
-                f"  known: {', '.join(told.parameters)}"
-            )
-        return replace(told, parameters={**told.parameters, **parameters})
+    def workload(self, name: str, parameters: Mapping[str, int], machine: Machine) -> Workload:
+        """Return a workload with some parameters changed.
+
+        Raises BadInput for what its program cannot be told, or what the machine cannot hold.
+        """
+        told = allowed.changed(self.catalog.workload(name), parameters)
+        known = self.catalog.parameters(told.program)
+        allowed.check(told, known)
+        allowed.check_fits(told, machine, known)
+        return told
 
     def boot_once(self, arm: Arm, seed: int) -> tuple[str, Boot]:
         """Boot once, outside any run; return its console and its samples, or raise."""
@@ -354,8 +368,12 @@ class Pipeline:
         self.finish(prepared)
         return prepared.folder
 
-    def prepare(self, request: BenchRequest) -> "Prepared":
-        """Build both arms and open a run's folder, with everything in it but the boots."""
+    def prepare(self, request: BenchRequest, *, run: str = "") -> "Prepared":
+        """Build both arms and open a run's folder, with everything in it but the boots.
+
+        run: a name for it; where such a run was begun and not ended, it is carried on. Raises
+        BadInput if it was begun under other conditions.
+        """
         machines = self._check(request)
         source = self.source(request.kernel, request.tree)
         trees = [self.apply(source, name) for name in (request.against, request.series)]
@@ -369,9 +387,13 @@ class Pipeline:
             arms.append((base, test))
 
         plan = self._plan(request, trees, [base for base, _ in arms], images)
+        plan = replace(plan, run=run or plan.run)
         code = self._code_map(*images)
         folder = self.results / "runs" / plan.run
-        runs.start(folder, plan, code)
+        if run and folder.exists():
+            runs.carry_on(folder, plan)
+        else:
+            runs.start(folder, plan, code)
         self.story.say(f"run {plan.run}")
         order = random.Random(plan.run)
         return Prepared(plan, tuple(arms), folder, code, self.bencher(folder), order)
@@ -426,7 +448,8 @@ class Pipeline:
                 f"flavour {request.flavour} has no timings that mean anything, says its file; "
                 "`check` boots it"
             )
-        self.workload(request.workload, request.parameters)
+        for machine in machines:
+            self.workload(request.workload, request.parameters, machine)
         return machines
 
     def _plan(
@@ -480,6 +503,7 @@ class Pipeline:
             "downloads": self.cache / "downloads",
             "runs": self.results / "runs",
             "reports": self.results / "reports",
+            "studies": self.results / "studies",
         }
         removed = [parts[name] for name in what if parts[name].exists()]
         for folder in removed:

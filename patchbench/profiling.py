@@ -30,6 +30,7 @@ class ProfileRequest:
     flavour: str
     seed: int
     parameters: Mapping[str, int]
+    run: str = ""  # a name for its folder
 
     def command(self) -> str:
         """Return the one command that repeats it."""
@@ -71,7 +72,7 @@ def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiles]:
     """
     machine = run.catalog.machine(request.machine)
     profile_boots.check_machine(machine)
-    run.workload(request.workload, request.parameters)
+    run.workload(request.workload, request.parameters, machine)
     how = run.catalog.profile_map()
     source = run.source(request.kernel, request.tree)
     names = dict.fromkeys((request.against, request.series))
@@ -87,7 +88,8 @@ def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiles]:
     )
 
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    folder = run.results / "runs" / f"{stamp}-profile-{'-'.join(names)}-{source.kernel}"
+    name = request.run or f"{stamp}-profile-{'-'.join(names)}-{source.kernel}"
+    folder = run.results / "runs" / name
     told = profile_boots.run(
         Hypervisor(run.engine, run.toolchain),
         Hypervisor(run.engine, run.toolchain, Profiler(compiled, _EVERY_INSTRUCTIONS)),

@@ -3,7 +3,7 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -75,15 +75,16 @@ def section(told: Comparison) -> Section | None:
     shown = {point.run for scale in drawn for point in scale.points}
     anchors = {run: f"run-{place}" for place, run in enumerate(sorted(shown))}
     return Section(
-        curves=tuple(_curve(told.plan, scale, anchors) for scale in drawn),
+        curves=tuple(curve(told.plan, scale, anchors) for scale in drawn),
         hints=tuple(_hints(told.plan, told.scaling)),
         runs=tuple(Run(run, told.scaling.commands[run], at) for run, at in anchors.items()),
         noisy=tuple(machine.name for machine in told.plan.machines if not machine.exact),
     )
 
 
-def _curve(plan: Plan, scale: Scale, anchors: dict[str, str]) -> Curve:
-    metrics = _times(scale)
+def curve(plan: Plan, scale: Scale, anchors: Mapping[str, str] | None = None) -> Curve:
+    """Return a scale drawn and told; anchors: where each run's whole name is, if anywhere."""
+    metrics, places = _times(scale), anchors or {}
     panels = {}
     for metric in metrics:
         base, test = zip(*(_both(point, metric) for point in scale.points), strict=True)
@@ -98,7 +99,7 @@ def _curve(plan: Plan, scale: Scale, anchors: dict[str, str]) -> Curve:
         machine=scale.machine,
         metrics=tuple(f"{label}, ms" for label in panels),
         plot=report_plots.scaling(values, panels, names, title, units) if panels else Markup(),
-        rows=tuple(_row(point, metrics, anchors[point.run]) for point in scale.points),
+        rows=tuple(_row(point, metrics, places.get(point.run, "")) for point in scale.points),
     )
 
 

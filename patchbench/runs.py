@@ -50,6 +50,18 @@ def start(folder: Path, plan: Plan, code: CodeMap) -> None:
     amend(folder, plan)
 
 
+def carry_on(folder: Path, plan: Plan) -> None:
+    """Look whether a run that was cut off is of this plan; BadInput, naming what differs, if not.
+
+    What a host tells of itself may differ: that is part of no exact boot, and of every other.
+    """
+    begun = read_plan(folder)
+    told = ("base", "test", "guest", "workload", "machines", "toolchain")
+    if other := [name for name in told if getattr(begun, name) != getattr(plan, name)]:
+        raise BadInput(f"{folder} was begun with another {' and '.join(other)}; begin anew")
+    amend(folder, plan)
+
+
 def amend(folder: Path, plan: Plan) -> None:
     """Write the plan of a run that is under way."""
     write_whole(folder / PLAN, TypeAdapter(Plan).dump_json(plan, indent=1).decode() + "\n")

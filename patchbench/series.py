@@ -28,16 +28,18 @@ def load(root: Path, name: str, line: str) -> Series:
     whole, at, first = name.partition("@")
     if at:
         return _first(load(root, whole, line), name, first)
-    patches_folder = root / "patches"
-    folder = patches_folder / name
-    if Path(name).name != name or not folder.is_dir():
-        known = [NONE, *sorted(path.name for path in patches_folder.iterdir() if path.is_dir())]
-        raise UnknownName("series", name, known, patches_folder)
+    folder = _folder(root, name)
     if not (folder / line).is_dir():
         ports = sorted(path.name for path in folder.iterdir() if path.is_dir())
         raise UnknownName(f"port of series {name}", line, ports, folder)
     note = Catalog(root).series_note(folder)
     return Series(name, line, _patches(folder / line), note.engaged_vmstat)
+
+
+def check_known(root: Path, name: str) -> None:
+    """Raise UnknownName for a series that no folder has, whatever part of it is meant."""
+    if name != NONE:
+        _folder(root, stem(name))
 
 
 def ports(root: Path) -> list[tuple[str, str]]:
@@ -46,15 +48,29 @@ def ports(root: Path) -> list[tuple[str, str]]:
     return sorted((folder.parent.name, folder.name) for folder in folders)
 
 
+def stem(name: str) -> str:
+    """Return the series that a part (v0@1), a state (v0~COMMIT) or a variant (v0+NAME) is of."""
+    return re.split("[@~+]", name)[0]
+
+
 def family(name: str) -> str:
-    """Return what a part (v0@1), another state (v0~COMMIT) or revision (v1) of a series shares.
+    """Return what parts, states, variants and revisions (v1) of a series share.
 
     They come from one hand and differ by little, so one work tree and compiler cache do for all.
     Nothing but the kernel as it is belongs to `none`.
     """
-    whole = re.split("[@~]", name)[0]
-    stem = whole.rstrip("0123456789")
-    return whole if stem in ("", NONE) else stem
+    whole = stem(name)
+    bare = whole.rstrip("0123456789")
+    return whole if bare in ("", NONE) else bare
+
+
+def _folder(root: Path, name: str) -> Path:
+    patches_folder = root / "patches"
+    folder = patches_folder / name
+    if Path(name).name != name or not folder.is_dir():
+        known = [NONE, *sorted(path.name for path in patches_folder.iterdir() if path.is_dir())]
+        raise UnknownName("series", name, known, patches_folder)
+    return folder
 
 
 def _first(series: Series, name: str, count: str) -> Series:

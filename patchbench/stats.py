@@ -133,6 +133,20 @@ def median(values: Sequence[float]) -> float:
     return low if low == high else (low + high) / 2  # inf - inf would be NaN
 
 
+def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """Return the exact 95 % interval of the median of one arm, or None if there are too few.
+
+    By the sign test (Hollander, Wolfe and Chicken, 3.6): it assumes no distribution at all.
+    """
+    ordered, tail, outside = sorted(values), 0.0, 0
+    while True:
+        tail += math.comb(len(ordered), outside) / 2 ** len(ordered)
+        if tail > (1 - CONFIDENCE) / 2:
+            break
+        outside += 1
+    return (ordered[outside - 1], ordered[-outside]) if outside else None
+
+
 def per_cent(log_ratio: float) -> float:
     """Return a log-ratio as a change in per cent: NEVER, or -100, where one arm never ended."""
     if log_ratio > _BEYOND_LOG:

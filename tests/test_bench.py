@@ -13,6 +13,7 @@ from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, NotComparable, NotRepeatable, ToolFailed
 from patchbench.model import Boot
 from patchbench.store import Store
+from patchbench.tools.qemu import RESULTS, Ran
 from tests.fakes import CLEAN_CONSOLE, FakeHypervisor, Listener, arm, machine, results
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -198,3 +199,36 @@ def test_what_else_differs_is_named() -> None:
     other = replace(arm("v0"), qemu="7.2.1", workload=replace(arm().workload, parameters={}))
     with pytest.raises(NotComparable, match="qemu, workload"):
         bench.check_comparable(arm("none"), other)
+
+
+def test_a_noisy_run_that_is_carried_on_loses_no_boot_and_repeats_none(
+    tmp_path: Path, hypervisor: FakeHypervisor
+) -> None:
+    arms = [arm(series, NOISY) for series in ("none", "v0")]
+
+    class Killed(FakeHypervisor):
+        """Ends this process, so to speak, amid the fourth boot."""
+
+        def run(self, *args: object, **told: object) -> Ran:
+            if len(self.booted) == 3:
+                (told["out"] / RESULTS).parent.mkdir(parents=True)  # type: ignore[operator]
+                raise KeyboardInterrupt
+            return super().run(*args, **told)  # type: ignore[arg-type]
+
+    killed = Killed()
+    killed.logs["7.3.4-pb-v0", 1] = ("patchbench 1\n", CLEAN_CONSOLE)  # lost, and so it stays
+    with pytest.raises(KeyboardInterrupt):
+        start(tmp_path, killed).blocks(arms, [1, 2, 3], random.Random("run"))
+    boots = start(tmp_path, hypervisor).blocks(arms, [1, 2, 3], random.Random("run"))
+    assert sorted(killed.booted + hypervisor.booted) == sorted(
+        (one.image.release, seed) for one in arms for seed in (1, 2, 3)
+    )
+    assert [bool(one.failure) for one in boots].count(True) == 1
+
+
+def test_an_exact_run_that_was_killed_while_it_copied_is_whole_again(
+    tmp_path: Path, hypervisor: FakeHypervisor
+) -> None:
+    first = exact(tmp_path, hypervisor)
+    (JOBS[0].folder(tmp_path / "run") / RESULTS).unlink()
+    assert exact(tmp_path, hypervisor) == first

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import series, tree
-from patchbench.errors import BadInput, DoesNotApply, ToolFailed
+from patchbench import series, tree, variants
+from patchbench.errors import BadInput, DoesNotApply, ToolFailed, UnknownName
 from patchbench.model import (
     DebianOrigin,
     DirectoryOrigin,
@@ -324,3 +324,44 @@ def test_a_version_needs_its_three_numbers() -> None:
     assert tree.kernel_version(KERNEL_FILES["Makefile"] + "EXTRAVERSION = -rc1\n") == "7.3.4-rc1"
     with pytest.raises(BadInput, match="no VERSION"):
         tree.kernel_version("all:\n\ttrue\n")
+
+
+def with_variant(patches: Path, find: str) -> None:
+    (patches / "patches/v0/variants.toml").write_text(
+        "[variants.four]\nsummary = 's'\nfile = 'mm/swapfile.c'\n"
+        f"find = '{find}'\nput = 'line four'\n"
+    )
+
+
+def test_a_variant_is_the_series_and_one_patch_more(
+    source: Source, patches: Path, tmp_path: Path
+) -> None:
+    with_variant(patches, "line three")
+    whole = tree.apply(source, load(patches, "v0"), tmp_path / "work")
+    made = variants.make(patches, "v0+four", whole, tmp_path / "variants")
+    assert [patch.path.name for patch in made.patches] == [
+        "0001-mm-say.patch",
+        "0002-mm-say.patch",
+        "0001-planted.patch",
+    ]
+    applied = tree.apply(source, made, tmp_path / "work")
+    repository = Repository(source.repository)
+    repository.checkout(applied.commit, tmp_path / "out")
+    text = (tmp_path / "out/mm/swapfile.c").read_text()
+    assert "line four\n" in text
+    assert "line twenty\n" in text
+
+
+def test_a_variant_of_a_text_that_the_series_has_not_once_is_refused(
+    source: Source, patches: Path, tmp_path: Path
+) -> None:
+    with_variant(patches, "line 3")  # which the series has replaced; of 30 to 39 it is a part
+    whole = tree.apply(source, load(patches, "v0"), tmp_path / "work")
+    with pytest.raises(BadInput, match="10 times, and not once"):
+        variants.make(patches, "v0+four", whole, tmp_path / "variants")
+
+
+def test_an_unknown_variant_lists_the_known_ones(patches: Path) -> None:
+    with_variant(patches, "line three")
+    with pytest.raises(UnknownName, match=r"variant of series v0 is called 'five'\n.*: four"):
+        variants.find(patches, "v0+five")

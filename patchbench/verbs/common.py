@@ -105,6 +105,13 @@ def parameters(told: list[str] | None) -> dict[str, int]:
     return parameters
 
 
+def seconds_of(budget: str) -> float:
+    units = {"s": 1, "m": 60, "h": 3600}
+    if not budget[:-1].isdigit() or budget[-1:] not in units:
+        raise BadInput(f"--budget {budget}: a number and its unit, as 90s, 10m or 2h")
+    return float(budget[:-1]) * units[budget[-1]]
+
+
 def finish(status: int) -> None:
     if status:
         raise Exit(code=status)

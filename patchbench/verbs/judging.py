@@ -19,11 +19,11 @@ from patchbench import (
     verifying,
 )
 from patchbench import policy as policies
-from patchbench.errors import BadInput, GateFailed, Undecided
+from patchbench.errors import GateFailed, Undecided
 from patchbench.matrixing import CheckRequest
 from patchbench.model import Verdict
 from patchbench.tools.terminal import Terminal, print_table
-from patchbench.verbs.common import ROOT, exits, flags, show_findings
+from patchbench.verbs.common import ROOT, exits, flags, seconds_of, show_findings
 
 
 @task(
@@ -53,7 +53,7 @@ def gate(
     with exits():
         request = gating.GateRequest(
             series, against, kernel, tree, flavour, Path(policy), seeds or None,
-            _seconds(budget) if budget else None, fresh,
+            seconds_of(budget) if budget else None, fresh,
         )  # fmt: skip
         with pipeline.opened(ROOT, Terminal()) as run:
             requests = (
@@ -174,10 +174,3 @@ def _print_verdicts(told: list[Verdict], *, as_json: bool) -> None:
         raise GateFailed("the series breaks a limit; the table tells which")
     if "INCONCLUSIVE" in ruled:
         raise Undecided("not every limit is decided; more seeds or a longer --budget may do it")
-
-
-def _seconds(text: str) -> float:
-    units = {"s": 1, "m": 60, "h": 3600}
-    if not text[:-1].isdigit() or text[-1:] not in units:
-        raise BadInput(f"--budget {text}: a number and its unit, as 90s, 10m or 2h")
-    return float(text[:-1]) * units[text[-1]]

@@ -8,7 +8,7 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import checking, claims, formats, pipeline, profiling, runs, scaling
+from patchbench import checking, claims, formats, pipeline, profiling, runs, scaling, studies
 from patchbench import history as histories
 from patchbench import profile_report as profiles
 from patchbench import report as reports
@@ -17,6 +17,7 @@ from patchbench.profiling import ProfileRequest
 from patchbench.store import write_whole
 from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, flags, parameters, show, show_findings
+from patchbench.verbs.studies import report_study
 
 
 @task(
@@ -130,6 +131,8 @@ def report(
             _check_claims(Path(check_claims))
         elif format:
             _export(run, format)
+        elif folder := studies.find(ROOT / "results", run):
+            report_study(folder)
         elif folder := checking.find(ROOT / "results", run):
             show_findings(folder, checking.read(folder), as_json=json)
         else:

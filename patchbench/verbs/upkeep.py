@@ -62,7 +62,7 @@ def clean(
         *(["work"] if work or everything else []),
         *(["shelf"] if shelf or everything else []),
         *(["sources", "downloads"] if sources or everything else []),
-        *(["runs", "reports"] if results or everything else []),
+        *(["runs", "reports", "studies"] if results or everything else []),
         *(["ccache"] if everything else []),
     ]
     with exits():

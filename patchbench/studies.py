@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A study's folder, results/studies/STUDY: study.json, and how it is found and read again.
+
+The file holds the plan as it was when the study began, and what became of each leg. What the
+legs measured is in results/runs/, in runs named after study and leg.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from pydantic import TypeAdapter, ValidationError
+
+from patchbench.errors import BadInput
+from patchbench.store import write_whole
+from patchbench.study import Leg, Scale, StudyPlan
+
+STUDY = "study.json"
+_SCHEMA = 1
+
+State: TypeAlias = Literal["to do", "done", "failed", "left out"]
+
+
+@dataclass(slots=True)
+class LegNote:
+    """What became of a leg: its run, or why it has none; how long it took on this host."""
+
+    leg: Leg
+    state: State = "to do"
+    why: str = ""
+    status: int = 0  # the exit status of what made it fail
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Note:
+    """study.json. `made_of` tells this plan on these trees from any other."""
+
+    study: str
+    command: str
+    made_of: str
+    scale: Scale
+    plan: StudyPlan
+    legs: list[LegNote]
+    versions: Mapping[str, str]  # of the kernels
+    proved: list[str] = field(default_factory=list)  # machines that were seen to repeat
+    schema: int = _SCHEMA
+
+    def run(self, leg: Leg) -> str:
+        """Return the name of a leg's run."""
+        stamp = self.study.partition("-")[0]
+        return f"{stamp}-{leg.series}-{leg.key.replace('/', '-')}"
+
+
+def find(results: Path, name: str) -> Path | None:
+    """Return a study's folder by its name or the beginning of it, or results/studies/NAME.
+
+    `latest-study` is the newest. None if no study is meant.
+    """
+    folders = sorted(path.parent for path in results.glob(f"studies/*/{STUDY}"))
+    if name == "latest-study":
+        return folders[-1] if folders else None
+    for folder in (results / name, Path(name)):
+        if name and (folder / STUDY).is_file():
+            return folder
+    meant = [one for one in folders if one.name == name]
+    meant = meant or [one for one in folders if name and one.name.startswith(name)]
+    return meant[0] if len(meant) == 1 else None
+
+
+def read(folder: Path) -> Note:
+    """Return a study's note; BadInput if it is damaged or too new."""
+    path = folder / STUDY
+    try:
+        told = json.loads(path.read_text())
+        if told.get("schema", 0) > _SCHEMA:
+            raise BadInput(f"{path} has schema {told['schema']}: update patchbench")
+        return TypeAdapter(Note).validate_python(told)
+    except (OSError, ValueError, ValidationError) as err:
+        raise BadInput(f"{path} is not a study this version reads:\n  {err}") from err
+
+
+def save(folder: Path, note: Note) -> None:
+    """Write study.json, whole or not at all."""
+    text = TypeAdapter(Note).dump_json(note, indent=1).decode()
+    write_whole(folder / STUDY, text + "\n")

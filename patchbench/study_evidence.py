@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a study's runs say, read again from their folders for its rules."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from patchbench import checking, runs, series, studies, study_rules
+from patchbench.catalog import Catalog
+from patchbench.errors import PipelineError
+from patchbench.model import Comparison, Machine
+from patchbench.profiled import Profiles
+from patchbench.store import write_whole
+from patchbench.studies import Note
+from patchbench.study import Leg, StudyPlan
+from patchbench.study_rules import Answer, ArmShares, Shares, Source, Weighed
+
+_SHARES = "shares.json"
+_TOP = "do_exit"
+
+
+def keep_shares(folder: Path, profiled: Profiles, plan: StudyPlan) -> None:
+    """Write down, in a profile's folder, the shares that the plan's rules ask for."""
+    asked = {name for one in plan.statements for rule in one.rules for name in rule.functions}
+    told = [
+        _shares(arm.stacks, {name for name in asked if name in arm.functions})
+        for arm in profiled.arms
+    ]
+    text = TypeAdapter(Shares).dump_json(Shares((told[0], told[-1])), indent=1).decode()
+    write_whole(folder / _SHARES, text + "\n")
+
+
+def _shares(stacks: Mapping[tuple[str, ...], int], names: set[str]) -> ArmShares:
+    below = [(stack, count) for stack, count in stacks.items() if _TOP in stack]
+    total = sum(count for _, count in below)
+    counts = {name: sum(count for stack, count in below if name in stack) for name in names}
+    shares = {name: 100 * count / max(1, total) for name, count in sorted(counts.items())}
+    return ArmShares(total, shares)
+
+
+def read(root: Path, leg: Leg, run: str, machine: Machine) -> Source | str:
+    """Return what a leg's run says, or why it cannot be relied on."""
+    folder = root / "results/runs" / run
+    label = describe(machine)
+    try:
+        match leg.kind:
+            case "bench":
+                told = runs.comparison(root, folder)
+                return Source(run, told.plan.command, label, leg.at_work, told)
+            case "profile":
+                shares = TypeAdapter(Shares).validate_json((folder / _SHARES).read_text())
+                return Source(run, _profile_command(leg), label, leg.at_work, shares)
+            case "hazard":
+                findings = checking.read(folder)
+                return Source(run, _hazard_command(leg), label, leg.at_work, findings)
+    except (PipelineError, OSError, ValidationError) as err:
+        return str(err).splitlines()[0]
+
+
+def describe(machine: Machine) -> str:
+    """Return a machine's name and what it is, as it is told beside each of its numbers."""
+    how = "instructions counted" if machine.exact else "emulated side by side"
+    return f"{machine.name} (TCG, {how})"
+
+
+def _profile_command(leg: Leg) -> str:
+    told = [f"./bootstrap profile --series {leg.series} --against {series.NONE}"]
+    told += [f"--kernel {leg.kernel} --workload {leg.workload} --machine {leg.machine} --seed 1"]
+    return " ".join([*told, *(f"--set {name}={value}" for name, value in leg.parameters.items())])
+
+
+def _hazard_command(leg: Leg) -> str:
+    return (
+        f"./bootstrap check --series {leg.series} --kernel {leg.kernel} --hazards {leg.workload} "
+        f"--seeds {leg.seeds}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A whole study: what each leg came to, every statement's answer, and the controls."""
+
+    note: Note
+    sources: Mapping[str, Source | str]  # by the leg's key
+    answers: tuple[Answer, ...]
+    controls: tuple[Weighed, ...]
+    machines: tuple[Machine, ...]
+
+
+def tell(root: Path, folder: Path) -> Told:
+    """Return what a study's folder says, from its runs; BadInput if it is damaged."""
+    note, catalog = studies.read(folder), Catalog(root)
+    machines = {name: catalog.machine(name) for name in {one.leg.machine for one in note.legs}}
+    sources = {
+        one.leg.key: read(root, one.leg, note.run(one.leg), machines[one.leg.machine])
+        if one.state == "done"
+        else one.why.splitlines()[0]
+        if one.why
+        else "it was not run"
+        for one in note.legs
+    }
+
+    def look(key: str) -> Source | str:
+        return sources.get(key, f"not part of scale {note.scale}")
+
+    return Told(
+        note=note,
+        sources=sources,
+        answers=study_rules.answer(note.plan, look),
+        controls=tuple(study_rules.weigh(rule, look) for rule in note.plan.controls),
+        machines=tuple(machines[name] for name in sorted(machines)),
+    )
+
+
+def first_error(told: Told) -> PipelineError | None:
+    """Return what kept the most valuable of the legs that failed from telling anything."""
+    for one in told.note.legs:
+        if one.state == "failed":
+            failed = PipelineError(f"{one.leg.key}: {one.why}")
+            failed.exit_code = one.status
+            return failed
+        source = told.sources[one.leg.key]
+        if isinstance(source, Source) and (against := study_rules.reasons_against(source)):
+            assert isinstance(source.told, Comparison)  # for mypy: no other can be invalid
+            error = runs.verdict_error(source.told)
+            wrong = PipelineError(f"{one.leg.key}: {against}")
+            wrong.exit_code = error.exit_code if error else 0
+            return wrong if error else None
+    return None

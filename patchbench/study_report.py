@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A study in; what its page shows, and the terminal's table, out. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from markupsafe import Markup
+
+from patchbench import report, report_scaling, stats, study_rules
+from patchbench.model import NEVER, Comparison, Delta, Scale, ScalePoint
+from patchbench.study import Leg, Statement
+from patchbench.study_evidence import Told
+from patchbench.study_rules import Answer, Source, Weighed
+
+HEADINGS = ("", "verdict", "measured", "95 % interval", "asked", "machine", "says")
+_LADDER = ("exit_ns", "makespan_ns", "drain_ns", "cpu_ns", "free_ns", "fork_ns")
+_CLOCKS = ("exit_ns", "makespan_ns", "drain_ns", "free_kib", "cpu_ns")
+_COVER = "cover letter"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the page: a table under its headings, and plots by their captions."""
+
+    title: str
+    says: str
+    headings: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    plots: tuple[tuple[str, Markup], ...] = ()
+
+
+def sections(told: Told) -> tuple[Section, ...]:
+    """Return everything that the page shows below its headline."""
+    asked = [one for one in told.answers if not _unasked(one)]
+    cover = [one for one in asked if one.statement.by == _COVER]
+    return (
+        _statements(
+            "Claims",
+            "What the cover letter and its author's later mails say. Figures of a phone cannot be "
+            "had from an emulator; what is judged is whether the change has that sign and size.",
+            told,
+            cover,
+        ),
+        _statements(
+            "Questions",
+            "What reviewers asked, each as a sentence that is true or not.",
+            told,
+            [one for one in asked if one not in cover],
+        ),
+        _controls(told),
+        _clocks(told),
+        _ladder(told),
+        _scaling(told),
+        _legs(told),
+    )
+
+
+def headline(told: Told) -> list[str]:
+    """Return what a reader must know before any verdict."""
+    count = dict.fromkeys(("confirmed", "refuted", "undecided", "not answered"), 0)
+    count["not answerable"] = 0
+    for one in told.answers:
+        if not _unasked(one):
+            count[one.state] += 1
+    lines = [", ".join(f"{number} {state}" for state, number in count.items() if number)]
+    lines += [f"A CONTROL MOVED: {control}" for control in study_rules.moved(told.controls)]
+    if not any(one.state == "confirmed" for one in told.controls):
+        lines.append("No control was seen to hold, so nothing shows that only exits changed.")
+    if unasked := [one.statement.id for one in told.answers if _unasked(one)]:
+        lines.append(f"Not run: {', '.join(unasked)}")
+    return lines
+
+
+def rows(told: Told) -> list[list[str]]:
+    """Return the terminal's table under HEADINGS, a row for each rule."""
+    return [
+        [
+            one.statement.id if not place else "",
+            _verdict(one, told) if not place else "",
+            weighed.measured,
+            weighed.interval,
+            weighed.asked,
+            f"{weighed.rule.kernel}, {weighed.machine or weighed.rule.machine}",
+            one.statement.says if not place else weighed.why,
+        ]
+        if weighed
+        else [one.statement.id, one.state, "-", "-", "-", "-", one.statement.says]
+        for one in told.answers
+        if not _unasked(one)
+        for place, weighed in enumerate(one.weighed or (None,))
+    ]
+
+
+def _unasked(one: Answer) -> bool:
+    """Return whether none of a statement's legs was to be run."""
+    return bool(one.weighed) and all("it was not run" in rule.why for rule in one.weighed)
+
+
+def _verdict(one: Answer, told: Told) -> str:
+    caveat = " (a control moved)" if study_rules.moved(told.controls) else ""
+    return one.state + (caveat if one.state in ("confirmed", "refuted", "undecided") else "")
+
+
+def _statements(title: str, says: str, told: Told, answers: Sequence[Answer]) -> Section:
+    headings = (
+        "", "statement", "claimed", "verdict", "measured", "95 % interval", "asked",
+        "kernel, machine", "open", "run", "repeat it",
+    )  # fmt: skip
+    found = [row for one in answers for row in _rows_of(one, told)]
+    return Section(title, says, headings, tuple(found))
+
+
+def _rows_of(one: Answer, told: Told) -> Iterator[tuple[str, ...]]:
+    statement = one.statement
+    lead = (statement.id, _sentence(statement), statement.claimed, _verdict(one, told))
+    if not one.weighed:
+        yield (*lead, "-", "-", "-", "-", statement.unanswerable, "", "")
+    for weighed in one.weighed:
+        yield (*lead, *_weighed(weighed))
+        lead = ("", "", "", "")
+    if one.weighed and statement.unanswerable:
+        yield ("", "", "", "not answerable", "-", "-", "-", "-", statement.unanswerable, "", "")
+
+
+def _sentence(statement: Statement) -> str:
+    return f"{statement.says} ({statement.by})"
+
+
+def _weighed(one: Weighed) -> tuple[str, ...]:
+    place = f"{one.rule.kernel}, {one.machine or one.rule.machine}"
+    why = f"{one.state}: {one.why}" if one.why else one.state
+    return one.measured, one.interval, one.asked, place, why, one.run, one.command
+
+
+def _controls(told: Told) -> Section:
+    headings = ("state", "measured", "95 % interval", "asked", "kernel, machine", "open", "run")
+    names = {"confirmed": "held", "refuted": "MOVED", "undecided": "cannot tell"}
+    found = [(names.get(one.state, one.state), *_weighed(one)[:-1]) for one in told.controls]
+    says = (
+        "What no exit is part of. Where one of these moved, the series, or the place of code, "
+        "touches more than it means to, and no verdict is worth what it looks."
+    )
+    return Section("Controls", says, headings, tuple(found))
+
+
+def _clocks(told: Told) -> Section:
+    """Return exit latency beside the time until memory is back, and the CPU time of all tasks."""
+    headings = ("cell", "kernel", "machine", "one exit", "all exits", "memory back",
+                "memory back never", "free memory", "CPU of all tasks")  # fmt: skip
+    found = []
+    for one, source, bench in _benches(told):
+        if not (deltas := {delta.metric.name: delta for delta in bench.deltas}).keys() & {*_CLOCKS}:
+            continue
+        back = deltas.get("drain_ns")
+        stuck = [sum(pair[arm] == NEVER for pair in back.values) for arm in (0, 1)] if back else []
+        found.append(
+            (
+                one.cell,
+                one.kernel,
+                source.machine,
+                *(_change(deltas.get(name)) for name in _CLOCKS[:3]),
+                f"{stuck[0]}, {stuck[1]} of {back.pairs}" if back else "-",
+                *(_change(deltas.get(name)) for name in _CLOCKS[3:]),
+            )
+        )
+    says = (
+        "An exit that ends sooner is worth something only if the memory it was wanted for comes "
+        "back no later, and if no more CPU time is spent. Never: boots of none, and of the "
+        "series, in which swap was not free again before the deadline."
+    )
+    return Section("Two clocks, and the CPU time", says, headings, tuple(found))
+
+
+def _ladder(told: Told) -> Section:
+    """Return what the kernel without the series does from one kernel to the next."""
+    by_cell: dict[tuple[str, str], dict[str, Comparison]] = defaultdict(dict)
+    labels = {}
+    for one, source, bench in _benches(told):
+        by_cell[one.cell, one.machine][one.kernel] = bench
+        labels[one.machine] = source.machine
+    found = []
+    for (cell, machine), kernels in by_cell.items():
+        if len(kernels) < 2:
+            continue
+        old, new = sorted(kernels.values(), key=lambda one: _version(one.plan.version))[:2]
+        for delta in new.deltas:
+            before = next((one for one in old.deltas if one.metric == delta.metric), None)
+            if delta.metric.name not in _LADDER or not before or before.pairs != delta.pairs:
+                continue
+            was, now = [base for base, _ in before.values], [base for base, _ in delta.values]
+            change = stats.paired_change(was, now)
+            between = "-"
+            if change.low_pct is not None and change.high_pct is not None:
+                between = f"[{report.per_cent(change.low_pct)}, {report.per_cent(change.high_pct)}]"
+            found.append(
+                (cell, labels[machine], delta.metric.name,
+                 f"{old.plan.version}: {report.quantity(before.base, delta.metric.unit)}",
+                 f"{new.plan.version}: {report.quantity(delta.base, delta.metric.unit)}",
+                 report.per_cent(change.change_pct), between)
+            )  # fmt: skip
+    headings = ("cell", "machine", "metric", "older", "newer", "change", "95 % interval")
+    says = "How much of the problem newer kernels solve without any series: none against none."
+    return Section("The ladder", says, headings, tuple(found))
+
+
+def _scaling(told: Told) -> Section:
+    """Return how the numbers go with what a cell sweeps."""
+    plots, found = [], []
+    for cell in told.note.plan.cells:
+        for parameter in cell.sweep:
+            for kernel, machine, points, bench in _sweeps(told, cell.name, parameter):
+                scale = Scale(parameter, machine, points)
+                curve = report_scaling.curve(bench.plan, scale)
+                if curve.plot:
+                    plots.append((f"{cell.name}: {kernel}, {machine} (TCG)", curve.plot))
+                for point in points:
+                    deltas = {delta.metric.name: delta for delta in point.deltas}
+                    changes = (_change(deltas.get(name)) for name in _CLOCKS)
+                    found.append(
+                        (cell.name, kernel, f"{machine} (TCG)", f"{parameter}={point.value}",
+                         *changes)
+                    )  # fmt: skip
+    headings = ("cell", "kernel", "machine", "at", "one exit", "all exits", "memory back",
+                "free memory", "CPU of all tasks")  # fmt: skip
+    says = "How the change, and both arms, go with one parameter of the workload."
+    return Section("Scaling", says, headings, tuple(found), tuple(plots))
+
+
+def _sweeps(
+    told: Told, cell: str, parameter: str
+) -> Iterator[tuple[str, str, tuple[ScalePoint, ...], Comparison]]:
+    """Give each kernel and machine on which a cell has points to show, with one of its runs."""
+    found: dict[tuple[str, str], list[tuple[int, str, Comparison]]] = defaultdict(list)
+    for one, source, bench in _benches(told):
+        if one.cell.rpartition("-")[0] == cell and parameter in one.parameters:
+            place = (one.kernel, one.machine)
+            found[place].append((one.parameters[parameter], source.run, bench))
+    for (kernel, machine), points in found.items():
+        told_points = (
+            ScalePoint(value, run, bench.deltas)
+            for value, run, bench in sorted(points, key=lambda point: point[0])
+        )
+        yield kernel, machine, tuple(told_points), points[0][2]
+
+
+def _legs(told: Told) -> Section:
+    headings = ("leg", "state", "boots an arm", "seconds", "run or why not")
+    found = [
+        (one.leg.key, one.state, str(one.leg.seeds), f"{one.seconds:.0f}",
+         told.note.run(one.leg) if one.state == "done" else one.why.partition("\n")[0])
+        for one in told.note.legs
+    ]  # fmt: skip
+    says = "What was run, the most valuable first, and what was not."
+    return Section("Cells", says, headings, tuple(found))
+
+
+def _benches(told: Told) -> Iterator[tuple[Leg, Source, Comparison]]:
+    for one in told.note.legs:
+        source = told.sources[one.leg.key]
+        if (
+            isinstance(source, Source)
+            and isinstance(source.told, Comparison)
+            and not study_rules.reasons_against(source)
+        ):
+            here = [delta for delta in source.told.deltas if delta.machine == one.leg.machine]
+            yield one.leg, source, replace(source.told, deltas=tuple(here))
+
+
+def _change(delta: Delta | None) -> str:
+    if delta is None:
+        return "-"
+    return f"{report.per_cent(delta.change_pct)} {report.interval(delta)}"
+
+
+def _version(text: str) -> list[int]:
+    return [int(part) for part in text.split("-")[0].split(".")]

@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What `study` does with the pipeline: leg after leg of a plan, and what to carry on with.
+
+A study's folder, results/studies/STUDY, holds study.json: the plan, and what became of each leg.
+Every leg is an ordinary run in results/runs/, named after study and leg.
+"""
+
+import shlex
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from patchbench import bench, checking, profiling, runs, series, store, studies, study
+from patchbench import study_evidence as evidence
+from patchbench.errors import BadInput, PipelineError
+from patchbench.matrixing import CheckRequest
+from patchbench.model import Json
+from patchbench.pipeline import BenchRequest, Pipeline
+from patchbench.profiling import ProfileRequest
+from patchbench.story import Story
+from patchbench.studies import LegNote, Note
+from patchbench.study import Leg, Scale, StudyPlan
+
+#: What a boot takes before any of this study was timed: exact ones run side by side, others alone.
+_BOOT_S = 3.5
+#: What a leg takes beside its boots.
+_LEG_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRequest:
+    """What `study` was asked for; empty `only` and `kernels` are all there are."""
+
+    series: str
+    scale: Scale = "small"
+    only: tuple[str, ...] = ()
+    kernels: tuple[str, ...] = ()
+    budget_s: float | None = None
+    fresh: bool = False
+
+    def command(self) -> str:
+        """Return the one command that repeats the study."""
+        told = [f"./bootstrap study --series {self.series} --scale {self.scale}"]
+        told += [f"--only {shlex.quote(','.join(self.only))}"] if self.only else []
+        told += [f"--kernel {','.join(self.kernels)}"] if self.kernels else []
+        told += [f"--budget {self.budget_s:.0f}s"] if self.budget_s else []
+        return " ".join(told)
+
+
+def study_series(pipeline: Pipeline, request: StudyRequest) -> Path:
+    """Run what is left of a study, and return its folder; a leg that fails stops no other.
+
+    Raises BadInput, before any boot, for a plan that cannot be or a name that it does not have.
+    """
+    plan = study.load(pipeline.root, request.series)
+    every = study.legs(plan, request.scale)
+    asked = study.needed(plan, every, request.only) if request.only else every
+    for kernel in request.kernels:
+        pipeline.catalog.kernel(kernel)
+    asked = tuple(leg for leg in asked if not request.kernels or leg.kernel in request.kernels)
+    if not asked:
+        raise BadInput("nothing of the plan is left to run: those statements need no cell of this")
+    for leg in asked:
+        bench.check_machine(pipeline.catalog.machine(leg.machine))
+    folder, note = _begin(pipeline, plan, every, request)
+    walk(note, asked, request.budget_s, pipeline.story, _Runner(pipeline, folder, note, request))
+    studies.save(folder, note)
+    return folder
+
+
+def walk(
+    note: Note,
+    asked: Sequence[Leg],
+    budget_s: float | None,
+    story: Story,
+    run: Callable[[LegNote], None],
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Run the legs that are asked for and not done, in their order, as far as the budget goes.
+
+    run: runs a leg, and notes what became of it and how long it took.
+    """
+    began = clock()
+    by_key = {one.leg.key: one for one in note.legs}
+    todo = [by_key[leg.key] for leg in asked if by_key[leg.key].state != "done"]
+    done = len(asked) - len(todo)
+    for place, one in enumerate(todo):
+        gone, left = clock() - began, sum(estimate(note, each.leg) for each in todo[place:])
+        wanted = estimate(note, one.leg)
+        if budget_s is not None and gone + wanted > budget_s:
+            one.state, one.why = "left out", f"left out for the budget of {budget_s:.0f} s"
+            story.say(f"study: {one.leg.key} left out for the budget")
+            continue
+        story.say(
+            f"study: {done + place} of {len(asked)} legs, {gone / 60:.0f} min gone, "
+            f"about {left / 60:.0f} min left; next: {one.leg.key}"
+        )
+        run(one)
+
+
+def estimate(note: Note, leg: Leg) -> float:
+    """Return how many seconds a leg may take: as those on its machine did, boot for boot.
+
+    Where none was on its machine, as all did.
+    """
+    every = [one for one in note.legs if one.state == "done" and one.seconds]
+    timed = [one for one in every if one.leg.machine == leg.machine] or every
+    boots = sum(one.leg.boots for one in timed)
+    if not boots:
+        return _LEG_S + leg.boots * _BOOT_S
+    return leg.boots * sum(one.seconds for one in timed) / boots
+
+
+def _begin(
+    pipeline: Pipeline,
+    plan: StudyPlan,
+    every: Sequence[Leg],
+    request: StudyRequest,
+) -> tuple[Path, Note]:
+    """Return the newest unfinished study of this plan on these trees, or a new one."""
+    sources = {kernel: pipeline.source(kernel) for kernel in {leg.kernel for leg in every}}
+    made_of = _made_of(pipeline, plan, every, request)
+    place = pipeline.results / "studies"
+    for folder in sorted(place.glob("*/"), reverse=True):
+        note = studies.read(folder) if (folder / studies.STUDY).is_file() else None
+        if request.fresh or note is None or note.made_of != made_of:
+            continue
+        if all(one.state == "done" for one in note.legs):
+            break  # the newest has come to its end: this is another
+        pipeline.story.say(f"study {note.study}, carried on")
+        for one in note.legs:
+            if one.state in ("left out", "failed"):
+                one.state, one.why = "to do", ""
+        note.command = request.command()
+        return folder, note
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    name = f"{stamp}-study-{request.series}-{request.scale}"
+    note = Note(
+        study=name,
+        command=request.command(),
+        made_of=made_of,
+        scale=request.scale,
+        plan=plan,
+        legs=[LegNote(leg) for leg in every],
+        versions={kernel: source.version for kernel, source in sources.items()},
+    )
+    (place / name).mkdir(parents=True)
+    studies.save(place / name, note)
+    pipeline.story.say(f"study {name}")
+    return place / name, note
+
+
+def _made_of(
+    pipeline: Pipeline, plan: StudyPlan, every: Sequence[Leg], request: StudyRequest
+) -> str:
+    """Return the key of all that decides what a study can say: a changed patch is another."""
+    arms = {(leg.kernel, name) for leg in every for name in (leg.series, series.NONE)}
+    trees: dict[str, Json] = {
+        f"{kernel} {name}": pipeline.apply(pipeline.source(kernel), name).id
+        for kernel, name in sorted(arms)
+    }
+    programs = {pipeline.catalog.workload(leg.workload).program for leg in every}
+    guests: dict[str, Json] = {name: pipeline.guest(name).key for name in sorted(programs)}
+    told: Json = TypeAdapter(StudyPlan).dump_python(plan, mode="json")
+    return store.key(
+        {
+            "plan": told,
+            "scale": request.scale,
+            "trees": trees,
+            "guests": guests,
+            "toolchain": pipeline.toolchain.digest,
+        }
+    )
+
+
+class _Runner:
+    """Runs one leg, and notes what became of it before the next begins."""
+
+    def __init__(self, pipeline: Pipeline, folder: Path, note: Note, request: StudyRequest) -> None:
+        self._pipeline = pipeline
+        self._folder = folder
+        self._note = note
+        self._fresh = request.fresh
+
+    def __call__(self, one: LegNote) -> None:
+        began = time.monotonic()
+        kinds = {"bench": self._bench, "profile": self._profile, "hazard": self._hazard}
+        try:
+            kinds[one.leg.kind](one.leg, self._note.run(one.leg))
+        except PipelineError as err:
+            one.state, one.why, one.status = "failed", str(err), err.exit_code
+            self._pipeline.story.say(f"study: {one.leg.key} failed: {err}")
+        else:
+            one.state, one.why, one.status = "done", "", 0
+        one.seconds += time.monotonic() - began
+        studies.save(self._folder, self._note)
+
+    def _bench(self, leg: Leg, run: str) -> None:
+        request = BenchRequest(
+            series=leg.series,
+            against=series.NONE,
+            kernel=leg.kernel,
+            tree="",
+            workload=leg.workload,
+            machines=(leg.machine,),
+            flavour="bench",
+            seeds=leg.seeds,
+            fresh=self._fresh,
+            parameters=leg.parameters,
+        )
+        if (self._pipeline.results / "runs" / run / runs.SUMS).is_file():
+            return  # killed between its end and the note of it
+        prepared = self._pipeline.prepare(request, run=run)
+        for arms in () if prepared.code.equal else prepared.arms:
+            prove = leg.machine not in self._note.proved
+            prepared.boot(arms, range(1, leg.seeds + 1), fresh=self._fresh, prove=prove)
+            if arms[0].machine.exact and prove:
+                self._note.proved.append(leg.machine)
+        self._pipeline.finish(prepared)
+
+    def _profile(self, leg: Leg, run: str) -> None:
+        request = ProfileRequest(
+            series=leg.series,
+            against=series.NONE,
+            kernel=leg.kernel,
+            tree="",
+            workload=leg.workload,
+            machine=leg.machine,
+            flavour="bench",
+            seed=1,
+            parameters=leg.parameters,
+            run=run,
+        )
+        folder, profiled = profiling.profile(self._pipeline, request)
+        evidence.keep_shares(folder, profiled, self._note.plan)
+
+    def _hazard(self, leg: Leg, run: str) -> None:
+        request = CheckRequest(
+            leg.series,
+            (leg.kernel,),
+            (leg.workload,),
+            machine=leg.machine,
+            seeds=leg.seeds,
+            fresh=self._fresh,
+            parts=("hazards",),
+            run=run,
+        )
+        checking.check(self._pipeline, request)

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Variants of a series: one text of its own replaced by another, as one more patch on top.
+
+`v0+one-worker` is v0 with what patches/v0/variants.toml calls one-worker: a constant that the
+series leaves no way to set, with another value.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import with_config
+
+from patchbench import planted, series
+from patchbench.catalog import load_toml
+from patchbench.errors import UnknownName
+from patchbench.model import STRICT, Series, Tree
+from patchbench.planted import Plant
+
+FILE = "variants.toml"
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class _Variants:
+    variants: Mapping[str, Plant]
+
+
+def find(root: Path, name: str) -> Plant:
+    """Return what a variant, v0+one-worker, replaces; UnknownName lists the series' own."""
+    whole, _, variant = name.partition("+")
+    path = root / "patches" / series.stem(whole) / FILE
+    known = load_toml(path, _Variants).variants if path.is_file() else {}
+    if variant not in known:
+        raise UnknownName(f"variant of series {whole}", variant, [*known], path)
+    return known[variant]
+
+
+def make(root: Path, name: str, applied: Tree, work: Path) -> Series:
+    """Return the variant of an applied series, with its patch written below `work`.
+
+    Raises UnknownName as `find` does, BadInput if the series has the text not once.
+    """
+    plant = find(root, name)
+    on_top = replace(applied.source, commit=applied.commit)
+    planted.write(plant, on_top, work, name, work / "scratch")
+    (more,) = series.load(work, name, applied.source.line).patches
+    told = applied.series
+    return replace(told, name=name, patches=(*told.patches, more))

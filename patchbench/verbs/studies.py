@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The verb that answers a whole cover letter, and its reviewers: study."""
+
+from pathlib import Path
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from patchbench import pipeline, study_evidence, study_page, study_report
+from patchbench.errors import UnknownName
+from patchbench.store import write_whole
+from patchbench.study import FOLDER, SCALES
+from patchbench.studying import StudyRequest, study_series
+from patchbench.tools.terminal import Terminal, print_table
+from patchbench.verbs.common import ROOT, exits, flags, seconds_of
+
+
+@task(
+    help=flags("series", "fresh")
+    | {
+        "kernel": "files in configs/kernels/, with commas; all of the plan's if left out",
+        "scale": "small (half an hour on two cores, with images built) or full",
+        "only": "run what these statements need, with commas: Q3,Q7",
+        "budget": "run the most valuable cells that fit: 90s, 10m, 2h",
+    }
+)
+def study(
+    _: Context,
+    series: str = "v0",
+    scale: str = "small",
+    only: str = "",
+    kernel: str = "",
+    budget: str = "",
+    fresh: bool = False,
+) -> None:
+    """Answer what SERIES claims and what its reviewers asked, by configs/studies/SERIES.toml."""
+    with exits():
+        known = {name: name for name in SCALES}
+        if scale not in known:
+            raise UnknownName("scale", scale, [*known], FOLDER)
+        request = StudyRequest(
+            series=series,
+            scale=known[scale],
+            only=tuple(name for name in only.split(",") if name),
+            kernels=tuple(name for name in kernel.split(",") if name),
+            budget_s=seconds_of(budget) if budget else None,
+            fresh=fresh,
+        )
+        with pipeline.opened(ROOT, Terminal()) as run:
+            folder = study_series(run, request)
+        report_study(folder)
+
+
+def report_study(folder: Path) -> None:
+    """Write a study's page, print its answers, and leave the status that it deserves."""
+    told = study_evidence.tell(ROOT, folder)
+    out = ROOT / "results/reports" / folder.name
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in study_page.files(told).items():
+        write_whole(out / name, text)
+    print_table(study_report.HEADINGS, study_report.rows(told), told.note.plan.title, words=6)
+    for line in study_report.headline(told):
+        print(line)
+    print(f"study {folder}")
+    print(f"report {out / 'report.md'}  {out / 'report.html'}")
+    if error := study_evidence.first_error(told):
+        raise error

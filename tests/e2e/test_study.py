@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A study is killed amid its boots and carried on: no finished boot is lost, and none repeated."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from patchbench import study_evidence, study_page
+from patchbench.study_evidence import Told
+from tests.e2e.conftest import ROOT
+
+PLAN = """
+title = "a tiny study"
+series = "v0"
+
+[[cells]]
+name = "noisy"
+value = 2
+machines = ["parallel"]
+set = {{ victims = 2, mib = 32, extent_pages = 8, random_bytes = {content} }}
+seeds = {{ small = 2, full = 2 }}
+
+[[cells]]
+name = "counted"
+value = 1
+set = {{ victims = 2, mib = 32, extent_pages = 8, random_bytes = {content} }}
+seeds = {{ small = 2, full = 2 }}
+
+[[statements]]
+id = "a"
+by = "cover letter"
+says = "exits are shorter"
+rules = [
+  {{ cell = "noisy", machine = "parallel", metric = "exit_ns", at_most_pct = 0 }},
+  {{ cell = "counted", metric = "exit_ns", at_most_pct = 0 }},
+]
+"""
+STUDY = """
+import sys
+from pathlib import Path
+from patchbench.pipeline import Pipeline, default_cache
+from patchbench.studying import StudyRequest, study_series
+from patchbench.tools.terminal import Terminal
+
+with Pipeline(Path(sys.argv[1]), default_cache(), Terminal()) as pipeline:
+    study_series(pipeline, StudyRequest("tiny"))
+"""
+
+
+def start(project: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", STUDY, str(project)],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def ended(project: Path, cell: str) -> dict[Path, int]:
+    """Return when each boot of a cell came to its end, by its note."""
+    notes = (project / "results/runs").glob(f"*-{cell}-*/boots/*/*/*/host.json")
+    return {path: path.stat().st_mtime_ns for path in notes}
+
+
+def carried_on(project: Path) -> Told:
+    out, _ = (process := start(project)).communicate()
+    assert process.returncode == 0, out
+    (folder,) = (project / "results/studies").iterdir()  # the one that was begun
+    return study_evidence.tell(project, folder)
+
+
+def test_a_study_that_is_killed_carries_on_and_boots_nothing_twice(project: Path) -> None:
+    # Content of its own, so that there is something to boot each time.
+    plan = PLAN.format(content=1000 + os.getpid() % 2000)
+    (project / "configs/studies/tiny.toml").write_text(plan)
+    process = start(project)
+    deadline = time.monotonic() + 600
+    while not ended(project, "noisy"):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    process.kill()
+    process.communicate()
+    before = ended(project, "noisy")
+    assert 0 < len(before) < 4
+
+    told = carried_on(project)
+    after = ended(project, "noisy")
+    assert len(after) == 4
+    assert {path: after[path] for path in before} == before
+    assert {one.state for one in told.note.legs} == {"done"}
+    assert len(ended(project, "counted")) == 4
+    (answer,) = told.answers
+    assert [one.why[:7] for one in answer.weighed] == ["2 pairs", "2 pairs"]
+    page = study_page.markdown(told)
+    assert "parallel (TCG, emulated side by side)" in page

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A study's plan: what is refused before any boot, what becomes of its cells, in what order."""
+
+from pathlib import Path
+
+import pytest
+
+from patchbench import study
+from patchbench.errors import BadInput, UnknownName
+from tests.recorded import PROJECT
+
+CELL = """
+[[cells]]
+name = "storm"
+value = 10
+kernels = ["mainline", "lts"]
+seeds = { small = 6, full = 16 }
+"""
+HEAD = 'title = "a test"\nseries = "v0"\n'
+STATEMENT = """
+[[statements]]
+id = "a"
+by = "cover letter"
+says = "exits are shorter"
+rules = [{ cell = "storm", metric = "exit_ns", at_most_pct = 0 }]
+"""
+
+
+def load(root: Path, *parts: str) -> study.StudyPlan:
+    for name in ("patches", "workloads", "qemu", "configs/kernels"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).symlink_to(PROJECT / name)
+    (root / "configs/studies").mkdir()
+    (root / "configs/studies/mine.toml").write_text("\n".join(parts))
+    return study.load(root, "mine")
+
+
+def test_every_study_that_is_dropped_in_loads() -> None:
+    for path in (PROJECT / study.FOLDER).glob("*.toml"):
+        assert study.load(PROJECT, path.stem).statements
+
+
+def test_the_study_of_v0_has_an_answer_to_every_claim_and_question() -> None:
+    told = {one.id for one in study.load(PROJECT, "v0").statements}
+    assert {"a", "b", "c", "d", *(f"Q{number}" for number in range(1, 23))} <= told
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('name = "storm"', 'name = "storm"\nworkload = "storms"', "no workload is called 'storms'"),
+        ('"lts"]', '"lst"]', "no kernel is called 'lst'\n  known in .*: lts, mainline"),
+        ("seeds =", 'machines = ["exakt"]\nseeds =', "no machine is called 'exakt'"),
+        ('series = "v0"', 'series = "v9"', "no series is called 'v9'"),
+        ('"exit_ns"', '"exits_ns"', "no metric is called 'exits_ns'\n  known: exit_ns"),
+        ('cell = "storm"', 'cell = "strom"', "no cell is strom/mainline/exact\n  nearest: storm/"),
+        ("at_most_pct = 0", "arm = 'test'", "needs a bound"),
+        ("at_most_pct = 0", "at_most = 0", "needs a bound"),
+        ("seeds =", "set = { victims = 200 }\nseeds =", "victims=200 is out of range"),
+        ("seeds =", "set = { victims = 64 }\nseeds =", "fits: victims at most 24"),
+        ("seeds =", 'kind = "hazard"\nseeds =', "no conditions"),
+        ("seeds =", "sweep = { mib = [1], victims = [2] }\nseeds =", "one at most"),
+        ("seeds =", "seed = 1\nseeds =", "Unexpected keyword"),
+        ('says = "exits', 'rule = 1\nsays = "exits', "Unexpected keyword"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused_by_name(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    with pytest.raises(BadInput, match=message):
+        load(tmp_path, *(part.replace(old, new) for part in (HEAD, CELL, STATEMENT)))
+
+
+def test_a_cell_or_a_statement_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="cell storm/mainline/exact is there twice"):
+        load(tmp_path, HEAD, CELL, CELL)
+
+
+def test_a_statement_without_rules_says_why(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="statement b needs rules, or why it is `unanswerable`"):
+        load(tmp_path, HEAD, CELL, '[[statements]]\nid = "b"\nby = "x"\nsays = "y"')
+
+
+def test_an_unknown_study_lists_the_known_ones(tmp_path: Path) -> None:
+    load(tmp_path, HEAD, CELL, STATEMENT)
+    with pytest.raises(UnknownName, match=r"no study is called 'v7'\n  known in .*: mine"):
+        study.load(tmp_path, "v7")
+
+
+def test_a_cell_becomes_a_leg_for_each_value_kernel_and_machine(tmp_path: Path) -> None:
+    swept = CELL.replace("seeds =", "sweep = { victims = [1, 4] }\nseeds =")
+    plan = load(tmp_path, HEAD, swept)
+    legs = study.legs(plan, "small")
+    assert [leg.key for leg in legs] == [
+        "storm-1/mainline/exact",
+        "storm-1/lts/exact",
+        "storm-4/mainline/exact",
+        "storm-4/lts/exact",
+    ]
+    assert legs[2].parameters == {"victims": 4}
+    assert legs[2].boots == 12
+
+
+def test_the_most_valuable_is_first_and_what_has_no_seeds_is_left_out(tmp_path: Path) -> None:
+    best = CELL.replace("storm", "best").replace("10", "20")
+    unasked = CELL.replace("storm", "large").replace("small = 6", "small = 0")
+    plan = load(tmp_path, HEAD, CELL, best, unasked)
+    cells = [leg.cell for leg in study.legs(plan, "small")]
+    assert cells == ["best", "best", "storm", "storm"]
+    assert {leg.cell for leg in study.legs(plan, "full")} == {"best", "storm", "large"}
+
+
+def test_statements_need_the_legs_of_their_rules_alone(tmp_path: Path) -> None:
+    other = CELL.replace("storm", "other")
+    ladder = STATEMENT.replace("at_most_pct", 'since = "lts", at_most_pct')
+    plan = load(tmp_path, HEAD, CELL, other, ladder)
+    legs = study.needed(plan, study.legs(plan, "small"), ["a"])
+    assert [leg.key for leg in legs] == ["storm/mainline/exact", "storm/lts/exact"]
+    with pytest.raises(UnknownName, match="no statement is called 'Q99'"):
+        study.needed(plan, legs, ["Q99"])
+
+
+def test_parts_and_patches_of_the_series_are_arms_of_their_own(tmp_path: Path) -> None:
+    plan = load(tmp_path, HEAD, CELL.replace("seeds =", "patches = 1\nseeds ="))
+    assert {leg.series for leg in study.legs(plan, "small")} == {"v0@1"}

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A study under way: what is run in which order, what a budget leaves out, what is carried on."""
+
+from pathlib import Path
+
+import pytest
+
+from patchbench import studies, study, studying
+from patchbench.errors import BadInput
+from patchbench.studies import LegNote, Note
+from tests.fakes import Listener
+from tests.recorded import PROJECT
+
+
+@pytest.fixture
+def note() -> Note:
+    """Return a study of v0 of which nothing was run."""
+    plan = study.load(PROJECT, "v0")
+    legs = [LegNote(leg) for leg in study.legs(plan, "small")]
+    return Note("20260101T000000-study-v0-small", "./bootstrap study", "key", "small", plan, legs,
+                {"mainline": "7.3.4"})  # fmt: skip
+
+
+class Clock:
+    """Time that passes while legs run, and the legs that ran."""
+
+    def __init__(self, seconds_a_boot: float) -> None:
+        self.now = 0.0
+        self.ran: list[str] = []
+        self._seconds = seconds_a_boot
+
+    def __call__(self) -> float:
+        return self.now
+
+    def run(self, one: LegNote) -> None:
+        self.ran.append(one.leg.key)
+        one.seconds = one.leg.boots * self._seconds
+        self.now += one.seconds
+        one.state = "done"
+
+
+def walk(note: Note, clock: Clock, budget_s: float | None = None) -> list[str]:
+    story = Listener()
+    asked = [one.leg for one in note.legs]
+    studying.walk(note, asked, budget_s, story, clock.run, clock)
+    return story.told
+
+
+def test_the_most_valuable_legs_are_run_first_and_the_end_is_foretold(note: Note) -> None:
+    clock = Clock(2.0)
+    told = walk(note, clock)
+    assert clock.ran == [one.leg.key for one in note.legs]
+    values = [one.leg.value for one in note.legs]
+    assert values == sorted(values, reverse=True)
+    assert told[0].startswith(f"study: 0 of {len(values)} legs, 0 min gone, about ")
+    last = len(values) - 1
+    assert told[-1].startswith(f"study: {last} of {len(values)} legs, ")
+    assert told[-1].endswith(f"next: {note.legs[-1].leg.key}")
+
+
+def test_what_was_timed_tells_how_long_the_rest_takes(note: Note) -> None:
+    first, *_, last = (one.leg for one in note.legs if one.leg.machine == "exact")
+    before = studying.estimate(note, last)
+    done = next(one for one in note.legs if one.leg == first)
+    done.state, done.seconds = "done", first.boots * 60.0
+    assert studying.estimate(note, last) == last.boots * 60.0 > before
+
+
+def test_a_budget_runs_what_is_worth_most_and_says_what_it_left_out(note: Note) -> None:
+    clock = Clock(6.0)
+    told = walk(note, clock, budget_s=200)
+    assert clock.now <= 200
+    assert clock.ran[0] == note.legs[0].leg.key
+    left = [one for one in note.legs if one.state == "left out"]
+    assert {one.why for one in left} == {"left out for the budget of 200 s"}
+    assert len(left) + len(clock.ran) == len(note.legs)
+    assert f"study: {left[0].leg.key} left out for the budget" in told
+
+
+def test_a_study_that_is_carried_on_runs_no_leg_twice(note: Note, tmp_path: Path) -> None:
+    first, again = Clock(6.0), Clock(6.0)
+    walk(note, first, budget_s=300)
+    studies.save(tmp_path, note)
+    later = studies.read(tmp_path)
+    assert later == note
+    walk(later, again)
+    assert not {*first.ran} & {*again.ran}
+    assert {*first.ran, *again.ran} == {one.leg.key for one in note.legs}
+
+
+def test_a_study_is_found_by_the_beginning_of_its_name(note: Note, tmp_path: Path) -> None:
+    folder = tmp_path / "studies" / note.study
+    folder.mkdir(parents=True)
+    studies.save(folder, note)
+    assert studies.find(tmp_path, "20260101") == folder
+    assert studies.find(tmp_path, f"studies/{note.study}") == folder
+    assert studies.find(tmp_path, "2027") is None
+
+
+def test_a_damaged_study_is_bad_input(note: Note, tmp_path: Path) -> None:
+    studies.save(tmp_path, note)
+    path = tmp_path / studies.STUDY
+    path.write_text(path.read_text().replace('"schema": 1', '"schema": 2'))
+    with pytest.raises(BadInput, match="has schema 2: update patchbench"):
+        studies.read(tmp_path)
+    path.write_text("{")
+    with pytest.raises(BadInput, match="is not a study this version reads"):
+        studies.read(tmp_path)
+
+
+def test_the_command_repeats_what_was_asked() -> None:
+    told = studying.StudyRequest("v0", "full", ("Q3", "Q7"), ("lts",), 7200.0)
+    assert told.command() == (
+        "./bootstrap study --series v0 --scale full --only Q3,Q7 --kernel lts --budget 7200s"
+    )
