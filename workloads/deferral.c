@@ -185,7 +185,7 @@ static void storm(void)
 	remember_idle();
 	for (long i = 0; i < victims; i++)
 		start_victim(&crowd[i], i, &recipe);
-	check_victims(victims, recipe.bytes, min_swapped_permille, &layout);
+	check_victims(victims, &recipe, min_swapped_permille, &layout);
 	if (trace)
 		watch_works();
 	before_ns = cpu_of_living();
