@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a study's runs say, read again from their folders for its rules."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,30 +15,28 @@ from patchbench.model import Comparison, Machine
 from patchbench.profiled import Profiles
 from patchbench.store import write_whole
 from patchbench.studies import Note
-from patchbench.study import Leg, StudyPlan
+from patchbench.study import Leg
 from patchbench.study_rules import Answer, ArmShares, Shares, Source, Weighed
 
 _SHARES = "shares.json"
 _TOP = "do_exit"
 
 
-def keep_shares(folder: Path, profiled: Profiles, plan: StudyPlan) -> None:
-    """Write down, in a profile's folder, the shares that the plan's rules ask for."""
-    asked = {name for one in plan.statements for rule in one.rules for name in rule.functions}
-    told = [
-        _shares(arm.stacks, {name for name in asked if name in arm.functions})
-        for arm in profiled.arms
-    ]
+def keep_shares(folder: Path, profiled: Profiles) -> None:
+    """Write down, in a profile's folder, each function's share of do_exit in either arm."""
+    told = [_shares(arm.stacks) for arm in profiled.arms]
     text = TypeAdapter(Shares).dump_json(Shares((told[0], told[-1])), indent=1).decode()
     write_whole(folder / _SHARES, text + "\n")
 
 
-def _shares(stacks: Mapping[tuple[str, ...], int], names: set[str]) -> ArmShares:
+def _shares(stacks: Mapping[tuple[str, ...], int]) -> ArmShares:
     below = [(stack, count) for stack, count in stacks.items() if _TOP in stack]
     total = sum(count for _, count in below)
-    counts = {name: sum(count for stack, count in below if name in stack) for name in names}
-    shares = {name: 100 * count / max(1, total) for name, count in sorted(counts.items())}
-    return ArmShares(total, shares)
+    counts = Counter[str]()
+    for stack, count in below:
+        for name in {*stack[stack.index(_TOP) :]}:
+            counts[name] += count
+    return ArmShares(total, {name: 100 * counts[name] / total for name in sorted(counts)})
 
 
 def read(root: Path, leg: Leg, run: str, machine: Machine) -> Source | str:

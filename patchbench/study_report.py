@@ -16,7 +16,6 @@ from patchbench.study_rules import Answer, Source, Weighed
 HEADINGS = ("", "verdict", "measured", "95 % interval", "asked", "machine", "says")
 _LADDER = ("exit_ns", "makespan_ns", "drain_ns", "cpu_ns", "free_ns", "fork_ns")
 _CLOCKS = ("exit_ns", "makespan_ns", "drain_ns", "free_kib", "cpu_ns")
-_COVER = "cover letter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +32,20 @@ class Section:
 def sections(told: Told) -> tuple[Section, ...]:
     """Return everything that the page shows below its headline."""
     asked = [one for one in told.answers if not _unasked(one)]
-    cover = [one for one in asked if one.statement.by == _COVER]
+    claims = [one for one in asked if one.statement.claimed]
     return (
         _statements(
             "Claims",
             "What the cover letter and its author's later mails say. Figures of a phone cannot be "
             "had from an emulator; what is judged is whether the change has that sign and size.",
             told,
-            cover,
+            claims,
         ),
         _statements(
             "Questions",
             "What reviewers asked, each as a sentence that is true or not.",
             told,
-            [one for one in asked if one not in cover],
+            [one for one in asked if one not in claims],
         ),
         _controls(told),
         _clocks(told),

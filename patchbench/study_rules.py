@@ -21,7 +21,7 @@ _ENOUGH_SEEDS = 200  # beyond, more seeds are no advice
 
 @dataclass(frozen=True, slots=True)
 class ArmShares:
-    """Functions' shares of do_exit in one arm, of so many stacks; none that its kernel lacks."""
+    """Functions' shares of do_exit in one arm, with what they call, of so many stacks."""
 
     samples: int
     share_pct: Mapping[str, float]
@@ -211,7 +211,7 @@ def _ladder(rule: Rule, delta: Delta, look: Look) -> _Range | str:
 def _share(rule: Rule, told: Shares) -> _Range | str:
     arm = told.arms[rule.arm == "test"]
     if not (have := [name for name in rule.functions if name in arm.share_pct]):
-        return f"no {' or '.join(rule.functions)} in this kernel; it may have been inlined"
+        return f"no {' or '.join(rule.functions)} among the stacks; it may be inlined, or not there"
     share, samples = sum(arm.share_pct[name] for name in have), max(1, arm.samples)
     error = 196 * math.sqrt(max(share / 100 * (1 - share / 100), 1 / samples) / samples)
     return _Range(share, share - error, share + error, samples, lambda value: f"{value:.1f} %")

@@ -8,7 +8,7 @@ Every leg is an ordinary run in results/runs/, named after study and leg.
 import shlex
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -116,48 +116,49 @@ def estimate(note: Note, leg: Leg) -> float:
 
 
 def _begin(
-    pipeline: Pipeline,
-    plan: StudyPlan,
-    every: Sequence[Leg],
-    request: StudyRequest,
+    pipeline: Pipeline, plan: StudyPlan, every: Sequence[Leg], request: StudyRequest
 ) -> tuple[Path, Note]:
-    """Return the newest unfinished study of this plan on these trees, or a new one."""
+    """Return the newest study of these legs on these trees if it is not finished, or a new one.
+
+    What a plan states may be put otherwise in between; what it measures may not.
+    """
     sources = {kernel: pipeline.source(kernel) for kernel in {leg.kernel for leg in every}}
-    made_of = _made_of(pipeline, plan, every, request)
-    place = pipeline.results / "studies"
-    for folder in sorted(place.glob("*/"), reverse=True):
-        note = studies.read(folder) if (folder / studies.STUDY).is_file() else None
-        if request.fresh or note is None or note.made_of != made_of:
-            continue
-        if all(one.state == "done" for one in note.legs):
-            break  # the newest has come to its end: this is another
-        pipeline.story.say(f"study {note.study}, carried on")
-        for one in note.legs:
-            if one.state in ("left out", "failed"):
-                one.state, one.why = "to do", ""
-        note.command = request.command()
-        return folder, note
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    name = f"{stamp}-study-{request.series}-{request.scale}"
     note = Note(
-        study=name,
+        study=f"{stamp}-study-{request.series}-{request.scale}",
         command=request.command(),
-        made_of=made_of,
+        made_of=_made_of(pipeline, every, request),
         scale=request.scale,
         plan=plan,
         legs=[LegNote(leg) for leg in every],
         versions={kernel: source.version for kernel, source in sources.items()},
     )
-    (place / name).mkdir(parents=True)
-    studies.save(place / name, note)
-    pipeline.story.say(f"study {name}")
-    return place / name, note
+    begun = None if request.fresh else _newest(pipeline, note.made_of)
+    if begun and any(one.state != "done" for one in begun.legs):
+        done = {one.leg.key: one for one in begun.legs if one.state == "done"}
+        note.study, note.proved = begun.study, begun.proved
+        note.legs = [replace(done.get(leg.key, LegNote(leg)), leg=leg) for leg in every]
+    folder = pipeline.results / "studies" / note.study
+    folder.mkdir(parents=True, exist_ok=True)
+    studies.save(folder, note)
+    pipeline.story.say(f"study {note.study}")
+    return folder, note
 
 
-def _made_of(
-    pipeline: Pipeline, plan: StudyPlan, every: Sequence[Leg], request: StudyRequest
-) -> str:
-    """Return the key of all that decides what a study can say: a changed patch is another."""
+def _newest(pipeline: Pipeline, made_of: str) -> Note | None:
+    for folder in sorted((pipeline.results / "studies").glob("*/"), reverse=True):
+        try:
+            note = studies.read(folder)
+        except BadInput as err:
+            pipeline.story.say(f"not looked at: {err}")
+            continue
+        if note.made_of == made_of:
+            return note
+    return None
+
+
+def _made_of(pipeline: Pipeline, every: Sequence[Leg], request: StudyRequest) -> str:
+    """Return the key of all that decides what is measured: a changed patch is another study."""
     arms = {(leg.kernel, name) for leg in every for name in (leg.series, series.NONE)}
     trees: dict[str, Json] = {
         f"{kernel} {name}": pipeline.apply(pipeline.source(kernel), name).id
@@ -165,10 +166,11 @@ def _made_of(
     }
     programs = {pipeline.catalog.workload(leg.workload).program for leg in every}
     guests: dict[str, Json] = {name: pipeline.guest(name).key for name in sorted(programs)}
-    told: Json = TypeAdapter(StudyPlan).dump_python(plan, mode="json")
+    legs = sorted((replace(leg, value=0, at_work=True) for leg in every), key=lambda leg: leg.key)
+    told: Json = TypeAdapter(list[Leg]).dump_python(legs, mode="json")
     return store.key(
         {
-            "plan": told,
+            "legs": told,
             "scale": request.scale,
             "trees": trees,
             "guests": guests,
@@ -236,7 +238,7 @@ class _Runner:
             run=run,
         )
         folder, profiled = profiling.profile(self._pipeline, request)
-        evidence.keep_shares(folder, profiled, self._note.plan)
+        evidence.keep_shares(folder, profiled)
 
     def _hazard(self, leg: Leg, run: str) -> None:
         request = CheckRequest(

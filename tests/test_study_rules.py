@@ -133,11 +133,11 @@ def test_a_share_of_a_profile_has_the_error_of_its_samples(pct: float, state: st
     assert weigh(asked, share(pct)).state == state
 
 
-def test_a_function_that_a_kernel_lacks_has_no_share() -> None:
+def test_a_function_that_was_never_seen_has_no_share() -> None:
     asked = rule(metric="", functions=("free_swap_slot",), arm="base", at_least_pct=50)
     told = weigh(asked, share(60))
     assert told.state == "not answered"
-    assert "no free_swap_slot in this kernel" in told.why
+    assert "no free_swap_slot among the stacks" in told.why
 
 
 def finding(series: str, state: str, subject: str = "storm: swapoff") -> Finding:

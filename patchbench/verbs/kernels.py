@@ -91,8 +91,10 @@ def boot(
 ) -> None:
     """Boot once and print the guest's console and samples."""
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
+        asked, on = parameters(set), run.catalog.machine(machine)
+        run.workload(workload, asked, on)  # before anything is built
         image = run.image(run.apply(run.source(kernel, tree), series), flavour)
-        arm = run.arm(image, run.catalog.machine(machine), workload, parameters(set))
+        arm = run.arm(image, on, workload, asked)
         console, told = run.boot_once(arm, seed)
         print(console)
         rows = [(one.metric, one.label, reports.number(one.value)) for one in told.record.samples]
