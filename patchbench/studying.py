@@ -196,6 +196,7 @@ class _Runner:
         except PipelineError as err:
             one.state, one.why, one.status = "failed", str(err), err.exit_code
             self._pipeline.story.say(f"study: {one.leg.key} failed: {err}")
+            self._pipeline.engine.carry_on()  # a leg that fails stops what runs beside it
         else:
             one.state, one.why, one.status = "done", "", 0
         one.seconds += time.monotonic() - began

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from patchbench import studies, study, studying
-from patchbench.errors import BadInput
+from patchbench.errors import BadInput, LostGuest
+from patchbench.pipeline import BenchRequest
 from patchbench.studies import LegNote, Note
 from tests.fakes import Listener
 from tests.recorded import PROJECT
@@ -113,3 +114,34 @@ def test_the_command_repeats_what_was_asked() -> None:
     assert told.command() == (
         "./bootstrap study --series v0 --scale full --only Q3,Q7 --kernel lts --budget 7200s"
     )
+
+
+class BrokenPipeline:
+    """Cannot prepare the first run, and says so as a stage does; the second is interrupted."""
+
+    def __init__(self, results: Path) -> None:
+        self.results, self.story, self.engine = results, Listener(), self
+        self.asked: list[str] = []
+        self.carried_on = 0
+
+    def prepare(self, request: BenchRequest, *, run: str) -> None:
+        self.asked.append(run)
+        if len(self.asked) > 1:
+            raise KeyboardInterrupt
+        raise LostGuest(f"{request.workload} did not come up")
+
+    def carry_on(self) -> None:
+        self.carried_on += 1
+
+
+def test_a_leg_that_fails_keeps_its_status_and_stops_no_other(note: Note, tmp_path: Path) -> None:
+    broken = BrokenPipeline(tmp_path)
+    runner = studying._Runner(broken, tmp_path, note, studying.StudyRequest("v0"))  # type: ignore[arg-type]
+    asked = [one.leg for one in note.legs]
+    with pytest.raises(KeyboardInterrupt):
+        studying.walk(note, asked, None, Listener(), runner)
+    first = studies.read(tmp_path).legs[0]
+    assert (first.state, first.status) == ("failed", LostGuest.exit_code)
+    assert first.why == "exit-storm did not come up"
+    assert broken.asked == [note.run(leg) for leg in asked[:2]]
+    assert broken.carried_on == 1

@@ -156,6 +156,10 @@ class Engine:
             with suppress(DockerException, requests.RequestException):
                 container.remove(force=True)
 
+    def carry_on(self) -> None:
+        """Let containers start again after `stop_all`; whatever was stopped must have ended."""
+        self._closed = False
+
     def version(self) -> str:
         """Return the engine's name and version."""
         with _engine_errors("say its version"):
