@@ -66,6 +66,11 @@ def headline(told: Told) -> list[str]:
     lines += [f"A CONTROL MOVED: {control}" for control in study_rules.moved(told.controls)]
     if not any(one.state == "confirmed" for one in told.controls):
         lines.append("No control was seen to hold, so nothing shows that only exits changed.")
+    lines += [
+        f"HOST OVERLOADED: {leg.key}: {len(bench.overloads)} of {leg.boots} boots"
+        for leg, _, bench in _benches(told)
+        if bench.overloads
+    ]
     if unasked := [one.statement.id for one in told.answers if _unasked(one)]:
         lines.append(f"Not run: {', '.join(unasked)}")
     return lines

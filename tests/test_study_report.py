@@ -128,6 +128,12 @@ def test_every_verdict_says_so_when_a_control_moved() -> None:
     assert [row[1] for row in study_report.rows(told)] == ["confirmed (a control moved)"]
 
 
+def test_boots_that_shared_the_host_are_told_before_any_number() -> None:
+    shared = replace(storms()[0], overloads=("parallel none seed 1: it waited",))
+    told = tell({"storm/mainline/parallel": source(shared)})
+    assert "HOST OVERLOADED: storm/mainline/parallel: 1 of 12 boots" in study_report.headline(told)
+
+
 def test_the_first_leg_that_failed_gives_its_status(told: Told) -> None:
     legs = told.note.legs
     failed = [
