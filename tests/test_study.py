@@ -45,6 +45,14 @@ def test_the_study_of_v0_has_an_answer_to_every_claim_and_question() -> None:
     assert {"a", "b", "c", "d", *(f"Q{number}" for number in range(1, 23))} <= told
 
 
+def test_no_statement_on_v0_is_without_a_leg_at_scale_small() -> None:
+    plan = study.load(PROJECT, "v0")
+    small = {leg.key for leg in study.legs(plan, "small")}
+    for one in plan.statements:
+        needed = study.needed(plan, study.legs(plan, "full"), [one.id])
+        assert {leg.key for leg in needed} <= small, one.id
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
