@@ -2,11 +2,30 @@
 """Hazards on a real kernel: what v0 leaves behind is found, and what it does not is not."""
 
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
-from tests.e2e.conftest import ROOT
+from patchbench import checking
+from patchbench.matrixing import CheckRequest
+from patchbench.model import Finding
+from patchbench.pipeline import Pipeline
+from patchbench.tools.git import Repository
+from tests.e2e.conftest import KERNEL, ROOT
+
+FILE = "mm/swapfile.c"
+TAKE = "record = kmem_cache_alloc(swap_gather_cachep, GFP_ATOMIC);"
+PUT = "\t\tswap_put_entries_direct(record->entry, record->nr);\n"
+FREE = "kmem_cache_free(swap_gather_cachep, record);\n\t\tfreed++;"
+SET_UP = "static int __init async_swap_free_init(void)\n{\n"
+#: Two small victims, one record a page: some hundred above the knee.
+SMALL = {
+    "victims = 10": "victims = 2",
+    "mib = 32": "mib = 14",
+    "extent_pages = 0": "extent_pages = 1",
+}
 
 
 def check(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
@@ -45,3 +64,73 @@ def test_a_kernel_that_lacks_failslab_is_untested_and_no_pass() -> None:
     status, findings = check("--hazards", "gather-fails", "--flavour", "bench")
     assert status == 11
     assert set(states(findings, "gather-fails").values()) == {"untested"}
+
+
+def test_each_planted_bug_is_caught_by_the_check_that_is_for_it(
+    copied: Pipeline, tmp_path: Path
+) -> None:
+    plant_on_v0(
+        copied,
+        tmp_path,
+        {
+            TAKE: TAKE.replace("GFP_ATOMIC", "GFP_KERNEL"),  # below the page table's lock
+            PUT: f"\t\tif (freed % 2) {{\n\t\t\tfreed++;\n\t\t\tcontinue;\n\t\t}}\n{PUT}",
+            FREE: FREE.replace("freed++", "freed += !!record->nr"),
+        },
+    )
+    storm = (copied.root / "workloads/residue.toml").read_text()
+    for old, new in SMALL.items():
+        storm = storm.replace(old, new)
+    (copied.root / "workloads/small.toml").write_text(storm)
+    found = beside_v0(copied, "small", flavour="debug", machine="debug")
+
+    assert found["small: console"]["v0"].state == "pass"
+    kasan = found["small: console, KASAN"]["v9"]
+    assert "slab-use-after-free in async_swap_free_workfn" in kasan.says
+    assert "Workqueue: async_swap_free" in kasan.evidence
+    asleep = found["small: console, sleep in atomic context"]["v9"]
+    assert "add_to_swap_gather_cache" in asleep.evidence
+    for leaked in ("small: left_pages", "small: leaked_records"):
+        assert {name: one.state for name, one in found[leaked].items()} == {
+            "v0": "pass",
+            "v9": "fail",
+        }
+
+
+def test_if_setting_up_fails_the_first_large_exit_oopses(copied: Pipeline, tmp_path: Path) -> None:
+    plant_on_v0(copied, tmp_path, {SET_UP: f"{SET_UP}\treturn -ENOMEM;\n\n"})
+    found = beside_v0(copied, "knee-above")
+    assert found["knee-above: console"]["v0"].state == "pass"
+    oops = found["knee-above: console, oops"]["v9"]
+    assert "add_to_swap_gather_cache" in oops.evidence
+
+
+def plant_on_v0(run: Pipeline, tmp_path: Path, changes: dict[str, str]) -> None:
+    """Write series v9: v0, and a patch on top with the bugs. A revision builds where v0 did."""
+    source = run.source(KERNEL)
+    author, port = tmp_path / "author", run.root / "patches/v9" / source.line
+    shutil.copytree(run.root / "patches/v0", port.parent)
+    repository = Repository(source.repository)
+    tree = repository.scratch(run.apply(source, "v0").commit, author, [FILE])
+    text = (author / FILE).read_text()
+    for old, new in changes.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    (author / FILE).write_text(text)
+    (port / "0003-planted.patch").write_text(tree.mail("mm/swap: planted bugs") + "\n")
+    repository.discard(author)
+
+
+def beside_v0(
+    run: Pipeline, hazard: str, flavour: str = "", machine: str = ""
+) -> dict[str, dict[str, Finding]]:
+    """Return what a hazard found of v0 and v9, by subject and series."""
+    request = CheckRequest(
+        "v9", (KERNEL,), (hazard,), flavour, machine,
+        parts=("hazards",), against="v0", first_patches=False,
+    )  # fmt: skip
+    told = checking.check(run, request)
+    found: dict[str, dict[str, Finding]] = {}
+    for one in told.findings:
+        found.setdefault(one.subject, {})[one.series] = one
+    return found
