@@ -87,7 +87,7 @@ def test_each_planted_bug_is_caught_by_the_check_that_is_for_it(
     assert found["small: console"]["v0"].state == "pass"
     kasan = found["small: console, KASAN"]["v9"]
     assert "slab-use-after-free in async_swap_free_workfn" in kasan.says
-    assert "Freed by task" in kasan.evidence
+    assert "Workqueue: async_swap_free" in kasan.evidence
     asleep = found["small: console, sleep in atomic context"]["v9"]
     assert "add_to_swap_gather_cache" in asleep.evidence
     for leaked in ("small: left_pages", "small: leaked_records"):
