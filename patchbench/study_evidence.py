@@ -60,8 +60,7 @@ def read(root: Path, leg: Leg, run: str, machine: Machine) -> Source | str:
 
 def describe(machine: Machine) -> str:
     """Return a machine's name and what it is, as it is told beside each of its numbers."""
-    how = "instructions counted" if machine.exact else "emulated side by side"
-    return f"{machine.name} (TCG, {how})"
+    return f"{machine.name} (TCG, {'icount' if machine.exact else 'side by side'})"
 
 
 def _profile_command(leg: Leg) -> str:

@@ -149,5 +149,5 @@ def test_the_first_leg_that_failed_gives_its_status(told: Told) -> None:
 
 
 def test_a_machine_is_never_told_without_how_it_emulates() -> None:
-    assert study_evidence.describe(machine()) == "exact (TCG, instructions counted)"
-    assert study_evidence.describe(PARALLEL) == "parallel (TCG, emulated side by side)"
+    assert study_evidence.describe(machine()) == "exact (TCG, icount)"
+    assert study_evidence.describe(PARALLEL) == "parallel (TCG, side by side)"

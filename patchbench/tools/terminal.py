@@ -59,7 +59,7 @@ class Terminal:
 
 
 #: Headings of columns that hold sentences.
-_PROSE = ("why", "detail", "what it is", "says")
+_PROSE = ("why", "detail", "what it is", "says", "asked")
 _PROSE_WIDTH = 24
 
 
@@ -109,7 +109,8 @@ def print_table(
             heading,
             justify="left" if left else "right",
             no_wrap=not prose,
-            min_width=_PROSE_WIDTH if prose else None,
+            # Or rich takes a cell for as wide as its longest word, and cuts it off.
+            min_width=_PROSE_WIDTH if prose else max(len(row[number]) for row in [headings, *rows]),
         )
     for row in rows:
         table.add_row(*row)

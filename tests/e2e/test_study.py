@@ -97,4 +97,4 @@ def test_a_study_that_is_killed_carries_on_and_boots_nothing_twice(project: Path
     (answer,) = told.answers
     assert answer.weighed[1].why.startswith("2 pairs are too few")
     page = study_page.markdown(told)
-    assert "parallel (TCG, emulated side by side)" in page
+    assert "parallel (TCG, side by side)" in page
