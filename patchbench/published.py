@@ -7,7 +7,8 @@
     comparison.json, report.md           what the run says
     SHA256SUMS                           of all these
 
-Of a check: findings.json, answers.md and answers.json, and SHA256SUMS.
+Of a check: findings.json, answers.md and answers.json, and SHA256SUMS. study_publishing.py has a
+study's.
 
 A console is long and, where it was quiet, says nothing; its checksum proves a repetition.
 """

@@ -101,7 +101,8 @@ def stored(results: Path) -> dict[str, Path]:
 
     A published run keeps the name it was made under; one that is still here comes once.
     """
-    published_ones = {_run_of(path): path.parent for path in results.glob(f"published/*/{PLAN}")}
+    kept = (f"published/*/{PLAN}", f"published/*/runs/*/{PLAN}")  # the latter a study's
+    published_ones = {_run_of(path): path.parent for one in kept for path in results.glob(one)}
     ours = {path.parent.name: path.parent for path in results.glob(f"runs/*/{PLAN}")}
     return dict(sorted({**published_ones, **ours}.items()))
 

@@ -18,7 +18,7 @@ from patchbench.studies import Note
 from patchbench.study import Leg
 from patchbench.study_rules import Answer, ArmShares, Shares, Source, Weighed
 
-_SHARES = "shares.json"
+SHARES = "shares.json"
 _TOP = "do_exit"
 
 
@@ -26,7 +26,7 @@ def keep_shares(folder: Path, profiled: Profiles) -> None:
     """Write down, in a profile's folder, each function's share of do_exit in either arm."""
     told = [_shares(arm.stacks) for arm in profiled.arms]
     text = TypeAdapter(Shares).dump_json(Shares((told[0], told[-1])), indent=1).decode()
-    write_whole(folder / _SHARES, text + "\n")
+    write_whole(folder / SHARES, text + "\n")
 
 
 def _shares(stacks: Mapping[tuple[str, ...], int]) -> ArmShares:
@@ -39,17 +39,16 @@ def _shares(stacks: Mapping[tuple[str, ...], int]) -> ArmShares:
     return ArmShares(total, {name: 100 * counts[name] / total for name in sorted(counts)})
 
 
-def read(root: Path, leg: Leg, run: str, machine: Machine) -> Source | str:
-    """Return what a leg's run says, or why it cannot be relied on."""
-    folder = root / "results/runs" / run
-    label = describe(machine)
+def read(root: Path, folder: Path, leg: Leg, machine: Machine) -> Source | str:
+    """Return what the run in a folder says of its leg, or why it cannot be relied on."""
+    run, label = folder.name, describe(machine)
     try:
         match leg.kind:
             case "bench":
                 told = runs.comparison(root, folder)
                 return Source(run, told.plan.command, label, leg.at_work, told)
             case "profile":
-                shares = TypeAdapter(Shares).validate_json((folder / _SHARES).read_text())
+                shares = TypeAdapter(Shares).validate_json((folder / SHARES).read_text())
                 return Source(run, _profile_command(leg), label, leg.at_work, shares)
             case "hazard":
                 findings = checking.read(folder)
@@ -76,6 +75,12 @@ def _hazard_command(leg: Leg) -> str:
     )
 
 
+def runs_of(root: Path, folder: Path) -> Path:
+    """Return where a study's runs are: in its own folder if it is published."""
+    own = folder / "runs"
+    return own if own.is_dir() else root / "results/runs"
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """A whole study: what each leg came to, every statement's answer, and the controls."""
@@ -91,8 +96,9 @@ def tell(root: Path, folder: Path) -> Told:
     """Return what a study's folder says, from its runs; BadInput if it is damaged."""
     note, catalog = studies.read(folder), Catalog(root)
     machines = {name: catalog.machine(name) for name in {one.leg.machine for one in note.legs}}
+    place = runs_of(root, folder)
     sources = {
-        one.leg.key: read(root, one.leg, note.run(one.leg), machines[one.leg.machine])
+        one.leg.key: read(root, place / note.run(one.leg), one.leg, machines[one.leg.machine])
         if one.state == "done"
         else one.why.splitlines()[0]
         if one.why

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Published runs: what they keep, what they refuse, and what a repetition says."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from patchbench import runs
+from patchbench import runs, studies, study, study_evidence, study_publishing
 from patchbench.errors import BadInput, LostGuest, NotComparable, NotRepeatable
+from patchbench.studies import LegNote, Note
+from patchbench.study_rules import Source
 from patchbench.verifying import Ingredient, Replay, Verification
 from tests.fakes import plan, results
 from tests.test_runs import write_run
@@ -106,3 +110,50 @@ def test_a_boot_that_differs_with_another_toolchain_names_the_toolchain() -> Non
     assert isinstance(error, NotComparable)
     assert "toolchain" in str(error)
     assert told.rows()[0] == ("toolchain", "aaa", "bbb", "DIFFERENT")
+
+
+@pytest.fixture
+def studied(project: Path) -> Path:
+    """Return the folder of a study with one leg, whose run is stored."""
+    shutil.copytree(ROOT / "qemu/machines", project / "qemu/machines")
+    leg = study.legs(study.load(ROOT, "v0"), "small")[0]
+    note = Note("20260101T000000-study-v0-small", "./bootstrap study", "key", "small",
+                study.load(ROOT, "v0"), [LegNote(leg, "done")], {"mainline": "7.3.4"})  # fmt: skip
+    write_run(project / "results", replace(plan(), run=note.run(leg)))
+    folder = project / "results/studies" / note.study
+    folder.mkdir(parents=True)
+    studies.save(folder, note)
+    return folder
+
+
+def test_a_published_study_says_the_same_without_the_runs_it_was_made_of(
+    project: Path, studied: Path
+) -> None:
+    kept = study_publishing.publish(project, studied, "study")
+    before = study_evidence.tell(project, studied)
+    shutil.rmtree(project / "results/runs")
+    after = study_evidence.tell(project, kept)
+    assert after.answers == before.answers
+    source = next(iter(after.sources.values()))
+    assert isinstance(source, Source)
+    assert runs.find(project / "results", source.run) == kept / "runs" / source.run
+    runs.check_seal(kept)
+
+
+def test_a_study_that_was_cut_off_is_not_published(project: Path, studied: Path) -> None:
+    note = studies.read(studied)
+    note.legs[0].state = "to do"
+    studies.save(studied, note)
+    with pytest.raises(BadInput, match="did not come to its end"):
+        study_publishing.publish(project, studied, "study")
+    assert not (project / "results/published").exists()
+
+
+def test_a_study_with_an_edited_sample_is_not_published_by_half(
+    project: Path, studied: Path
+) -> None:
+    log = next((project / "results/runs").rglob("seed-1/results.log"))
+    log.write_text(results(exit_ns=1))
+    with pytest.raises(BadInput, match="is not what was measured"):
+        study_publishing.publish(project, studied, "study")
+    assert not (project / "results/published/study").exists()

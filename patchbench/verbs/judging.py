@@ -15,6 +15,8 @@ from patchbench import (
     pipeline,
     revisions,
     runs,
+    studies,
+    study_publishing,
     verdicts,
     verifying,
 )
@@ -135,9 +137,11 @@ def calibrate(
 
 @task(help=flags("run") | {"name": "its folder in results/published/"})
 def publish(_: Context, name: str, run: str = "latest") -> None:
-    """Put a run or a check into results/published/, in compact text; `verify` repeats a run."""
+    """Put a run, a check or a study into results/published/; `verify` repeats a run."""
     with exits():
-        if check := checking.find(ROOT / "results", run):
+        if study := studies.find(ROOT / "results", run):
+            folder = study_publishing.publish(ROOT, study, name)
+        elif check := checking.find(ROOT / "results", run):
             folder = checking.publish(ROOT, check, name)
         else:
             folder = runs.publish(ROOT, runs.find(ROOT / "results", run), name)

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A study in results/published/NAME, whole: its page, study.json, and every run it is made of.
+
+runs/RUN/ is a bench as published.py has it, a hazard's findings.json, or a profile's shares.json.
+"""
+
+import shutil
+from pathlib import Path
+
+from patchbench import checking, published, runs, studies, study_evidence, study_page
+from patchbench.errors import BadInput
+from patchbench.store import write_whole
+
+
+def publish(root: Path, folder: Path, name: str) -> Path:
+    """Copy a study and its runs into results/published/NAME, and return that folder.
+
+    Raises BadInput for a study that did not come to its end, what befell a run that lost boots,
+    and as published.new_folder. A run in which the series was not at work is copied as well: the
+    page says so.
+    """
+    note = studies.read(folder)
+    if missing := [one.leg.key for one in note.legs if one.state == "to do"]:
+        raise BadInput(f"{folder} did not come to its end: {missing[0]} was not run; carry it on")
+    told = study_evidence.tell(root, folder)
+    names = [note.run(one.leg) for one in note.legs if one.state == "done"]
+    target = published.new_folder(root, name)
+    try:
+        for run in names:
+            _copy(root, study_evidence.runs_of(root, folder) / run, target / "runs" / run)
+        for file, text in study_page.files(told).items():
+            write_whole(target / file, text)
+        shutil.copyfile(folder / studies.STUDY, target / studies.STUDY)
+        runs.seal(target)
+    except BaseException:
+        shutil.rmtree(target)  # half a study is none
+        raise
+    return target
+
+
+def _copy(root: Path, run: Path, place: Path) -> None:
+    place.mkdir(parents=True)
+    if (run / runs.PLAN).is_file():
+        said, boots = runs.told(root, run)
+        if said.failures and (error := runs.verdict_error(said)):
+            raise error
+        published.publish(run, boots, place)
+        runs.seal(place)
+        return
+    for name in (checking.FINDINGS, study_evidence.SHARES):
+        if (run / name).is_file():
+            shutil.copyfile(run / name, place / name)
