@@ -74,7 +74,7 @@ def test_each_planted_bug_is_caught_by_the_check_that_is_for_it(
         tmp_path,
         {
             TAKE: TAKE.replace("GFP_ATOMIC", "GFP_KERNEL"),  # below the page table's lock
-            PUT: f"\t\tif (freed % 2) {{\n\t\t\tfreed++;\n\t\t\tcontinue;\n\t\t}}\n{PUT}",
+            PUT: f"\t\tif (freed % 3 == 2) {{\n\t\t\tfreed++;\n\t\t\tcontinue;\n\t\t}}\n{PUT}",
             FREE: FREE.replace("freed++", "freed += !!record->nr"),
         },
     )
