@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from patchbench import calibration, checking, gate, runs, verdicts
+from patchbench import benching, calibration, checking, gate, runs, verdicts
 from patchbench import policy as policies
+from patchbench.benching import BenchRequest, Prepared
 from patchbench.errors import GateFailed, HostOverloaded, PipelineError, Undecided
 from patchbench.matrixing import CheckRequest
 from patchbench.model import Comparison, Policy, Ruled, Ruling, Verdict
-from patchbench.pipeline import BenchRequest, Pipeline, Prepared, kernel_flag
+from patchbench.pipeline import Pipeline, kernel_flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ class _Trial:
                 limit.machine for limit in self.policy.limits if limit.workload == workload
             )
             request = self.request.bench(workload, tuple(machines))
-            self.prepared[workload] = self.pipeline.prepare(request)
+            self.prepared[workload] = benching.prepare(self.pipeline, request)
         for one in self.prepared.values():
             one.bencher.until = self.until
 
@@ -154,7 +155,7 @@ class _Trial:
     def finish(self) -> None:
         """Seal the runs."""
         for one in self.prepared.values():
-            self.pipeline.finish(one)
+            one.finish(self.pipeline)
 
     def boot(self) -> None:
         """Boot and judge, look by look, what is not decided yet."""
@@ -267,6 +268,6 @@ class _Trial:
         if guilty == {told.plan.test.series}:
             return told  # what is tested broke, and the rest did not: that is a verdict
         if error := runs.verdict_error(told):
-            self.pipeline.finish(prepared)
+            prepared.finish(self.pipeline)
             raise error
         return told

@@ -4,14 +4,12 @@
 import fcntl
 import json
 import os
-import random
 import shlex
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TextIO
@@ -33,10 +31,8 @@ from patchbench import (
 from patchbench import parameters as allowed
 from patchbench.bench import Bench
 from patchbench.catalog import Catalog, SplatPolicy
-from patchbench.errors import BadInput
 from patchbench.model import (
     Arm,
-    ArmNote,
     Boot,
     CodeMap,
     DebianOrigin,
@@ -45,7 +41,6 @@ from patchbench.model import (
     Json,
     KernelSpec,
     Machine,
-    Plan,
     Series,
     Source,
     TarballOrigin,
@@ -73,76 +68,6 @@ def kernel_flag(kernel: str, tree: str) -> str:
     if tree:
         return f"--tree {shlex.quote(str(Path(tree).expanduser().resolve()))}"
     return f"--kernel {kernel}"
-
-
-@dataclass(frozen=True, slots=True)
-class BenchRequest:
-    """What `bench` was asked for."""
-
-    series: str
-    against: str
-    kernel: str
-    tree: str
-    workload: str
-    machines: tuple[str, ...]
-    flavour: str
-    seeds: int | None  # None: as many as the machine's file says
-    fresh: bool
-    parameters: Mapping[str, int]
-
-    def command(self) -> str:
-        """Return the one command that repeats the run."""
-        told = ["./bootstrap bench", kernel_flag(self.kernel, self.tree)]
-        told += [
-            f"--series {self.series}",
-            f"--against {self.against}",
-            f"--workload {self.workload}",
-            f"--machine {','.join(self.machines)}",
-        ]
-        told += [f"--flavour {self.flavour}"] if self.flavour != "bench" else []
-        told += [f"--seeds {self.seeds}"] if self.seeds else []
-        told += [f"--set {name}={value}" for name, value in self.parameters.items()]
-        return " ".join(told)
-
-
-@dataclass(slots=True)
-class Prepared:
-    """A run that is built and planned, and waits for its boots.
-
-    code says whether there is anything to measure. order draws the order of the arms in each
-    block; its seed is the run's name.
-    """
-
-    plan: Plan
-    arms: tuple[tuple[Arm, Arm], ...]  # (base, test), one pair a machine
-    folder: Path
-    code: CodeMap
-    bencher: Bench
-    order: random.Random
-
-    def boot(
-        self, arms: tuple[Arm, Arm], seeds: Sequence[int], *, fresh: bool, prove: bool = True
-    ) -> None:
-        """Boot both arms of a machine with these seeds.
-
-        prove: on an exact machine, boot one that is shelved again to see it repeat.
-        """
-        base, test = arms
-        if base.machine.exact:
-            jobs = [bench.Job(arm, seed) for seed in seeds for arm in (base, test)]
-            self.bencher.exact(jobs, fresh=fresh, pick=self.order if prove else None)
-        else:
-            self.bencher.blocks(arms, seeds, self.order)
-
-    def booted(self, arms: tuple[Arm, Arm], seeds: Sequence[int]) -> tuple[int, ...]:
-        """Return those of the seeds with which no boot was left out for want of time."""
-        left_out = {job.seed for job in self.bencher.left_out if job.arm in arms}
-        return tuple(seed for seed in seeds if seed not in left_out)
-
-    def amend(self, seeds: Mapping[str, tuple[int, ...]]) -> None:
-        """Write down that other seeds than planned were booted, by machine."""
-        self.plan = replace(self.plan, seeds=seeds)
-        runs.amend(self.folder, self.plan)
 
 
 class Pipeline:
@@ -356,60 +281,13 @@ class Pipeline:
         told = boot.read(out, boot.wanted(arm, seed), self.catalog.splat_policy())
         return (out / CONSOLE).read_text(errors="replace"), told
 
-    def bench(self, request: BenchRequest) -> Path:
-        """Build both arms, boot them on every machine, and return the run's folder.
-
-        Two equal kernels are not booted, unless everything is to be booted again.
-        """
-        prepared = self.prepare(request)
-        for base, test in prepared.arms if request.fresh or not prepared.code.equal else ():
-            machine = base.machine.name
-            prepared.boot((base, test), prepared.plan.seeds[machine], fresh=request.fresh)
-        self.finish(prepared)
-        return prepared.folder
-
-    def prepare(self, request: BenchRequest, *, run: str = "") -> "Prepared":
-        """Build both arms and open a run's folder, with everything in it but the boots.
-
-        run: a name for it; where such a run was begun and not ended, it is carried on. Raises
-        BadInput if it was begun under other conditions.
-        """
-        machines = self._check(request)
-        source = self.source(request.kernel, request.tree)
-        trees = [self.apply(source, name) for name in (request.against, request.series)]
-        images = [self.image(one, request.flavour) for one in trees]
-        arms = []
-        for machine in machines:
-            base, test = (
-                self.arm(image, machine, request.workload, request.parameters) for image in images
-            )
-            bench.check_comparable(base, test)
-            arms.append((base, test))
-
-        plan = self._plan(request, trees, [base for base, _ in arms], images)
-        plan = replace(plan, run=run or plan.run)
-        code = self._code_map(*images)
-        folder = self.results / "runs" / plan.run
-        if run and folder.exists():
-            runs.carry_on(folder, plan)
-        else:
-            runs.start(folder, plan, code)
-        self.story.say(f"run {plan.run}")
-        order = random.Random(plan.run)
-        return Prepared(plan, tuple(arms), folder, code, self.bencher(folder), order)
-
     def bencher(self, folder: Path, policy: SplatPolicy | None = None) -> Bench:
         """Return what boots arms into a run's folder; policy: instead of configs/splats.toml."""
         policy = policy or self.catalog.splat_policy()
         hypervisor = Hypervisor(self.engine, self.toolchain)
         return Bench(hypervisor, self.store, policy, self.story, folder)
 
-    def finish(self, prepared: "Prepared") -> None:
-        """Note what ran when, and seal the run's folder against later changes."""
-        self._note_timings(prepared.folder)
-        runs.seal(prepared.folder)
-
-    def _code_map(self, base: Image, test: Image) -> CodeMap:
+    def code_map(self, base: Image, test: Image) -> CodeMap:
         """Return how the code of two images differs, worked out unless it is shelved."""
         ours, theirs = base.path.parent, test.path.parent
         made_of: dict[str, Json] = {
@@ -426,72 +304,11 @@ class Pipeline:
                 codemap.write(new, code)
         return codemap.read(self.store.entry("functions", made_of))
 
-    def _note_timings(self, folder: Path) -> None:
+    def note_timings(self, folder: Path) -> None:
         """Keep what ran when, for `dev.timings`."""
         note = {"started": self._started, "ended": time.time(), "busy": self.engine.busy}
         note["set_up"] = self._set_up
         write_whole(folder / runs.TIMINGS, json.dumps(note, indent=1) + "\n")
-
-    def _check(self, request: BenchRequest) -> list[Machine]:
-        """Return the machines asked for; refuse, before anything is built, what cannot be."""
-        if request.series == request.against:
-            raise BadInput(f"series {request.series} against itself compares nothing")
-        if request.seeds is not None and request.seeds < 1:
-            raise BadInput(f"--seeds {request.seeds}: at least 1")
-        if len(set(request.machines)) < len(request.machines):
-            raise BadInput(f"--machine {','.join(request.machines)}: each machine once")
-        machines = [self.catalog.machine(name) for name in request.machines]
-        for machine in machines:
-            bench.check_machine(machine)
-        if not self.catalog.flavour(request.flavour, "").comparable:
-            raise BadInput(
-                f"flavour {request.flavour} has no timings that mean anything, says its file; "
-                "`check` boots it"
-            )
-        for machine in machines:
-            self.workload(request.workload, request.parameters, machine)
-        return machines
-
-    def _plan(
-        self,
-        request: BenchRequest,
-        trees: Sequence[Tree],
-        arms: Sequence[Arm],
-        images: Sequence[Image],
-    ) -> Plan:
-        source, tools = trees[0].source, self.toolchain
-        notes = [
-            ArmNote(one.series.name, one.id, image.key, image.release, one.series.engaged_vmstat)
-            for one, image in zip(trees, images, strict=True)
-        ]
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-        return Plan(
-            run=f"{stamp}-{request.series}-against-{request.against}-{source.kernel}",
-            command=request.command(),
-            kernel=source.kernel,
-            version=source.version,
-            provenance=source.provenance,
-            flavour=request.flavour,
-            base=notes[0],
-            test=notes[1],
-            workload=arms[0].workload,
-            machines=tuple(arm.machine for arm in arms),
-            seeds={
-                arm.machine.name: tuple(range(1, (request.seeds or arm.machine.boots) + 1))
-                for arm in arms
-            },
-            toolchain={
-                "toolchain": tools.digest,
-                "toolchain image": tools.image_id,
-                "base image": tools.base,
-                "container engine": self.engine.version(),
-                "gcc": tools.gcc,
-                "binutils": tools.binutils,
-                "qemu": tools.qemu,
-            },
-            guest=arms[0].guest.key,
-            host=host.describe(),
-        )
 
     def clean(self, *, what: Sequence[str]) -> list[Path]:
         """Remove parts of the cache or the results and return what was removed."""

@@ -14,12 +14,13 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from patchbench import bench, checking, profiling, runs, series, store, studies, study
+from patchbench import bench, benching, checking, profiling, runs, series, store, studies, study
 from patchbench import study_evidence as evidence
+from patchbench.benching import BenchRequest
 from patchbench.errors import BadInput, PipelineError
 from patchbench.matrixing import CheckRequest
 from patchbench.model import Json
-from patchbench.pipeline import BenchRequest, Pipeline
+from patchbench.pipeline import Pipeline
 from patchbench.profiling import ProfileRequest
 from patchbench.story import Story
 from patchbench.studies import LegNote, Note
@@ -217,13 +218,13 @@ class _Runner:
         )
         if (self._pipeline.results / "runs" / run / runs.SUMS).is_file():
             return  # killed between its end and the note of it
-        prepared = self._pipeline.prepare(request, run=run)
+        prepared = benching.prepare(self._pipeline, request, run=run)
         for arms in () if prepared.code.equal else prepared.arms:
             prove = leg.machine not in self._note.proved
             prepared.boot(arms, range(1, leg.seeds + 1), fresh=self._fresh, prove=prove)
             if arms[0].machine.exact and prove:
                 self._note.proved.append(leg.machine)
-        self._pipeline.finish(prepared)
+        prepared.finish(self._pipeline)
 
     def _profile(self, leg: Leg, run: str) -> None:
         request = ProfileRequest(

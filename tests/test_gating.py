@@ -9,12 +9,13 @@ from typing import Any, cast
 import pytest
 
 from patchbench import gating
+from patchbench.benching import Prepared
 from patchbench.checking import Checked
 from patchbench.errors import HostOverloaded, PipelineError, UnknownName
 from patchbench.gating import GateRequest
 from patchbench.matrixing import CheckRequest
 from patchbench.model import Comparison, Finding, FindingState, Limit, Policy
-from patchbench.pipeline import Pipeline, Prepared
+from patchbench.pipeline import Pipeline
 from tests import fakes
 
 

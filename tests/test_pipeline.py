@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import pipeline
+from patchbench import benching, pipeline
+from patchbench.benching import BenchRequest
 from patchbench.errors import BadInput
-from patchbench.pipeline import BenchRequest, Pipeline
+from patchbench.pipeline import Pipeline
 from tests.fakes import Listener
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -72,7 +73,7 @@ def test_a_bench_that_cannot_be_is_refused_before_anything_is_built(
     tmp_path: Path, changes: dict[str, object], why: str
 ) -> None:
     with Pipeline(ROOT, tmp_path, Listener()) as run, pytest.raises(BadInput, match=why):
-        run.bench(request(**changes))
+        benching.bench(run, request(**changes))
     assert not (tmp_path / "work").exists()
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from patchbench import studies, study, studying
+from patchbench.benching import BenchRequest
 from patchbench.errors import BadInput, LostGuest
-from patchbench.pipeline import BenchRequest
 from patchbench.studies import LegNote, Note
 from tests.fakes import Listener
 from tests.recorded import PROJECT
@@ -134,8 +134,11 @@ class BrokenPipeline:
         self.carried_on += 1
 
 
-def test_a_leg_that_fails_keeps_its_status_and_stops_no_other(note: Note, tmp_path: Path) -> None:
+def test_a_leg_that_fails_keeps_its_status_and_stops_no_other(
+    note: Note, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken = BrokenPipeline(tmp_path)
+    monkeypatch.setattr("patchbench.benching.prepare", BrokenPipeline.prepare)
     runner = studying._Runner(broken, tmp_path, note, studying.StudyRequest("v0"))  # type: ignore[arg-type]
     asked = [one.leg for one in note.legs]
     with pytest.raises(KeyboardInterrupt):

@@ -8,7 +8,17 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import checking, claims, formats, pipeline, profiling, runs, scaling, studies
+from patchbench import (
+    benching,
+    checking,
+    claims,
+    formats,
+    pipeline,
+    profiling,
+    runs,
+    scaling,
+    studies,
+)
 from patchbench import history as histories
 from patchbench import profile_report as profiles
 from patchbench import report as reports
@@ -43,7 +53,7 @@ def bench(
 ) -> None:
     """Build SERIES and the series AGAINST, boot both, and report what changed."""
     with exits():
-        request = pipeline.BenchRequest(
+        request = benching.BenchRequest(
             series=series,
             against=against,
             kernel=kernel,
@@ -56,7 +66,7 @@ def bench(
             parameters=parameters(set),
         )
         with pipeline.opened(ROOT, Terminal()) as run:
-            folder = run.bench(request)
+            folder = benching.bench(run, request)
         report_run(folder, as_json=json)
 
 
