@@ -60,7 +60,7 @@ def check(monkeypatch: pytest.MonkeyPatch) -> FakeCheck:
 
 
 def trial(request: GateRequest, **policy: Any) -> gating._Trial:
-    pipeline = cast(Pipeline, SimpleNamespace(root=Path(), finish=lambda _: None))
+    pipeline = cast(Pipeline, SimpleNamespace(root=Path()))
     return gating._Trial(pipeline, request, Policy(0.05, (8,), (), **policy), None)
 
 
@@ -111,7 +111,8 @@ def test_boots_that_the_host_had_no_time_for_are_not_held_against_the_series(
         plan, (), {}, (), ("lost", "lost"), (), (), statuses, (plan.test.series,) * 2
     )  # fmt: skip
     monkeypatch.setattr("patchbench.runs.comparison", lambda *_, **__: lost)
-    gate, prepared = trial(GateRequest("v0", "none", "mainline")), SimpleNamespace(folder=Path())
+    gate = trial(GateRequest("v0", "none", "mainline"))
+    prepared = SimpleNamespace(folder=Path(), finish=lambda _: None)
     if not raises:
         assert gate._comparison(cast(Prepared, prepared)) is lost
         return
