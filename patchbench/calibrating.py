@@ -34,7 +34,7 @@ class CalibrationRequest:
     policies: tuple[Path, ...]
     relinks: int = 6
     sizes: tuple[int, ...] = (2, 4, 8, 12, 16, 32)  # instructions more for a freed entry
-    noisy_sizes: tuple[int, ...] = (128, 512)
+    noisy_sizes: tuple[int, ...] = (1600, 3200, 6400)
     trials: int = 400
     flavour: str = "bench"
 
@@ -164,12 +164,15 @@ class _Booter:
         else:
             self._bencher.blocks(arms, everything, random.Random(self._folder.name))
         equal = [*same] if self.machine.exact else [images[0], images[1]]
+        values = {image.series: self._values(image, everything) for image in equal}
+        # What a program can measure, it measures with some parameters only.
+        measured = set.intersection(*(set(one) for one in values.values()))
         return MachineBoots(
             machine=self.machine.name,
             exact=self.machine.exact,
             workload=self._workload,
-            metrics=tuple(self._metrics.values()),
-            same={image.series: self._values(image, everything) for image in equal},
+            metrics=tuple(one for one in self._metrics.values() if one.name in measured),
+            same=values,
             slower={size: self._values(image, everything) for size, image in slower.items()},
             again=self._values(images[0], everything, "again") if self.machine.exact else {},
         )
@@ -178,7 +181,7 @@ class _Booter:
         return self._pipeline.arm(image, self.machine, self._workload, {})
 
     def _values(self, image: Image, seeds: Iterable[int], below: str = ".") -> Values:
-        told: dict[str, dict[int, float]] = {name: {} for name in self._metrics}
+        told: dict[str, dict[int, float]] = {}
         for seed in seeds:
             job = bench.Job(self._arm(image), seed)
             one = boot.read_or_count(
@@ -188,6 +191,7 @@ class _Booter:
             )
             if one.failure:
                 raise LostGuest(f"{image.series} seed {seed} gave nothing: {one.failure}")
-            for name, by_seed in told.items():
-                by_seed[seed] = stats.median(records.values(one.record, name))
+            for metric in one.record.metrics:
+                value = stats.median(records.values(one.record, metric.name))
+                told.setdefault(metric.name, {})[seed] = value
         return told
