@@ -91,9 +91,9 @@ def test_a_series_against_the_same_tree_has_nothing_to_measure(gated: Pipeline) 
     assert told.runs == ()
 
 
-@pytest.mark.parametrize("plan", [*(ROOT / "results/published").glob("*/plan.json")], ids=str)
-def test_what_is_published_has_its_seal(plan: Path) -> None:
-    runs.check_seal(plan.parent)
+@pytest.mark.parametrize("folder", [*(ROOT / "results/published").glob("*/")], ids=str)
+def test_what_is_published_has_its_seal(folder: Path) -> None:
+    runs.check_seal(folder)
 
 
 def test_a_published_run_is_repeated_to_the_byte_unless_what_it_is_made_of_moved_on(
