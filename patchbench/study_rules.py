@@ -131,7 +131,8 @@ def asked(rule: Rule) -> str:
     what = rule.metric or rule.finding or f"{' or '.join(rule.functions)} in do_exit"
     if rule.finding:
         with_patches = f" with the first {rule.patches} patches" if rule.patches else ""
-        return f"{rule.cell}: {what}{with_patches} {rule.says}es".replace("failes", "fails")
+        outcome = {"pass": "passes", "fail": "fails"}[rule.says]
+        return f"{rule.cell}: {what}{with_patches} {outcome}"
     if rule.since:
         what = f"{what} of none, {rule.since} to {rule.kernel}"
     elif rule.arm:
