@@ -122,10 +122,10 @@ def _name(metric: Metric) -> str:
 
 
 def quantity(value: float, unit: str) -> str:
-    """Return a number with its unit: nanoseconds as ms with three decimals, the rest plain."""
+    """Return a number with its unit: nanoseconds as ms from 0.1 ms on, the rest plain."""
     if value == NEVER:
         return "never"
-    if unit == "ns":
+    if unit == "ns" and abs(value) >= 1e5:
         return f"{value / 1e6:.3f} ms"
     return f"{value:.0f} {unit}" if value == int(value) else f"{value:.2f} {unit}"
 

@@ -58,6 +58,7 @@ def test_the_table_is_a_table() -> None:
 
 def test_quantities_carry_their_unit() -> None:
     assert report.quantity(1_234_567, "ns") == "1.235 ms"
+    assert report.quantity(15_432, "ns") == "15432 ns"
     assert report.quantity(31, "pages") == "31 pages"
     assert report.quantity(NEVER, "ns") == "never"
 

@@ -191,7 +191,7 @@ const struct workload workload = {
 		{ 0 },
 	},
 	.parameters = (const struct parameter[]) {
-		{ "apps", 24, &apps, 1, MAX_VICTIMS, "in swap, each in a group of its own" },
+		{ "apps", 20, &apps, 1, MAX_VICTIMS, "in swap, each in a group of its own" },
 		{ "app_mib", 350, &app_mib, 1, 4096, "memory of each on a phone, MiB" },
 		{ "divisor", 16, &divisor, 1, 1024, "every size is the phone's divided by it" },
 		{ "kills", 12, &kills, 1, MAX_VICTIMS, "apps killed when the camera starts" },
