@@ -7,7 +7,8 @@ from patchbench import buildlog
 from patchbench.buildlog import Message, Undefined
 
 LOGS = Path(__file__).parent / "data/builds"
-LINK = (LOGS / "link.log").read_text()
+LINK = (LOGS / "link.log").read_text()  # has a user that is data
+V0 = (LOGS / "v0-noswap.log").read_text()  # of v0 on 7.3.4, row sparc64-noswap
 FILES = ("mm/memory.c", "include/linux/oom.h")
 
 
@@ -19,6 +20,17 @@ def test_an_undefined_symbol_is_told_once_with_every_user_function_and_object() 
         ("kernel/exit.o", "do_exit"),
         ("kernel/fork.o", "copy_process"),
         ("mm/vmstat.o", ""),  # data has no function
+    )
+
+
+def test_the_three_symbols_that_v0_lacks_without_swap_are_found_in_its_log() -> None:
+    assert buildlog.undefined(V0) == (
+        Undefined("exiting_task_count", (("kernel/exit.o", "do_exit"),)),
+        Undefined(
+            "flush_cache_if_needed",
+            (("mm/page_alloc.o", "__alloc_pages_slowpath.constprop.0"),),
+        ),
+        Undefined("add_to_swap_gather_cache", (("mm/memory.o", "__zap_vma_range"),)),
     )
 
 
