@@ -67,6 +67,7 @@ class Rule:
     - `metric` with `at_most_pct`, `at_least_pct`: the change from the kernel without the series;
     - and `since`, another kernel: the change of the kernel without the series since that one;
     - and `arm` with `at_most`, `at_least`: what this arm measures itself, in the metric's unit;
+      for arm `both` by how much test is above base, where a base of 0 leaves no ratio;
     - `functions` with `arm`, `at_most_pct`, `at_least_pct`: their share of do_exit in a profile;
     - `finding` with `says`: a condition of a hazard, and whether it passes or fails; with
       `patches` for the first so many patches alone.
@@ -76,7 +77,7 @@ class Rule:
     kernel: str = "mainline"
     machine: str = "exact"
     metric: str = ""
-    arm: Literal["", "base", "test"] = ""
+    arm: Literal["", "base", "test", "both"] = ""
     since: str = ""
     functions: tuple[str, ...] = ()
     finding: str = ""

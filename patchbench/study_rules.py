@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from patchbench import compare, hazards, report, series, stats
-from patchbench.model import Comparison, Delta, Finding
+from patchbench.model import NEVER, Comparison, Delta, Finding
 from patchbench.study import Rule, Statement, StudyPlan, key
 
 State: TypeAlias = Literal["confirmed", "refuted", "undecided", "not answered", "not answerable"]
@@ -99,8 +99,8 @@ def answer(plan: StudyPlan, look: Look) -> tuple[Answer, ...]:
 
 
 def overall(states: Sequence[State]) -> State:
-    """Return what rules that must all hold come to; what was not measured may refute them."""
-    order: tuple[State, ...] = ("not answered", "refuted", "undecided", "confirmed")
+    """Return what rules that must all hold come to: one that does not is enough."""
+    order: tuple[State, ...] = ("refuted", "not answered", "undecided", "confirmed")
     return next(state for state in order if state in states)
 
 
@@ -136,7 +136,7 @@ def asked(rule: Rule) -> str:
     if rule.since:
         what = f"{what} of none, {rule.since} to {rule.kernel}"
     elif rule.arm:
-        what = f"{what}, {rule.arm}"
+        what = f"{what}, " + ("test less base" if rule.arm == "both" else rule.arm)
     low, high = rule.bounds
     level = rule.at_most is not None or rule.at_least is not None
     unit, sign = ("", "") if level else (" %", "" if rule.functions else "+")
@@ -163,14 +163,24 @@ def _measured(rule: Rule, source: Source, look: Look) -> _Range | str:
     if rule.since:
         return _ladder(rule, delta, look)
     if rule.arm:
-        values = [pair[rule.arm == "test"] for pair in delta.values]
-        low, high = stats.median_interval(values) or (None, None)
-        note = "" if low is not None else f"{len(values)} boots are too few for an interval"
-        unit = delta.metric.unit
-        return _Range(
-            stats.median(values), low, high, len(values), lambda v: report.quantity(v, unit), note
-        )
+        return _level(rule, delta)
     return _change(delta.change_pct, delta.low_pct, delta.high_pct, delta.pairs, delta.note)
+
+
+def _level(rule: Rule, delta: Delta) -> _Range | str:
+    """Return what one arm measures, or by how much test is above base, in the metric's unit."""
+    if rule.arm == "both":
+        if NEVER in (value for pair in delta.values for value in pair):
+            return f"{rule.metric} is never in some boots, and never less never is no number"
+        values = [test - base for base, test in delta.values]
+    else:
+        values = [pair[rule.arm == "test"] for pair in delta.values]
+    low, high = stats.median_interval(values) or (None, None)
+    note = "" if low is not None else f"{len(values)} boots are too few for an interval"
+    unit = delta.metric.unit
+    return _Range(
+        stats.median(values), low, high, len(values), lambda v: report.quantity(v, unit), note
+    )
 
 
 def _change(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a rule makes of recorded samples: confirmed, refuted, undecided, or no answer at all."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -103,6 +104,21 @@ def test_a_counter_that_rests_is_fine_only_where_nothing_is_to_be_done() -> None
     assert weigh(asked, source(resting, at_work=False)).state == "confirmed"
 
 
+def test_where_the_base_is_0_arms_are_subtracted_and_not_divided(storm: Source) -> None:
+    assert isinstance(storm.told, Comparison)
+
+    def late(*pairs: tuple[float, float]) -> Source:
+        deltas = [replace(one, values=pairs, change_pct=None) for one in told.deltas]
+        return replace(storm, told=replace(told, deltas=tuple(deltas)))
+
+    told = storm.told
+    fewer = rule(arm="both", at_most=-1)
+    assert weigh(fewer, late(*[(0, 0), (0, 2)] * 4)).state == "refuted"
+    assert weigh(fewer, late(*[(3, 0), (2, 1)] * 4)).state == "confirmed"
+    never = weigh(fewer, late(*[(0, math.inf)] * 8))
+    assert (never.state, never.measured) == ("not answered", "-")
+
+
 def test_a_metric_that_the_run_lacks_is_no_answer(storm: Source) -> None:
     assert weigh(rule(metric="late_exits", at_most_pct=0), storm).state == "not answered"
 
@@ -174,7 +190,9 @@ def statement(*asked: Rule) -> StudyPlan:
     return StudyPlan("mine", "a test's", "v0", (), (Statement("a", "b", "c", rules=asked),))
 
 
-def test_all_rules_of_a_statement_must_hold_and_be_measured(storm: Source) -> None:
+def test_one_rule_that_fails_refutes_and_one_not_measured_leaves_it_open(
+    storm: Source,
+) -> None:
     good, bad = rule(at_most_pct=0), rule(at_most_pct=-74)
     missing = rule(cell="other", at_most_pct=0)
     sources: dict[str, Source | str] = {HERE: storm}
@@ -185,7 +203,8 @@ def test_all_rules_of_a_statement_must_hold_and_be_measured(storm: Source) -> No
 
     assert state(good) == "confirmed"
     assert state(good, bad) == "refuted"
-    assert state(bad, missing) == "not answered"
+    assert state(bad, missing) == "refuted"
+    assert state(good, missing) == "not answered"
 
 
 def test_what_nothing_here_can_tell_is_not_answerable() -> None:
