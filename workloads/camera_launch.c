@@ -32,7 +32,7 @@
 #define LOAD_OFF_PERMILLE	100	/* measured from wanted, to be as asked */
 
 static long apps, app_mib, divisor, kills, load_pct, preview_mib, preview_at_ms, free_mib;
-static long frame_ms, watch_ms, seed, random_bytes, min_swapped_permille;
+static long frame_ms, frame_cpu_ms, watch_ms, seed, random_bytes, min_swapped_permille;
 static struct ways ways;
 static long order[MAX_VICTIMS];
 
@@ -126,11 +126,11 @@ static void launch(void)
 	struct scene scene = {
 		.watch_ns = watch_ms * MS,
 		.frame_ns = frame_ms * MS,
+		.frame_cpu_ns = frame_cpu_ms * MS,
 		.preview_at_ns = preview_at_ms * MS,
 		.load_pct = load_pct,
 	};
 	int64_t start, last_reap, back_at, cpu_ns, observer_ns;
-
 
 	prepare_phone();
 	prepare_curve(watch_ms * MS / CURVE_INTERVAL_NS);
@@ -200,6 +200,7 @@ const struct workload workload = {
 		{ "preview_at_ms", 100, &preview_at_ms, 0, 1000, "from the first kill to it" },
 		{ "free_mib", 768, &free_mib, 1, 65536, "free on a phone before it starts" },
 		{ "frame_ms", 33, &frame_ms, 1, 1000, "a frame that takes longer is late" },
+		{ "frame_cpu_ms", 12, &frame_cpu_ms, 1, 1000, "of CPU time to draw one" },
 		{ "watch_ms", 2000, &watch_ms, 500, 4000, "from the first kill to the last look" },
 		KILL_PARAMETERS(ways),
 		{ "seed", 1, &seed, 0, INT32_MAX, "of the page content" },

@@ -19,7 +19,6 @@
 #include "harness.h"
 #include "victims.h"
 
-#define FRAME_CPU_NS	(4 * MS)	/* what it takes to draw one */
 #define FRAME_NICE	(-10)		/* as what draws on a phone's screen */
 #define WAKEUP_NS	(2 * MS)
 #define LOAD_PERIOD_NS	(10 * MS)
@@ -85,7 +84,7 @@ static void *draw(void *unused)
 		int64_t due = told->start + i * scene.frame_ns;
 
 		sleep_until(due);
-		work(FRAME_CPU_NS);
+		work(scene.frame_cpu_ns);
 		told->frame_ns[i] = now_ns() - due;
 	}
 	return unused;

@@ -15,6 +15,7 @@
 struct scene {
 	int64_t watch_ns;	/* from the start to the end of all */
 	int64_t frame_ns;	/* a frame that is not drawn by then is late */
+	int64_t frame_cpu_ns;	/* what it takes to draw one */
 	int64_t preview_at_ns;	/* after the start */
 	size_t preview_bytes;
 	long load_pct;		/* of each CPU's time */
