@@ -55,7 +55,10 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A row as one kernel gets it; `asked` are symbols with values, `by_hand` is how to get it."""
+    """A row as one kernel gets it; `asked` are symbols with values, `by_hand` is how to get it.
+
+    alike: other rows are of its architecture, and some of their objects the same.
+    """
 
     name: str
     compiler: Compiler
@@ -63,6 +66,7 @@ class Config:
     asked: Mapping[str, str]
     by_hand: tuple[str, ...]
     strict: bool = False
+    alike: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,7 @@ def config(matrix: Matrix, name: str, tree: Tree, catalog: Catalog, source: Path
         kconfig.settings(asked),
         _by_hand(row, words, matrix.compilers[row.arch]),
         row.strict,
+        alike=[other.arch for other in matrix.rows.values()].count(row.arch) > 1,
     )
 
 
@@ -262,9 +267,15 @@ class Site:
 
     def _maker(self) -> Make:
         """Return make with this row's fragment in place, which is one file for all rows."""
-        image, fragment = self._toolchain.image_id, self._config.fragment
-        compiler = self._config.compiler
-        return Make(self._engine, image, self._bench, fragment, compiler=compiler, alike=True)
+        config = self._config
+        return Make(
+            self._engine,
+            self._toolchain.image_id,
+            self._bench,
+            config.fragment,
+            compiler=config.compiler,
+            alike=config.alike,
+        )
 
     def _objects(self, files: Sequence[str]) -> dict[str, Path]:
         """Return the C files that have an object, with it; a link could lead anywhere."""
