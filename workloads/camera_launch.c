@@ -30,6 +30,7 @@
 
 #define SETTLE_NS	(200 * MS)
 #define LOAD_OFF_PERMILLE	100	/* measured from wanted, to be as asked */
+#define LOAD_LOOKS	10
 
 static long apps, app_mib, divisor, kills, load_pct, preview_mib, preview_at_ms, free_mib;
 static long frame_ms, frame_cpu_ms, watch_ms, seed, random_bytes, min_swapped_permille;
@@ -63,19 +64,31 @@ static int64_t watch_charges(int64_t start)
 	return 0;
 }
 
-/* Return what share of the CPUs is in use, and do not go on with another than asked. */
-static long check_load(void)
+/* Return what share of the CPUs is in use. */
+static long look_at_load(void)
 {
 	int64_t cpu_ns = -read_cpu_ns(), start = now_ns();
-	long permille;
 
 	sleep_ns(SETTLE_NS);
 	cpu_ns += read_cpu_ns();
-	permille = cpu_ns * 1000 / ((now_ns() - start) * sysconf(_SC_NPROCESSORS_ONLN));
-	if (labs(permille - load_pct * 10) > LOAD_OFF_PERMILLE)
-		give_up("the load is %ld permille of the CPUs, and %ld are wanted", permille,
-			load_pct * 10);
-	return permille;
+	return cpu_ns * 1000 / ((now_ns() - start) * sysconf(_SC_NPROCESSORS_ONLN));
+}
+
+/*
+ * Return that share once it is as asked, and do not go on before. Where vCPUs are
+ * threads of a host that has something else to do for a moment, it needs a second look.
+ */
+static long await_load(void)
+{
+	long permille = 0;
+
+	for (int i = 0; i < LOAD_LOOKS; i++) {
+		permille = look_at_load();
+		if (labs(permille - load_pct * 10) <= LOAD_OFF_PERMILLE)
+			return permille;
+	}
+	give_up("the load is %ld permille of the CPUs, and %ld are wanted", permille,
+		load_pct * 10);
 }
 
 static void tell_kills(int64_t last_reap, int64_t back_at)
@@ -137,7 +150,7 @@ static void launch(void)
 	sleep_ns(SETTLE_NS);
 	scene.preview_bytes = scaled_bytes(preview_mib);
 	start_foreground(&scene);
-	meta("load_permille", "%ld", check_load());
+	meta("load_permille", "%ld", await_load());
 
 	remember_pressure();
 	cpu_ns = -read_cpu_ns();
