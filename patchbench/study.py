@@ -66,6 +66,7 @@ class Rule:
 
     - `metric` with `at_most_pct`, `at_least_pct`: the change from the kernel without the series;
     - and `since`, another kernel: the change of the kernel without the series since that one;
+    - and `than`, another cell: the change of the series from what it is there;
     - and `arm` with `at_most`, `at_least`: what this arm measures itself, in the metric's unit;
       for arm `both` by how much test is above base, where a base of 0 leaves no ratio;
     - `functions` with `arm`, `at_most_pct`, `at_least_pct`: their share of do_exit in a profile;
@@ -79,6 +80,7 @@ class Rule:
     metric: str = ""
     arm: Literal["", "base", "test", "both"] = ""
     since: str = ""
+    than: str = ""
     functions: tuple[str, ...] = ()
     finding: str = ""
     says: Literal["pass", "fail"] = "pass"
@@ -94,6 +96,11 @@ class Rule:
         if self.at_least is None and self.at_most is None:
             return self.at_least_pct, self.at_most_pct
         return self.at_least, self.at_most
+
+    @property
+    def reference(self) -> str:
+        """Return the key of the leg that it compares its own with, which may be the same."""
+        return key(self.than or self.cell, self.since or self.kernel, self.machine)
 
     @property
     def kind(self) -> Literal["bench", "profile", "hazard"]:
@@ -195,8 +202,7 @@ def needed(plan: StudyPlan, all_legs: Sequence[Leg], only: Iterable[str]) -> tup
         if name not in known:
             raise UnknownName("statement", name, [*known], FOLDER / f"{plan.name}.toml")
         for rule in known[name].rules:
-            kernels = [rule.kernel, *([rule.since] if rule.since else [])]
-            wanted |= {key(rule.cell, kernel, rule.machine) for kernel in kernels}
+            wanted |= {key(rule.cell, rule.kernel, rule.machine), rule.reference}
     return tuple(leg for leg in all_legs if leg.key in wanted)
 
 
@@ -269,8 +275,8 @@ def _check_leg(leg: Leg, root: Path, catalog: Catalog) -> None:
 
 def _check_rule(plan: StudyPlan, rule: Rule, catalog: Catalog, where: str) -> None:
     found = {leg.key: leg for cell in plan.cells for leg in _legs_of(plan, cell, "full")}
-    for kernel in (rule.kernel, rule.since or rule.kernel):
-        if (name := key(rule.cell, kernel, rule.machine)) not in found:
+    for name in (key(rule.cell, rule.kernel, rule.machine), rule.reference):
+        if name not in found:
             near = difflib.get_close_matches(name, found, n=8, cutoff=0)
             raise BadInput(f"{where}: no cell is {name}\n  nearest: {', '.join(near)}")
     leg = found[key(rule.cell, rule.kernel, rule.machine)]

@@ -135,6 +135,8 @@ def asked(rule: Rule) -> str:
         return f"{rule.cell}: {what}{with_patches} {outcome}"
     if rule.since:
         what = f"{what} of none, {rule.since} to {rule.kernel}"
+    elif rule.than:
+        what = f"{what} from that of {rule.than},"
     elif rule.arm:
         what = f"{what}, " + ("test less base" if rule.arm == "both" else rule.arm)
     low, high = rule.bounds
@@ -160,8 +162,8 @@ def _measured(rule: Rule, source: Source, look: Look) -> _Range | str:
     delta = _delta(rule, source)
     if isinstance(delta, str):
         return delta
-    if rule.since:
-        return _ladder(rule, delta, look)
+    if rule.since or rule.than:
+        return _since(rule, delta, look)
     if rule.arm:
         return _level(rule, delta)
     return _change(delta.change_pct, delta.low_pct, delta.high_pct, delta.pairs, delta.note)
@@ -203,9 +205,12 @@ def _delta(rule: Rule, source: Source) -> Delta | str:
     return found[0] if found else f"the run has no {rule.metric}"
 
 
-def _ladder(rule: Rule, delta: Delta, look: Look) -> _Range | str:
-    """Return the change of the kernel without the series since another, paired by seed."""
-    name = key(rule.cell, rule.since, rule.machine)
+def _since(rule: Rule, delta: Delta, look: Look) -> _Range | str:
+    """Return the change of one arm since another leg, paired by seed.
+
+    Of the kernel without the series since another kernel, or of the series since another cell.
+    """
+    name, arm = rule.reference, bool(rule.than)
     before = look(name)
     if isinstance(before, str):
         return f"{name}: {before}"
@@ -214,7 +219,7 @@ def _ladder(rule: Rule, delta: Delta, look: Look) -> _Range | str:
         return f"{name}: {old}"
     if len(old.values) != len(delta.values):
         return f"{name} has {old.pairs} seeds, and not the same {delta.pairs}"
-    was, is_now = [base for base, _ in old.values], [base for base, _ in delta.values]
+    was, is_now = ([pair[arm] for pair in one.values] for one in (old, delta))
     told = stats.paired_change(was, is_now)
     return _change(told.change_pct, told.low_pct, told.high_pct, len(was), told.note)
 

@@ -138,6 +138,21 @@ def test_the_ladder_compares_the_kernels_without_the_series(storm: Source) -> No
     assert weigh(asked, storm).state == "not answered"
 
 
+def test_two_series_are_compared_by_what_the_test_arms_measure(storm: Source) -> None:
+    assert isinstance(storm.told, Comparison)
+    twice = replace(
+        storm.told,
+        deltas=tuple(
+            replace(one, values=tuple((base, 2 * test) for base, test in one.values))
+            for one in storm.told.deltas
+        ),
+    )
+    asked = rule(cell="one-worker", than="storm", at_most_pct=1)
+    found = weigh(asked, {HERE: storm, "one-worker/mainline/exact": source(twice)})
+    assert (found.state, found.measured) == ("refuted", "+100.00 %")
+    assert found.asked == "one-worker: exit_ns from that of storm, at most +1 %"
+
+
 def share(pct: float, **functions: float) -> Source:
     arm = ArmShares(1000, {"zap_pte_range": pct, **functions})
     return source(Shares((arm, ArmShares(1000, {}))))
