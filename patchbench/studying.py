@@ -119,9 +119,10 @@ def estimate(note: Note, leg: Leg) -> float:
 def _begin(
     pipeline: Pipeline, plan: StudyPlan, every: Sequence[Leg], request: StudyRequest
 ) -> tuple[Path, Note]:
-    """Return the newest study of these legs on these trees if it is not finished, or a new one.
+    """Return the newest study of these legs on these trees to carry on with, or a new one.
 
-    What a plan states may be put otherwise in between; what it measures may not.
+    It is carried on with if it is not finished, or if what its plan states was put otherwise
+    since: other statements on the same legs need no boot.
     """
     sources = {kernel: pipeline.source(kernel) for kernel in {leg.kernel for leg in every}}
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
@@ -135,7 +136,7 @@ def _begin(
         versions={kernel: source.version for kernel, source in sources.items()},
     )
     begun = None if request.fresh else _newest(pipeline, note.made_of)
-    if begun and any(one.state != "done" for one in begun.legs):
+    if begun and (begun.plan != plan or any(one.state != "done" for one in begun.legs)):
         done = {one.leg.key: one for one in begun.legs if one.state == "done"}
         note.study, note.proved = begun.study, begun.proved
         note.legs = [replace(done.get(leg.key, LegNote(leg)), leg=leg) for leg in every]
