@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from patchbench import report, report_scaling, stats, study_rules
 from patchbench.model import NEVER, Comparison, Delta, Scale, ScalePoint
-from patchbench.study import Leg, Statement
+from patchbench.study import Leg
 from patchbench.study_evidence import Told
 from patchbench.study_rules import Answer, Source, Weighed
 
@@ -34,14 +34,14 @@ def sections(told: Told) -> tuple[Section, ...]:
     asked = [one for one in told.answers if not _unasked(one)]
     claims = [one for one in asked if one.statement.claimed]
     return (
-        _statements(
+        *_statements(
             "Claims",
             "What the cover letter and its author's later mails say. Figures of a phone cannot be "
             "had from an emulator; what is judged is whether the change has that sign and size.",
             told,
             claims,
         ),
-        _statements(
+        *_statements(
             "Questions",
             "What reviewers asked, each as a sentence that is true or not.",
             told,
@@ -106,29 +106,51 @@ def _verdict(one: Answer, told: Told) -> str:
     return one.state + (caveat if one.state in ("confirmed", "refuted", "undecided") else "")
 
 
-def _statements(title: str, says: str, told: Told, answers: Sequence[Answer]) -> Section:
-    headings = (
+def _statements(
+    title: str, says: str, told: Told, answers: Sequence[Answer]
+) -> tuple[Section, Section]:
+    """Return the verdicts, a row each with the rule that decided it, and below them every rule."""
+    verdicts = (
         "", "statement", "claimed", "verdict", "measured", "95 % interval", "asked",
         "kernel, machine", "open", "run", "repeat it",
     )  # fmt: skip
-    found = [row for one in answers for row in _rows_of(one, told)]
-    return Section(title, says, headings, tuple(found))
+    rules = (
+        "", "measured", "95 % interval", "asked", "kernel, machine", "verdict", "run", "repeat it"
+    )  # fmt: skip
+    return (
+        Section(title, says, verdicts, tuple(_answered(one, told) for one in answers)),
+        Section(
+            f"{title}, rule by rule",
+            "A statement is true if each of its rules holds; one that does not refutes it.",
+            rules,
+            tuple(row for one in answers for row in _rows_of(one)),
+        ),
+    )
 
 
-def _rows_of(one: Answer, told: Told) -> Iterator[tuple[str, ...]]:
+def _answered(one: Answer, told: Told) -> tuple[str, ...]:
     statement = one.statement
-    lead = (statement.id, _sentence(statement), statement.claimed, _verdict(one, told))
-    if not one.weighed:
-        yield (*lead, "-", "-", "-", "-", statement.unanswerable, "", "")
+    lead = (
+        statement.id,
+        f"{statement.says} ({statement.by})",
+        statement.claimed,
+        _verdict(one, told),
+    )
+    deciding = [weighed for weighed in one.weighed if weighed.state == one.state]
+    if not deciding:
+        return (*lead, "-", "-", "-", "-", statement.unanswerable, "", "")
+    measured, interval, asked, place, _, run, command = _weighed(deciding[0])
+    return (*lead, measured, interval, asked, place, deciding[0].why, run, command)
+
+
+def _rows_of(one: Answer) -> Iterator[tuple[str, ...]]:
+    name = one.statement.id
     for weighed in one.weighed:
-        yield (*lead, *_weighed(weighed))
-        lead = ("", "", "", "")
-    if one.weighed and statement.unanswerable:
-        yield ("", "", "", "not answerable", "-", "-", "-", "-", statement.unanswerable, "", "")
-
-
-def _sentence(statement: Statement) -> str:
-    return f"{statement.says} ({statement.by})"
+        yield (name, *_weighed(weighed))
+        name = ""
+    if one.statement.unanswerable:
+        why = f"not answerable: {one.statement.unanswerable}"
+        yield (name, "-", "-", "-", "-", why, "", "")
 
 
 def _weighed(one: Weighed) -> tuple[str, ...]:
