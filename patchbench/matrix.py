@@ -55,10 +55,7 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A row as one kernel gets it; `asked` are symbols with values, `by_hand` is how to get it.
-
-    alike: other rows are of its architecture, and some of their objects the same.
-    """
+    """A row as one kernel gets it; `asked` are symbols with values, `by_hand` is how to get it."""
 
     name: str
     compiler: Compiler
@@ -66,7 +63,6 @@ class Config:
     asked: Mapping[str, str]
     by_hand: tuple[str, ...]
     strict: bool = False
-    alike: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +122,6 @@ def config(matrix: Matrix, name: str, tree: Tree, catalog: Catalog, source: Path
         kconfig.settings(asked),
         _by_hand(row, words, matrix.compilers[row.arch]),
         row.strict,
-        alike=[other.arch for other in matrix.rows.values()].count(row.arch) > 1,
     )
 
 
@@ -274,7 +269,6 @@ class Site:
             self._bench,
             config.fragment,
             compiler=config.compiler,
-            alike=config.alike,
         )
 
     def _objects(self, files: Sequence[str]) -> dict[str, Path]:
