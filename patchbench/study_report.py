@@ -111,7 +111,7 @@ def _statements(
 ) -> tuple[Section, Section]:
     """Return the verdicts, a row each with the rule that decided it, and below them every rule."""
     verdicts = (
-        "", "statement", "claimed", "verdict", "measured", "95 % interval", "asked",
+        "", "verdict", "statement", "claimed", "measured", "95 % interval", "asked",
         "kernel, machine", "open", "run", "repeat it",
     )  # fmt: skip
     rules = (
@@ -130,12 +130,8 @@ def _statements(
 
 def _answered(one: Answer, told: Told) -> tuple[str, ...]:
     statement = one.statement
-    lead = (
-        statement.id,
-        f"{statement.says} ({statement.by})",
-        statement.claimed,
-        _verdict(one, told),
-    )
+    says = f"{statement.says} ({statement.by})"
+    lead = (statement.id, _verdict(one, told), says, statement.claimed)
     deciding = [weighed for weighed in one.weighed if weighed.state == one.state]
     if not deciding:
         return (*lead, "-", "-", "-", "-", statement.unanswerable, "", "")
