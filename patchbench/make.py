@@ -81,7 +81,7 @@ class Make:
         self._environment = {
             **FIXED,
             # Dependencies come from the compiler itself: no second preprocessor run on a miss. What
-            # that run is for, finding what another configuration compiled to, hit 2 times in 100.
+            # that run is for, finding what another configuration compiled to, hit 17 times of 1409.
             "CCACHE_DEPEND": "1",
             "CCACHE_DIR": "/ccache",
             "CCACHE_NOCOMPRESS": "1",

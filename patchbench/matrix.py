@@ -262,14 +262,8 @@ class Site:
 
     def _maker(self) -> Make:
         """Return make with this row's fragment in place, which is one file for all rows."""
-        config = self._config
-        return Make(
-            self._engine,
-            self._toolchain.image_id,
-            self._bench,
-            config.fragment,
-            compiler=config.compiler,
-        )
+        image, fragment = self._toolchain.image_id, self._config.fragment
+        return Make(self._engine, image, self._bench, fragment, compiler=self._config.compiler)
 
     def _objects(self, files: Sequence[str]) -> dict[str, Path]:
         """Return the C files that have an object, with it; a link could lead anywhere."""

@@ -288,6 +288,8 @@ def _check_rule(plan: StudyPlan, rule: Rule, catalog: Catalog, where: str) -> No
         return
     if rule.kind == "bench":
         _check_known("metric", rule.metric, [*catalog.metrics(workload.program)], where)
+    if sum(map(bool, (rule.since, rule.than, rule.arm and rule.kind == "bench"))) > 1:
+        raise BadInput(f"{where}: the rule on {leg.key} has more than one of since, than and arm")
     level = rule.at_most is not None or rule.at_least is not None
     if rule.bounds == (None, None) or level != (bool(rule.arm) and rule.kind == "bench"):
         raise BadInput(

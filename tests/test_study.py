@@ -64,6 +64,7 @@ def test_no_statement_on_v0_is_without_a_leg_at_scale_small() -> None:
         ('cell = "storm"', 'cell = "strom"', "no cell is strom/mainline/exact\n  nearest: storm/"),
         ("at_most_pct = 0", "arm = 'test'", "needs a bound"),
         ("at_most_pct = 0", "at_most = 0", "needs a bound"),
+        ("at_most_pct = 0", "since = 'lts', arm = 'test', at_most = 0", "since, than and arm"),
         ("seeds =", "set = { victims = 200 }\nseeds =", "victims=200 is out of range"),
         ("seeds =", "set = { victims = 64 }\nseeds =", "fits: victims at most 24"),
         ("seeds =", 'kind = "hazard"\nseeds =', "no conditions"),
