@@ -83,6 +83,7 @@ def test_doctor_names_the_lack_and_the_remedy(tmp_path: Path) -> None:
     assert done.returncode == 30
     assert "MISSING" in done.stdout
     assert "./bootstrap" in done.stderr
+    assert "install Python" not in done.stderr, "a remedy for what is there"
 
 
 @pytest.fixture

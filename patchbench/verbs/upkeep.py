@@ -36,8 +36,9 @@ def doctor(_: Context) -> None:
     with exits():
         findings = doctors.examine(pipeline.default_cache())
         print_table(("what", "state", "detail"), [finding.row() for finding in findings], words=3)
-        if any(not finding.good for finding in findings):
-            raise PipelineError("\n".join(finding.remedy for finding in findings if finding.remedy))
+        remedies = [finding.remedy for finding in findings if not finding.good]
+        if remedies:
+            raise PipelineError("\n".join(remedies))
 
 
 @task(
