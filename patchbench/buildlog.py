@@ -6,7 +6,7 @@ The words are those of GCC, GNU ld, modpost, sparse and the kernel's own kernel-
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 _PLACE = r"(?P<file>[^\s:]+):(?P<line>\d+)(?::\d+)?"
@@ -80,6 +80,19 @@ def undefined(log: str) -> tuple[Undefined, ...]:
         elif "ld: " not in line:
             function = ""
     return tuple(Undefined(symbol, tuple(those)) for symbol, those in users.items())
+
+
+def about(log: str, symbols: Collection[str]) -> tuple[str, ...]:
+    """Return the linker's lines that miss one of these symbols, each function's name above them."""
+    lines: list[str] = []
+    heading = ""
+    for line in log.splitlines():
+        if _IN_FUNCTION.fullmatch(line):
+            heading = line
+        elif (match := _UNDEFINED.fullmatch(line)) and match["symbol"] in symbols:
+            lines += [heading, line] if heading else [line]
+            heading = ""
+    return tuple(lines)
 
 
 def evidence(log: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 """`make` on one kernel tree, in a container without network, not as root, its source read-only."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,6 +106,16 @@ class Make:
             binds=self._binds,
             environment={**self._environment, **(environment or {})},
             on_line=on_line,
+        )
+
+    def link(self, objects: Sequence[str]) -> Finished:
+        """Link objects among themselves, only to hear what they miss; paths are below /out."""
+        told = [f"{self._compiler.prefix}ld", "--entry=0", "--output=/tmp/linked"]
+        return self._engine.run(
+            self._image,
+            [*told, *(f"/out/{name}" for name in objects)],
+            Limits(timeout_s=TIMEOUT_S),
+            binds=self._binds,
         )
 
     def configure(self) -> str:

@@ -1,23 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What `check --matrix` does with the pipeline: every row, patch by patch, and checkpatch."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from patchbench import matrix, rows, series
 from patchbench.errors import BadInput, BuildFailed, KconfigDropped, PipelineError
 from patchbench.hazards import Place
-from patchbench.matrix import Config, Site
+from patchbench.matrix import Config
 from patchbench.model import Finding, Source, Tree
+from patchbench.partial import Counts
 from patchbench.pipeline import Pipeline, kernel_flag
 from patchbench.rows import Built
+from patchbench.site import Site
 from patchbench.store import key
 from patchbench.tools.container import Bind, Limits
 from patchbench.tools.git import Repository
 
 #: Where a kernel's build finds names.
 _SOURCES = ("*.[chS]", "*.rs")
+_WORD = re.compile(r"[A-Za-z_]\w*")
 _CHECKPATCH = ("--strict", "--terse", "--show-types", "--showfile", "--root=/src")
 
 
@@ -79,6 +84,9 @@ class _Arms:
     built: dict[tuple[str, str], Built] = field(default_factory=dict)
     errors: dict[tuple[str, str], PipelineError] = field(default_factory=dict)
     configs: dict[str, Config] = field(default_factory=dict)
+    sought: dict[tuple[str, str], bool] = field(
+        default_factory=dict
+    )  # commit and name: it is there
 
 
 def check(pipeline: Pipeline, source: Source, request: CheckRequest) -> Told:
@@ -123,7 +131,8 @@ def _build(
             config = matrix.config(told, row, applied, pipeline.catalog, place.source)
             arms.configs[row] = config
             site = _site(pipeline, applied, config)
-            arms.built[arm, row] = _one(site, config, arms.files, wanted, place.source)
+            counts = partial(_new, arms, arm, arms.source.commit)
+            arms.built[arm, row] = _one(site, config, arms.files, wanted, place.source, counts)
         except (BadInput, BuildFailed, KconfigDropped) as err:
             pipeline.story.say(f"row {row}: {str(err).splitlines()[0]}")
             arms.errors[arm, row] = err
@@ -135,13 +144,25 @@ def _brought(arms: _Arms) -> Mapping[str, frozenset[str]]:
     A name that only the preprocessor puts together is in no source, and is not among them.
     """
     missed = {name for one in arms.built.values() for name in rows.undefined(one)}
+    base = arms.trees[arms.request.against].commit
+    return {arm: _new(arms, arm, base, missed) for arm in arms.names}
+
+
+def _new(arms: _Arms, arm: str, base: str, names: Collection[str]) -> frozenset[str]:
+    """Return which of the names an arm's files have, and no source of the commit `base`."""
     repository = Repository(arms.source.repository)
-    theirs = repository.words(arms.trees[arms.request.against].commit, missed, _SOURCES)
-    files = [f":(literal){file}" for file in arms.files]
-    return {
-        arm: frozenset(repository.words(arms.trees[arm].commit, missed, files) - theirs)
-        for arm in arms.names
-    }
+    # The files first: to look through all sources for hundreds of names takes a minute.
+    ours = _words(repository, arms.trees[arm].commit, arms.files)
+    new = ours.intersection(names) - _words(repository, base, arms.files)
+    unsought = {name for name in new if (base, name) not in arms.sought}
+    found = repository.words(base, unsought, _SOURCES)
+    arms.sought.update({(base, name): name in found for name in unsought})
+    return frozenset(name for name in new if not arms.sought[base, name])
+
+
+def _words(repository: Repository, commit: str, files: Sequence[str]) -> set[str]:
+    there = [file for file in files if repository.has(commit, file)]
+    return {word for file in there for word in _WORD.findall(repository.show(f"{commit}:{file}"))}
 
 
 def _site(pipeline: Pipeline, applied: Tree, config: Config) -> Site:
@@ -181,8 +202,15 @@ def _needed(arms: _Arms, row: str, brought: Mapping[str, frozenset[str]]) -> _Ne
     )
 
 
-def _one(site: Site, config: Config, files: Sequence[str], needed: _Needed, root: Path) -> Built:
-    compiled = site.compile(files) if needed.whole else None
+def _one(
+    site: Site,
+    config: Config,
+    files: Sequence[str],
+    needed: _Needed,
+    root: Path,
+    counts: Counts,
+) -> Built:
+    compiled = site.compile(files, counts) if needed.whole else None
     if needed.sources is None:
         sources = compiled.sources if compiled else ()
         return Built(compiled, site.inspect(sources) if config.strict and sources else None)

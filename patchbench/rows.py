@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 from patchbench import buildlog
 from patchbench.hazards import Place
-from patchbench.matrix import Compiled, Config
+from patchbench.matrix import Config
 from patchbench.model import Finding, Patch, Toolchain
+from patchbench.site import Compiled
 
 #: Which tools' messages are judged together, and under what name, where W=1 and sparse looked.
 _STRICT: Mapping[str, tuple[str, ...]] = {

@@ -10,9 +10,10 @@ from patchbench import checking, formats, hazards, rows
 from patchbench.errors import GateFailed, KconfigDropped
 from patchbench.hazards import Place
 from patchbench.make import Compiler
-from patchbench.matrix import Compiled, Config
+from patchbench.matrix import Config
 from patchbench.model import Finding, Patch, Toolchain
 from patchbench.rows import Built
+from patchbench.site import Compiled
 
 LINK = (Path(__file__).parent / "data/builds/link.log").read_text()
 TOOLS = Toolchain("sha256:1", "digest", "registry", "14.2.0", "2.44", "10.0.13")

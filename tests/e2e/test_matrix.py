@@ -10,24 +10,25 @@ from patchbench.pipeline import Pipeline
 from patchbench.tools.git import Repository
 from tests.e2e.conftest import KERNEL
 
-#: The smallest row there is.
-ROW = "sparc64-noswap"
+#: The smallest row that is linked whole, and one of which only a part is.
+ROWS = ("sparc64-noswap", "arm64-noswap")
 EXIT = "void __noreturn do_exit(long code)\n{\n"
 
 
 def test_each_patch_is_failed_for_its_own_bug(copied: Pipeline, tmp_path: Path) -> None:
     source = copied.source(KERNEL)
     write_two(copied.root / "patches/broken" / source.line, source, tmp_path / "author")
-    told = matrixing.check(copied, source, CheckRequest("broken", (KERNEL,), rows=(ROW,)))
-    builds = {one.series: one for one in told.findings if one.subject == f"{ROW}: build"}
-    assert {name: one.state for name, one in builds.items()} == {
-        "none": "pass",
-        "broken@1": "fail",
-        "broken": "fail",
-    }
-    assert "kernel/exit.c:" in builds["broken@1"].says
-    assert "no_such_thing" in builds["broken@1"].says
-    assert "`only_with_swap': do_exit (kernel/exit.o)" in builds["broken"].says
+    told = matrixing.check(copied, source, CheckRequest("broken", (KERNEL,), rows=ROWS))
+    for row in ROWS:
+        builds = {one.series: one for one in told.findings if one.subject == f"{row}: build"}
+        assert {name: one.state for name, one in builds.items()} == {
+            "none": "pass",
+            "broken@1": "fail",
+            "broken": "fail",
+        }
+        assert "kernel/exit.c:" in builds["broken@1"].says
+        assert "no_such_thing" in builds["broken@1"].says
+        assert "`only_with_swap': do_exit (kernel/exit.o)" in builds["broken"].says
     error = checking.verdict_error(told.findings, told.errors)
     assert error
     assert error.exit_code == 10

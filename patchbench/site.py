@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stage 3b: a Tree and a row of the build matrix in, what the compilers say of it out.
+
+A row is compiled as anybody would, all of it or the part around the files that a series touches,
+and if it is strict these files once more with W=1 and sparse. The logs are shelved: a build with
+nothing left to do has no warnings to give.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from patchbench import buildlog, kconfig, partial
+from patchbench.errors import BuildFailed, KconfigDropped
+from patchbench.make import Bench, Make, ended, reader
+from patchbench.matrix import Config
+from patchbench.model import Json, Toolchain, Tree
+from patchbench.store import Store
+from patchbench.story import Story
+from patchbench.tools.container import Engine
+
+#: Where the architecture's folder below arch/ is not called as make calls the architecture.
+_SRCARCH = {"i386": "x86", "x86_64": "x86", "sparc32": "sparc", "sparc64": "sparc"}
+#: sparse marks its lines, which look like GCC's.
+_SPARSE = ("C=2", "CHECK=sparse", "CF=-fdiagnostic-prefix=sparse")
+_LOG = "compiled.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """How a build ended, and which of the files of interest it compiled."""
+
+    good: bool
+    log: str
+    sources: tuple[str, ...]
+    cpu_seconds: float
+
+
+_STORED = TypeAdapter(Compiled)
+
+
+class Site:
+    """One row at one tree: the tree is checked out, and the compilers are there."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store,
+        tree: Tree,
+        config: Config,
+        toolchain: Toolchain,
+        *,
+        bench: Bench,
+        story: Story,
+    ) -> None:
+        self._engine = engine
+        self._store = store
+        self._tree = tree
+        self._config = config
+        self._toolchain = toolchain
+        self._bench = bench
+        self._story = story
+        self._name = f"{bench.lane}-{config.name}"
+
+    def compile(self, files: Sequence[str], counts: partial.Counts) -> Compiled:
+        """Build vmlinux as far as it can be, or the files' part of it; tell which took part.
+
+        They are compiled whether they changed or not, so that the log has all their warnings.
+        counts: of symbols that a part misses, which are not just elsewhere in the kernel.
+
+        Raises KconfigDropped when the configuration is not the one asked for, ToolFailed when
+        the host is to blame.
+        """
+
+        def build() -> Compiled:
+            for path in self._objects(files).values():
+                path.unlink(missing_ok=True)
+            good, log = self._build(files, counts)
+            return Compiled(good, log, tuple(self._objects(files)), 0)
+
+        return self._shelved("compile", files, build)
+
+    def inspect(self, sources: Sequence[str]) -> Compiled:
+        """Compile these sources again with W=1 and sparse; `good` if both looked at all of them."""
+
+        def inspect() -> Compiled:
+            good, log = self._objects_only("inspect", sources, "W=1", *_SPARSE)
+            seen = {line.split()[1] for line in log.splitlines() if line.startswith("  CHECK ")}
+            missed = set(sources) - {buildlog.relative(name) for name in seen}
+            return Compiled(good and not missed, log, tuple(sources), 0)
+
+        return self._shelved("inspect", sources, inspect)
+
+    def look(self, sources: Sequence[str]) -> Compiled:
+        """Compile these sources alone, as `compile` does, for the sake of what is said of them."""
+
+        def look() -> Compiled:
+            for path in self._objects(sources).values():
+                path.unlink(missing_ok=True)
+            good, log = self._objects_only("look", sources)
+            return Compiled(good, log, tuple(sources), 0)
+
+        return self._shelved("look", sources, look)
+
+    def _shelved(self, what: str, files: Sequence[str], do: Callable[[], Compiled]) -> Compiled:
+        made_of: dict[str, Json] = {
+            "what": what,
+            "make": [*self._config.compiler.line(*_SPARSE)],
+            "files": [*files],
+            "fragment": self._config.fragment,
+            **({"part": True} if self._config.part else {}),
+            "asked": dict(self._config.asked),
+            "toolchain": self._toolchain.digest,
+            "tree": self._tree.id,
+        }
+        folder = self._store.get("rows", made_of)
+        if folder is None:
+            self._story.say(f"{what} {self._config.name}, {self._tree.series.name}")
+            before = self._engine.cpu_seconds
+            told = replace(self._cleanly(do), cpu_seconds=self._engine.cpu_seconds - before)
+            self._story.say(f"  took {told.cpu_seconds:.0f} s of CPU time")
+            with self._store.publish("rows", made_of) as new:
+                (new / _LOG).write_bytes(_STORED.dump_json(told, indent=1))
+            folder = self._store.entry("rows", made_of)
+        return _STORED.validate_json((folder / _LOG).read_bytes())
+
+    def _cleanly(self, do: Callable[[], Compiled]) -> Compiled:
+        """Do it on objects that no killed make left: those may be half a file."""
+        under_way = self._bench.logs / f"under-way-{self._name}"
+        if under_way.exists():
+            shutil.rmtree(self._bench.objects, ignore_errors=True)
+        under_way.parent.mkdir(parents=True, exist_ok=True)
+        under_way.touch()
+        try:
+            self._configure()
+            told = do()
+        except (BuildFailed, KconfigDropped):
+            under_way.unlink()  # make ended by itself
+            raise
+        under_way.unlink()
+        return told
+
+    def _configure(self) -> None:
+        make = self._maker()
+        got, read = kconfig.settings(make.configure()), reader(self._bench.source)
+        asked, arch = self._config.asked, self._config.compiler.arch
+        srcarch = _SRCARCH.get(arch, arch)
+        absent = kconfig.unknown(asked, got, read, srcarch)
+        wrong = [
+            f"  CONFIG_{symbol}: no Kconfig file of this kernel defines it" for symbol in absent
+        ]
+        wrong += [
+            f"  CONFIG_{drop.symbol}: asked {drop.asked}, got {drop.got}\n"
+            f"    {kconfig.explain(drop.symbol, got, read, srcarch)}"
+            for drop in kconfig.dropped(asked, got)
+            if drop.symbol not in absent
+        ]
+        if wrong:
+            source = self._tree.source
+            raise KconfigDropped(
+                f"{source.kernel} {source.version} does not give what row {self._config.name} "
+                "asks\n" + "\n".join(wrong)
+            )
+
+    def _build(self, files: Sequence[str], counts: partial.Counts) -> tuple[bool, str]:
+        if not self._config.part or not partial.folders(files):
+            return self._run("build", "-k", "vmlinux")
+        wanted = partial.folders(files)
+        good, said = self._run("prepare", "prepare")
+        if good:
+            good, said = self._run("members", "-n", *(f"{folder}/" for folder in wanted))
+        if good:
+            objects = partial.members(said, wanted)
+            good, said = self._run("build", "-k", *objects)
+        if not good:
+            return False, said
+        lines = partial.missed(self._maker().link(objects), counts)
+        return not lines, "\n".join((said, *lines))
+
+    def _run(self, what: str, *targets: str) -> tuple[bool, str]:
+        log = self._bench.logs / f"{what}-{self._name}.log"
+        done = self._maker()(*targets)
+        log.write_text(done.said + "\n")
+        return ended(done, self._name, log, self._bench.objects), done.said
+
+    def _objects_only(self, what: str, sources: Sequence[str], *words: str) -> tuple[bool, str]:
+        """Make the objects of these sources, of which a kernel without a series may have none."""
+        targets = [str(Path(name).with_suffix(".o")) for name in sources]
+        return self._run(what, "-k", *words, *targets) if targets else (True, "")
+
+    def _maker(self) -> Make:
+        """Return make with this row's fragment in place, which is one file for all rows."""
+        image, fragment = self._toolchain.image_id, self._config.fragment
+        return Make(self._engine, image, self._bench, fragment, compiler=self._config.compiler)
+
+    def _objects(self, files: Sequence[str]) -> dict[str, Path]:
+        """Return the C files that have an object, with it; a link could lead anywhere."""
+        root = self._bench.objects.resolve()
+        told = {name: root / Path(name).with_suffix(".o") for name in files if name.endswith(".c")}
+        return {
+            name: path for name, path in told.items() if path.is_file() and path.resolve() == path
+        }

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""How a row of the build matrix is built, whole or in part, and what is kept of it."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from patchbench.errors import BuildFailed, KconfigDropped
+from patchbench.make import Bench
+from patchbench.matrix import Row
+from patchbench.site import Site
+from patchbench.store import Store
+from patchbench.tools.container import Engine, Finished
+from tests.fakes import Listener
+from tests.test_matrix import TOOLS, config, tree
+
+FILES = ("mm/swapfile.c", "mm/memory.c", "include/linux/oom.h")
+DRY_RUN = Finished(0, (Path(__file__).parent / "data/builds/dry-run.log").read_text(), 0, 1)
+PART = Row("sparc64", set=("SWAP=n",), part=True)
+MISSING = """\
+ld: /out/mm/memory.o: in function `unmap_page_range':
+memory.c:(.text+0x4): undefined reference to `elsewhere'
+ld: memory.c:(.text+0x8): undefined reference to `only_with_swap'
+"""
+LINKED = Finished(1, MISSING, 0, 1)
+
+
+def every(names: Collection[str]) -> Collection[str]:
+    return names
+
+
+def one_of_the_series(names: Collection[str]) -> Collection[str]:
+    return {"only_with_swap"} & set(names)
+
+
+@dataclass
+class FakeMake:
+    """Configures as it is told; "compiles" one of the files, and looks at what it is asked to."""
+
+    objects: Path
+    config: str = "# CONFIG_SWAP is not set\n"
+    calls: list[Sequence[str]] = field(default_factory=list)
+    cpu_seconds: float = 0
+    blind: bool = False
+    linked: Finished = LINKED
+    dry_run: Finished = DRY_RUN
+
+    def run(
+        self,
+        image: str,
+        argv: Sequence[str],
+        limits: object,
+        *,
+        environment: Mapping[str, str] | None = None,
+        on_line: Callable[[str], None] = lambda _: None,
+        **other: Any,
+    ) -> Finished:
+        self.calls.append(argv)
+        self.cpu_seconds += 5
+        if "allnoconfig" in argv:
+            (self.objects / ".config.new").write_text(self.config)
+            return Finished(0, "", 0, 1)
+        if "vmlinux" in argv:
+            (self.objects / "mm").mkdir(exist_ok=True)
+            (self.objects / "mm/memory.o").touch()
+            return Finished(2, "  CC      mm/memory.o\nld: undefined", 0, 1)
+        if argv[0].endswith("ld"):
+            return self.linked
+        if "-n" in argv:
+            return self.dry_run
+        said = "" if self.blind else "  CHECK   /src/mm/memory.c\n"
+        return Finished(0, said, 0, 1)
+
+
+def site(root: Path, make: FakeMake, row: Row = Row("sparc64", set=("SWAP=n",))) -> Site:  # noqa: B008
+    source = root / "source"
+    source.mkdir(exist_ok=True)
+    (source / "Kconfig").write_text('config SWAP\n\tbool "Swap"\n\tdepends on MMU\n')
+    bench = Bench(
+        lane="mainline-v0",
+        source=source,
+        objects=make.objects,
+        compiler_cache=root / "ccache",
+        base_cache=root / "ccache-base",
+        base=False,
+        logs=root / "logs",
+    )
+    told = config(row, source)
+    return Site(
+        cast(Engine, make), Store(root / "shelf"), tree(root), told, TOOLS, bench=bench,
+        story=Listener(),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> FakeMake:
+    return FakeMake(tmp_path / "objects")
+
+
+def test_a_row_is_built_for_its_architecture_as_far_as_it_goes(
+    tmp_path: Path, make: FakeMake
+) -> None:
+    told = site(tmp_path, make).compile(FILES, every)
+    assert (told.good, told.sources, told.cpu_seconds) == (False, ("mm/memory.c",), 10)
+    assert {"ARCH=sparc64", "-k", "vmlinux"} <= set(make.calls[-1])
+
+
+def test_a_log_is_shelved_because_nothing_done_says_nothing(tmp_path: Path, make: FakeMake) -> None:
+    first = site(tmp_path, make).compile(FILES, every)
+    calls = len(make.calls)
+    assert site(tmp_path, make).compile(FILES, every) == first
+    assert len(make.calls) == calls
+
+
+def test_the_files_are_looked_at_with_w1_and_sparse(tmp_path: Path, make: FakeMake) -> None:
+    assert site(tmp_path, make).inspect(["mm/memory.c"]).good
+    assert {"W=1", "C=2", "CHECK=sparse", "mm/memory.o"} <= set(make.calls[-1])
+
+
+def test_a_look_compiles_the_sources_alone_and_without_any_makes_nothing(
+    tmp_path: Path, make: FakeMake
+) -> None:
+    assert site(tmp_path, make).look(["mm/memory.c"]).good
+    assert make.calls[-1][-2:][0] == "mm/memory.o"
+    assert not {"W=1", "vmlinux"} & set(make.calls[-1])
+    calls = len(make.calls)
+    assert site(tmp_path, make).look([]).good
+    assert ["allnoconfig" in call for call in make.calls[calls:]] == [True]
+
+
+def test_a_file_that_sparse_did_not_look_at_is_no_good(tmp_path: Path, make: FakeMake) -> None:
+    make.blind = True
+    assert not site(tmp_path, make).inspect(["mm/memory.c"]).good
+
+
+def test_a_symbol_that_the_kernel_does_not_have_is_named_even_if_asked_off(
+    tmp_path: Path, make: FakeMake
+) -> None:
+    row = Row("sparc64", set=("SWAP=n", "NO_SUCH=n"))
+    with pytest.raises(KconfigDropped, match=r"NO_SUCH: no Kconfig file of this kernel defines it"):
+        site(tmp_path, make, row).compile(FILES, every)
+
+
+def test_a_dropped_symbol_is_told_with_its_reason(tmp_path: Path, make: FakeMake) -> None:
+    with pytest.raises(KconfigDropped, match=r"SWAP: asked y, got n\n.*depends on MMU \(MMU=n\)"):
+        site(tmp_path, make, Row("sparc64", set=("SWAP=y",))).compile(FILES, every)
+
+
+def test_what_a_killed_make_left_is_not_built_upon(tmp_path: Path, make: FakeMake) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/under-way-mainline-v0-mine").touch()
+    make.objects.mkdir()
+    (make.objects / "half.o").touch()
+    site(tmp_path, make).compile(FILES, every)
+    assert not (make.objects / "half.o").exists()
+
+
+def test_of_a_part_only_the_objects_beside_the_files_are_made(
+    tmp_path: Path, make: FakeMake
+) -> None:
+    told = site(tmp_path, make, PART).compile(FILES, one_of_the_series)
+    made = next(call for call in make.calls if "mm/memory.o" in call and call[0] == "make")
+    assert "mm/rmap.o" in made
+    assert not {"vmlinux", "kernel/exit.o", "kernel/sched/built-in.a"} & set(made)
+    assert not told.good
+    assert told.log.endswith(
+        "ld: mm/memory.o: in function `unmap_page_range':\n"
+        "ld: memory.c:(.text+0x8): undefined reference to `only_with_swap'"
+    )
+
+
+def test_a_part_that_misses_only_what_is_elsewhere_in_the_kernel_is_good(
+    tmp_path: Path, make: FakeMake
+) -> None:
+    told = site(tmp_path, make, PART).compile(FILES, lambda _: ())
+    assert told.good
+    assert "undefined" not in told.log
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(1, "ld: cannot find it"), (137, MISSING), (None, "")]
+)
+def test_a_linker_that_died_is_no_part_without_faults(
+    tmp_path: Path, make: FakeMake, status: int | None, said: str
+) -> None:
+    make.linked = Finished(status, said, 0, 1)
+    with pytest.raises(BuildFailed, match="does not say what is missing"):
+        site(tmp_path, make, PART).compile(FILES, lambda _: ())
+
+
+def test_a_kbuild_that_lists_its_objects_otherwise_is_told(tmp_path: Path, make: FakeMake) -> None:
+    make.dry_run = Finished(0, "ar mm/built-in.a\n", 0, 1)
+    with pytest.raises(BuildFailed, match="names no object in mm"):
+        site(tmp_path, make, PART).compile(FILES, every)
+
+
+def test_a_makefile_that_names_a_file_that_is_not_there_fails_its_part(
+    tmp_path: Path, make: FakeMake
+) -> None:
+    said = "make[3]: *** No rule to make target 'mm/gone.o', needed by 'mm/built-in.a'."
+    make.dry_run = Finished(2, said, 0, 1)
+    told = site(tmp_path, make, PART).compile(FILES, every)
+    assert (told.good, told.log) == (False, said)
+
+
+def test_a_series_of_headers_alone_has_no_part_and_is_built_whole(
+    tmp_path: Path, make: FakeMake
+) -> None:
+    site(tmp_path, make, PART).compile(["include/linux/oom.h"], every)
+    assert "vmlinux" in make.calls[-1]
