@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A study under way: what is run in which order, what a budget leaves out, what is carried on."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from patchbench import studies, study, studying
 from patchbench.benching import BenchRequest
+from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, LostGuest
+from patchbench.pipeline import Pipeline
 from patchbench.studies import LegNote, Note
 from tests.fakes import Listener
 from tests.recorded import PROJECT
@@ -132,6 +136,51 @@ class BrokenPipeline:
 
     def carry_on(self) -> None:
         self.carried_on += 1
+
+
+class Plain:
+    """A pipeline of which only names and keys are asked."""
+
+    def __init__(self, results: Path) -> None:
+        self.root, self.results, self.story = PROJECT, results, Listener()
+        self.catalog = Catalog(PROJECT)
+        self.version = self.digest = self.key = self.id = "the same"
+        self.toolchain = self
+
+    def source(self, kernel: str) -> "Plain":
+        return self
+
+    def apply(self, source: "Plain", series: str) -> "Plain":
+        return self
+
+    def guest(self, program: str) -> "Plain":
+        return self
+
+
+def test_a_finished_study_is_weighed_again_without_a_boot_when_it_is_put_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    class Runner:
+        def __init__(self, *_: object) -> None: ...
+
+        def __call__(self, one: LegNote) -> None:
+            ran.append(one.leg.key)
+            one.state, one.seconds = "done", 1
+
+    monkeypatch.setattr(studying, "_Runner", Runner)
+    pipeline, request = cast(Pipeline, Plain(tmp_path)), studying.StudyRequest("v0")
+    first = studying.study_series(pipeline, request)
+    legs = len(ran)
+    assert legs == len(study.legs(study.load(PROJECT, "v0"), "small"))
+    plan = study.load(PROJECT, "v0")
+    other = replace(plan, statements=plan.statements[1:])
+    monkeypatch.setattr(study, "load", lambda *_: other)
+    assert studying.study_series(pipeline, request) == first
+    assert (len(ran), studies.read(first).plan) == (legs, other)
+    studying.study_series(pipeline, request)
+    assert len(ran) == 2 * legs, "one that is finished and put the same is begun anew"
 
 
 def test_a_leg_that_fails_keeps_its_status_and_stops_no_other(
