@@ -19,6 +19,10 @@ _UNDEFINED = re.compile(
     r"(?:\S*ld: )?(?P<where>\S+?):\s?(?:\((?P<offset>[^)]*)\): )?"
     r"undefined reference to [`'](?P<symbol>[^']+)'$"
 )
+_TWICE = re.compile(
+    r"(?:\S*ld: )?(?P<where>\S+?):\s?\([^)]*\): multiple definition of [`'](?P<symbol>[^']+)'; "
+    r"(?P<first>\S+?):\([^)]*\): first defined here$"
+)
 _MODPOST = re.compile(r'ERROR: modpost: "(?P<symbol>\S+)" \[(?P<module>\S+)\] undefined!$')
 #: The line of another place that a text names: it moves as well.
 _NUMBERED = re.compile(r"(?<=\.[chS]):\d+(?::\d+)?")
@@ -51,14 +55,20 @@ class Undefined:
 def errors(log: str) -> tuple[str, ...]:
     """Return what kept the build from ending well, each once: compile errors as `file:line: text`.
 
-    Undefined symbols follow. Where none of these is told, make's own last words are.
+    Symbols that are undefined or there twice follow. Where none of these is told, make's own last
+    words are.
     """
     compiled = [
         f"{relative(match['file'])}:{match['line']}: {match['text']}"
         for line in log.splitlines()
         if (match := _COMPILER.fullmatch(line)) and match["kind"] == "error" and not match["sparse"]
     ]
-    told = [*dict.fromkeys(compiled), *map(str, undefined(log))]
+    twice = [
+        f"multiple definition of `{match['symbol']}': {match['where']}, {match['first']}"
+        for line in log.splitlines()
+        if (match := _TWICE.fullmatch(line))
+    ]
+    told = [*dict.fromkeys(compiled), *map(str, undefined(log)), *dict.fromkeys(twice)]
     made = [line for line in log.splitlines() if re.match(r"make\S*: \*\*\* ", line)]
     return tuple(told or dict.fromkeys(made))
 
@@ -83,13 +93,18 @@ def undefined(log: str) -> tuple[Undefined, ...]:
 
 
 def about(log: str, symbols: Collection[str]) -> tuple[str, ...]:
-    """Return the linker's lines that miss one of these symbols, each function's name above them."""
+    """Return the linker's lines that miss one of these symbols, or have any symbol twice.
+
+    Each has its function's name above it.
+    """
     lines: list[str] = []
     heading = ""
     for line in log.splitlines():
         if _IN_FUNCTION.fullmatch(line):
             heading = line
-        elif (match := _UNDEFINED.fullmatch(line)) and match["symbol"] in symbols:
+            continue
+        match = _UNDEFINED.fullmatch(line)
+        if (match and match["symbol"] in symbols) or _TWICE.fullmatch(line):
             lines += [heading, line] if heading else [line]
             heading = ""
     return tuple(lines)
@@ -97,7 +112,7 @@ def about(log: str, symbols: Collection[str]) -> tuple[str, ...]:
 
 def evidence(log: str) -> tuple[str, ...]:
     """Return the lines of a log that its errors are told in, as the tools wrote them."""
-    wanted = (_IN_FUNCTION, _UNDEFINED, _MODPOST)
+    wanted = (_IN_FUNCTION, _UNDEFINED, _TWICE, _MODPOST)
     return tuple(
         line.replace("/src/", "")
         for line in log.splitlines()

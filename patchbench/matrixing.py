@@ -2,6 +2,7 @@
 """What `check --matrix` does with the pipeline: every row, patch by patch, and checkpatch."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,7 +13,7 @@ from patchbench.errors import BadInput, BuildFailed, KconfigDropped, PipelineErr
 from patchbench.hazards import Place
 from patchbench.matrix import Config
 from patchbench.model import Finding, Source, Tree
-from patchbench.partial import Counts
+from patchbench.partial import Counts, folders
 from patchbench.pipeline import Pipeline, kernel_flag
 from patchbench.rows import Built
 from patchbench.site import Site
@@ -22,6 +23,7 @@ from patchbench.tools.git import Repository
 
 #: Where a kernel's build finds names.
 _SOURCES = ("*.[chS]", "*.rs")
+_DEFINING = ("*.[cS]", "*.rs", "*.lds.h")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _CHECKPATCH = ("--strict", "--terse", "--show-types", "--showfile", "--root=/src")
 
@@ -79,14 +81,13 @@ class _Arms:
     request: CheckRequest
     source: Source
     names: tuple[str, ...]  # all but the one that they are compared with
-    files: tuple[str, ...]  # that the whole series touches
+    files: tuple[str, ...]  # that any of them touches
     trees: Mapping[str, Tree]
     built: dict[tuple[str, str], Built] = field(default_factory=dict)
     errors: dict[tuple[str, str], PipelineError] = field(default_factory=dict)
     configs: dict[str, Config] = field(default_factory=dict)
-    sought: dict[tuple[str, str], bool] = field(
-        default_factory=dict
-    )  # commit and name: it is there
+    #: By commit, paths and name: whether the name is in those files.
+    sought: dict[tuple[str, tuple[str, ...], str], bool] = field(default_factory=dict)
 
 
 def check(pipeline: Pipeline, source: Source, request: CheckRequest) -> Told:
@@ -97,10 +98,11 @@ def check(pipeline: Pipeline, source: Source, request: CheckRequest) -> Told:
     """
     told = matrix.load(pipeline.root)
     chosen = matrix.choose(told, request.rows, quick=request.quick)
-    patches = series.load(pipeline.root, request.series, source.line).patches
-    files = tuple(dict.fromkeys(file for patch in patches for file in patch.files))
     names = request.arms(pipeline, source)
     trees = {name: pipeline.apply(source, name) for name in (*names, request.against)}
+    repository = Repository(source.repository)
+    differing = [repository.differing(source.commit, tree.commit) for tree in trees.values()]
+    files = tuple(dict.fromkeys(file for those in differing for file in those))
     arms = _Arms(request, source, names, files, trees)
 
     style = [*_style(pipeline, arms)] if request.style else []
@@ -131,7 +133,7 @@ def _build(
             config = matrix.config(told, row, applied, pipeline.catalog, place.source)
             arms.configs[row] = config
             site = _site(pipeline, applied, config)
-            counts = partial(_new, arms, arm, arms.source.commit)
+            counts = partial(_missing, arms, arm)
             arms.built[arm, row] = _one(site, config, arms.files, wanted, place.source, counts)
         except (BadInput, BuildFailed, KconfigDropped) as err:
             pipeline.story.say(f"row {row}: {str(err).splitlines()[0]}")
@@ -150,19 +152,42 @@ def _brought(arms: _Arms) -> Mapping[str, frozenset[str]]:
 
 def _new(arms: _Arms, arm: str, base: str, names: Collection[str]) -> frozenset[str]:
     """Return which of the names an arm's files have, and no source of the commit `base`."""
-    repository = Repository(arms.source.repository)
     # The files first: to look through all sources for hundreds of names takes a minute.
-    ours = _words(repository, arms.trees[arm].commit, arms.files)
-    new = ours.intersection(names) - _words(repository, base, arms.files)
-    unsought = {name for name in new if (base, name) not in arms.sought}
-    found = repository.words(base, unsought, _SOURCES)
-    arms.sought.update({(base, name): name in found for name in unsought})
-    return frozenset(name for name in new if not arms.sought[base, name])
+    ours = {*_uses(arms, arms.trees[arm].commit)} - {*_uses(arms, base)}
+    return _nowhere(arms, base, ours.intersection(names), _SOURCES)
 
 
-def _words(repository: Repository, commit: str, files: Sequence[str]) -> set[str]:
-    there = [file for file in files if repository.has(commit, file)]
-    return {word for file in there for word in _WORD.findall(repository.show(f"{commit}:{file}"))}
+def _missing(arms: _Arms, arm: str, names: Collection[str]) -> frozenset[str]:
+    """Return which names that an arm's part misses are missing.
+
+    They are those whose use the arm changes, and that no file of the kernel could define which is
+    not in the part. A name that only the preprocessor puts together is not seen.
+    """
+    base = arms.source.commit
+    ours, theirs = _uses(arms, arms.trees[arm].commit), _uses(arms, base)
+    changed = {name for name in names if ours.get(name) != theirs.get(name)}
+    within = (f":(exclude,glob){folder}/*.c" for folder in folders(arms.files))
+    return _nowhere(arms, base, changed, (*_DEFINING, *within))
+
+
+def _nowhere(
+    arms: _Arms, base: str, names: Collection[str], paths: tuple[str, ...]
+) -> frozenset[str]:
+    unsought = {name for name in names if (base, paths, name) not in arms.sought}
+    found = Repository(arms.source.repository).words(base, unsought, paths)
+    arms.sought.update({(base, paths, name): name in found for name in unsought})
+    return frozenset(name for name in names if not arms.sought[base, paths, name])
+
+
+def _uses(arms: _Arms, commit: str) -> Mapping[str, Counter[str]]:
+    """Return how often each word is in each of the files that the arms touch, at a commit."""
+    repository = Repository(arms.source.repository)
+    uses: dict[str, Counter[str]] = {}
+    for file in arms.files:
+        if repository.has(commit, file):
+            for word in _WORD.findall(repository.show(f"{commit}:{file}")):
+                uses.setdefault(word, Counter())[file] += 1
+    return uses
 
 
 def _site(pipeline: Pipeline, applied: Tree, config: Config) -> Site:

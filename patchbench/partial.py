@@ -9,28 +9,32 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from patchbench import buildlog
-from patchbench.errors import BuildFailed
-from patchbench.make import tail
-from patchbench.tools.container import Finished
 
-#: Of some names, those that count.
+#: Of some names that a part misses, those that are missing.
 Counts = Callable[[Collection[str]], Collection[str]]
 
+#: What may define names that no C file has: only a whole link can tell.
+_NOT_C = (".S", ".rs", ".lds.h")
+#: What no kernel consists of.
+_BESIDE = ("Documentation", "samples", "scripts", "tools")
 #: How kbuild's recipe for a folder's archive lists it: `printf "mm/%s " a.o b.o | xargs ... ar`,
 #: or `ar cDPrsT lib/lib.a lib/a.o`.
 _ARCHIVE = re.compile(r'(?:printf "(?P<folder>\S+)/%s "|\bcDPrsT \S+/lib\.a) (?P<members>[^|;]+)')
 
 
 def folders(files: Sequence[str]) -> tuple[str, ...]:
-    """Return the folders that the C files among these lie in."""
-    return tuple(sorted({str(Path(name).parent) for name in files if name.endswith(".c")}))
+    """Return the folders that the C files among these lie in; none where a part cannot tell."""
+    if any(name.endswith(_NOT_C) for name in files):
+        return ()
+    sources = [Path(name) for name in files if name.endswith(".c")]
+    return tuple(sorted({str(path.parent) for path in sources if path.parts[0] not in _BESIDE}))
 
 
 def members(dry_run: str, wanted: Collection[str]) -> tuple[str, ...]:
     """Return the objects that the configuration has directly in the wanted folders.
 
-    dry_run: what `make -n FOLDER/...` says. Raises BuildFailed when it tells of none, which is a
-    kbuild whose recipes look otherwise.
+    dry_run: what `make -n FOLDER/...` says. None when it tells of none for one of the folders: that
+    one is off, or its files are compiled from elsewhere.
     """
     told = [
         f"{match['folder']}/{name}" if match["folder"] else name
@@ -38,18 +42,11 @@ def members(dry_run: str, wanted: Collection[str]) -> tuple[str, ...]:
         for name in match["members"].split()
     ]
     objects = [name for name in told if name.endswith(".o") and str(Path(name).parent) in wanted]
-    if not objects:
-        raise BuildFailed(f"a dry run of make names no object in {', '.join(wanted)}")
-    return tuple(dict.fromkeys(objects))
+    found = {str(Path(name).parent) for name in objects}
+    return tuple(dict.fromkeys(objects)) if found == {*wanted} else ()
 
 
-def missed(linked: Finished, counts: Counts) -> tuple[str, ...]:
-    """Return the linker's lines about the names that count of those that it misses.
-
-    Raises BuildFailed when the linker ended for another reason than symbols.
-    """
-    said = linked.said.replace("/out/", "")
-    names = {one.symbol for one in buildlog.undefined(said)}
-    if linked.status not in (0, 1) or (linked.status and not names):
-        raise BuildFailed(f"the linker does not say what is missing:\n{tail(said)}")
-    return buildlog.about(said, counts(names))
+def missed(linked: str, counts: Counts) -> tuple[str, ...]:
+    """Return a linker's lines about names that are missing, or there twice."""
+    said = linked.replace("/out/", "")
+    return buildlog.about(said, counts({one.symbol for one in buildlog.undefined(said)}))

@@ -111,7 +111,8 @@ class Site:
             "make": [*self._config.compiler.line(*_SPARSE)],
             "files": [*files],
             "fragment": self._config.fragment,
-            **({"part": True} if self._config.part else {}),
+            # What a part misses is weighed by what the kernel has without any series.
+            **({"part": self._tree.source.commit} if self._config.part else {}),
             "asked": dict(self._config.asked),
             "toolchain": self._toolchain.digest,
             "tree": self._tree.id,
@@ -166,19 +167,32 @@ class Site:
             )
 
     def _build(self, files: Sequence[str], counts: partial.Counts) -> tuple[bool, str]:
-        if not self._config.part or not partial.folders(files):
+        wanted = partial.folders(files) if self._config.part else ()
+        if not wanted:
             return self._run("build", "-k", "vmlinux")
-        wanted = partial.folders(files)
-        good, said = self._run("prepare", "prepare")
-        if good:
-            good, said = self._run("members", "-n", *(f"{folder}/" for folder in wanted))
-        if good:
-            objects = partial.members(said, wanted)
-            good, said = self._run("build", "-k", *objects)
+        good, prepared = self._run("prepare", "prepare")
         if not good:
-            return False, said
-        lines = partial.missed(self._maker().link(objects), counts)
-        return not lines, "\n".join((said, *lines))
+            return False, prepared
+        # Each line in one piece, whichever make it is of.
+        good, told = self._run("members", "-n", "-O", *(f"{folder}/" for folder in wanted))
+        if not good:
+            return False, told
+        objects = partial.members(told, wanted)
+        if not objects:
+            return self._run("build", "-k", "vmlinux")
+        good, said = self._run("build", "-k", *objects)
+        lines = self._missed(objects, counts) if good else ()
+        return good and not lines, "\n".join((prepared, said, *lines))
+
+    def _missed(self, objects: Sequence[str], counts: partial.Counts) -> tuple[str, ...]:
+        log = self._bench.logs / f"link-{self._name}.log"
+        linked = self._maker().link(objects)
+        log.write_text(linked.said + "\n")
+        good = ended(linked, self._name, log, self._bench.objects)
+        lines = partial.missed(linked.said, counts)
+        if not good and not lines and not buildlog.undefined(linked.said):
+            raise BuildFailed(f"the linker does not say what is missing; log: {log}")
+        return lines
 
     def _run(self, what: str, *targets: str) -> tuple[bool, str]:
         log = self._bench.logs / f"{what}-{self._name}.log"

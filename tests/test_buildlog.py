@@ -34,6 +34,18 @@ def test_the_three_symbols_that_v0_lacks_without_swap_are_found_in_its_log() -> 
     )
 
 
+def test_a_symbol_that_is_there_twice_is_an_error_and_its_line_the_evidence() -> None:
+    log = (
+        "ld: mm/rmap.o: in function `helper':\n"
+        "rmap.c:(.text+0x0): multiple definition of `helper'; "
+        "mm/memory.o:memory.c:(.text+0x0): first defined here\n"
+    )
+    assert buildlog.errors(log) == (
+        "multiple definition of `helper': rmap.c, mm/memory.o:memory.c",
+    )
+    assert len(buildlog.evidence(log)) == 2
+
+
 def test_the_linkers_lines_are_the_evidence_and_make_s_are_not() -> None:
     assert len(buildlog.evidence(LINK)) == 8
     assert not any("make" in line for line in buildlog.evidence(LINK))

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from patchbench.errors import BuildFailed, KconfigDropped
+from patchbench.errors import BuildFailed, KconfigDropped, ToolFailed
 from patchbench.make import Bench
 from patchbench.matrix import Row
 from patchbench.site import Site
@@ -180,21 +180,41 @@ def test_a_part_that_misses_only_what_is_elsewhere_in_the_kernel_is_good(
     assert "undefined" not in told.log
 
 
-@pytest.mark.parametrize(
-    ("status", "said"), [(1, "ld: cannot find it"), (137, MISSING), (None, "")]
-)
-def test_a_linker_that_died_is_no_part_without_faults(
-    tmp_path: Path, make: FakeMake, status: int | None, said: str
+def test_a_symbol_that_a_part_has_twice_is_a_fault_whoever_counts(
+    tmp_path: Path, make: FakeMake
 ) -> None:
-    make.linked = Finished(status, said, 0, 1)
+    twice = (
+        "ld: /out/mm/rmap.o:(.bss+0x0): multiple definition of `g'; "
+        "/out/mm/memory.o:(.bss+0x0): first defined here"
+    )
+    make.linked = Finished(1, MISSING + twice, 0, 1)
+    told = site(tmp_path, make, PART).compile(FILES, lambda _: ())
+    assert not told.good
+    assert told.log.endswith(twice.replace("/out/", ""))
+
+
+def test_a_linker_that_says_nothing_of_symbols_is_no_part_without_faults(
+    tmp_path: Path, make: FakeMake
+) -> None:
+    make.linked = Finished(1, "ld: cannot find it", 0, 1)
     with pytest.raises(BuildFailed, match="does not say what is missing"):
         site(tmp_path, make, PART).compile(FILES, lambda _: ())
 
 
-def test_a_kbuild_that_lists_its_objects_otherwise_is_told(tmp_path: Path, make: FakeMake) -> None:
-    make.dry_run = Finished(0, "ar mm/built-in.a\n", 0, 1)
-    with pytest.raises(BuildFailed, match="names no object in mm"):
-        site(tmp_path, make, PART).compile(FILES, every)
+@pytest.mark.parametrize("status", [137, None])
+def test_a_linker_that_was_ended_is_the_hosts_fault(
+    tmp_path: Path, make: FakeMake, status: int | None
+) -> None:
+    make.linked = Finished(status, MISSING, 0, 1)
+    with pytest.raises(ToolFailed):
+        site(tmp_path, make, PART).compile(FILES, lambda _: ())
+
+
+def test_a_folder_without_objects_is_built_whole_with_all_the_rest(
+    tmp_path: Path, make: FakeMake
+) -> None:
+    site(tmp_path, make, PART).compile([*FILES, "virt/kvm/eventfd.c"], every)
+    assert "vmlinux" in make.calls[-1]
 
 
 def test_a_makefile_that_names_a_file_that_is_not_there_fails_its_part(
@@ -206,8 +226,17 @@ def test_a_makefile_that_names_a_file_that_is_not_there_fails_its_part(
     assert (told.good, told.log) == (False, said)
 
 
-def test_a_series_of_headers_alone_has_no_part_and_is_built_whole(
-    tmp_path: Path, make: FakeMake
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["include/linux/oom.h"],
+        ["mm/memory.c", "arch/arm64/lib/copy_page.S"],
+        ["mm/memory.c", "include/asm-generic/vmlinux.lds.h"],
+        ["tools/testing/selftests/mm/madv_populate.c", "include/linux/oom.h"],
+    ],
+)
+def test_what_c_files_alone_cannot_tell_is_built_whole(
+    tmp_path: Path, make: FakeMake, files: list[str]
 ) -> None:
-    site(tmp_path, make, PART).compile(["include/linux/oom.h"], every)
+    site(tmp_path, make, PART).compile(files, every)
     assert "vmlinux" in make.calls[-1]

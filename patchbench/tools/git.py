@@ -167,6 +167,10 @@ class Repository:
         new = self._git("ls-files", "--others", "--exclude-standard", "--", folder)
         return sorted({*known.splitlines(), *new.splitlines()})
 
+    def differing(self, commit: str, other: str) -> list[str]:
+        """Return the files that two commits have otherwise, or only one of them has."""
+        return self._git("diff", "--name-only", "--no-renames", commit, other).splitlines()
+
     def has(self, commit: str, path: str) -> bool:
         """Return whether a commit holds a file or folder."""
         return bool(self._git("ls-tree", commit, "--", path))
