@@ -148,12 +148,21 @@ def _judge_messages(
     finding = replace(_empty(place, f"{config.name}: {name}", _CHECKS[name]), evidence=shown)
     if name in _STRICT and not built.good:
         return replace(finding, says="make ended before it had looked at all of the files")
+    if name == "sparse" and (unseen := [one for one in built.sources if one not in built.checked]):
+        return replace(finding, says=_unseen(built.log, unseen))
     if ours and (base is None or (name in _STRICT and not base.good)):
         return replace(finding, says=f"{len(ours)} messages, and none to compare with")
     if fresh:
         return replace(finding, state="fail", says=_first([str(one) for one in fresh], "new"))
     own = f", {len(ours)} of the kernel's own" if ours else ""
     return replace(finding, state="pass", says=f"nothing new in {len(built.sources)} files{own}")
+
+
+def _unseen(log: str, sources: Sequence[str]) -> str:
+    # The kernel's own words, when sparse does not understand what its headers are written in.
+    if "sparse is not available or not up to date" in log:
+        return "this kernel wants a newer sparse than the toolchain has"
+    return f"sparse did not look at {', '.join(sources)}"
 
 
 def judge_error(place: Place, subject: str, error: Exception) -> Finding:

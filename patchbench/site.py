@@ -37,6 +37,7 @@ class Compiled:
     log: str
     sources: tuple[str, ...]
     cpu_seconds: float
+    checked: tuple[str, ...] = ()  # those that sparse looked at
 
 
 _STORED = TypeAdapter(Compiled)
@@ -84,15 +85,16 @@ class Site:
         return self._shelved("compile", files, build)
 
     def inspect(self, sources: Sequence[str]) -> Compiled:
-        """Compile these sources again with W=1 and sparse; `good` if both looked at all of them."""
+        """Compile these sources again with W=1, and let sparse look at them; see `checked`."""
 
         def inspect() -> Compiled:
             good, log = self._objects_only("inspect", sources, "W=1", *_SPARSE)
-            seen = {line.split()[1] for line in log.splitlines() if line.startswith("  CHECK ")}
-            missed = set(sources) - {buildlog.relative(name) for name in seen}
-            return Compiled(good and not missed, log, tuple(sources), 0)
+            told = {line.split()[1] for line in log.splitlines() if line.startswith("  CHECK ")}
+            seen = {buildlog.relative(name) for name in told}
+            checked = tuple(name for name in sources if name in seen)
+            return Compiled(good, log, tuple(sources), 0, checked)
 
-        return self._shelved("inspect", sources, inspect)
+        return self._shelved("W=1 and sparse", sources, inspect)
 
     def look(self, sources: Sequence[str]) -> Compiled:
         """Compile these sources alone, as `compile` does, for the sake of what is said of them."""

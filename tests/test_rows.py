@@ -40,8 +40,9 @@ def judge(built: Built, base: Built | None, series: str = "v0") -> tuple[Finding
     return rows.judge_build(place(series), CONFIG, TOOLS, built, base)
 
 
-def looked(log: str, *, good: bool = True) -> Built:
-    return Built(GOOD, Compiled(good=good, log=log, sources=FILES, cpu_seconds=1))
+def looked(log: str, *, good: bool = True, checked: tuple[str, ...] = FILES) -> Built:
+    told = Compiled(good=good, log=log, sources=FILES, cpu_seconds=1, checked=checked)
+    return Built(GOOD, told)
 
 
 def messages(ours: Built, base: Built | None) -> dict[str, Finding]:
@@ -101,6 +102,19 @@ def test_a_warning_is_compared_with_a_look_at_its_file_alone_if_that_compiles() 
 def test_a_look_that_broke_off_is_no_pass() -> None:
     told = messages(looked("", good=False), None)
     assert {told[name].state for name in ("W=1", "sparse")} == {"untested"}
+
+
+def test_a_sparse_that_did_not_look_leaves_w1_judged_and_itself_untested() -> None:
+    told = messages(looked("", checked=()), None)
+    assert told["W=1"].state == "pass"
+    assert told["sparse"].state == "untested"
+    assert told["sparse"].says == "sparse did not look at mm/memory.c"
+
+
+def test_a_kernel_that_wants_a_newer_sparse_is_quoted() -> None:
+    log = "/src/Makefile:1311: C=2 specified, but sparse is not available or not up to date\n"
+    told = messages(looked(log, checked=()), None)
+    assert told["sparse"].says == "this kernel wants a newer sparse than the toolchain has"
 
 
 def test_a_base_is_built_unless_the_build_missed_a_name_that_only_the_series_has() -> None:

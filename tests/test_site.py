@@ -116,7 +116,8 @@ def test_a_log_is_shelved_because_nothing_done_says_nothing(tmp_path: Path, make
 
 
 def test_the_files_are_looked_at_with_w1_and_sparse(tmp_path: Path, make: FakeMake) -> None:
-    assert site(tmp_path, make).inspect(["mm/memory.c"]).good
+    told = site(tmp_path, make).inspect(["mm/memory.c"])
+    assert (told.good, told.checked) == (True, ("mm/memory.c",))
     assert {"W=1", "C=2", "CHECK=sparse", "mm/memory.o"} <= set(make.calls[-1])
 
 
@@ -131,9 +132,12 @@ def test_a_look_compiles_the_sources_alone_and_without_any_makes_nothing(
     assert ["allnoconfig" in call for call in make.calls[calls:]] == [True]
 
 
-def test_a_file_that_sparse_did_not_look_at_is_no_good(tmp_path: Path, make: FakeMake) -> None:
+def test_what_sparse_did_not_look_at_is_not_among_what_it_checked(
+    tmp_path: Path, make: FakeMake
+) -> None:
     make.blind = True
-    assert not site(tmp_path, make).inspect(["mm/memory.c"]).good
+    told = site(tmp_path, make).inspect(["mm/memory.c"])
+    assert (told.good, told.checked) == (True, ())
 
 
 def test_a_symbol_that_the_kernel_does_not_have_is_named_even_if_asked_off(
