@@ -24,8 +24,10 @@ from patchbench.tools.container import Engine
 
 #: Where the architecture's folder below arch/ is not called as make calls the architecture.
 _SRCARCH = {"i386": "x86", "x86_64": "x86", "sparc32": "sparc", "sparc64": "sparc"}
-#: sparse marks its lines, which look like GCC's.
-_SPARSE = ("C=2", "CHECK=sparse", "CF=-fdiagnostic-prefix=sparse")
+#: sparse marks its lines, which look like GCC's. Until it knows __typeof_unqual__ (0.6.4 does not),
+#: without which kernels from 7 on refuse it, it takes the word that only keeps more qualifiers.
+_CHECK_FLAGS = "-fdiagnostic-prefix=sparse -D__typeof_unqual__=__typeof__"
+_SPARSE = ("C=2", "CHECK=sparse", f"CF={_CHECK_FLAGS}")
 _LOG = "compiled.json"
 
 
