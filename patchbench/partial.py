@@ -33,8 +33,8 @@ def folders(files: Sequence[str]) -> tuple[str, ...]:
 def members(dry_run: str, wanted: Collection[str]) -> tuple[str, ...]:
     """Return the objects that the configuration has directly in the wanted folders.
 
-    dry_run: what `make -n FOLDER/...` says. None when it tells of none for one of the folders: that
-    one is off, or its files are compiled from elsewhere.
+    dry_run: what `make -n FOLDER/...` says. Empty when it tells of none for one of the folders:
+    that one is off, or its files are compiled from elsewhere.
     """
     told = [
         f"{match['folder']}/{name}" if match["folder"] else name
