@@ -12,7 +12,7 @@ from patchbench import buildlog
 from patchbench.hazards import Place
 from patchbench.matrix import Config
 from patchbench.model import Finding, Patch, Toolchain
-from patchbench.site import Compiled
+from patchbench.site import CHECK_FLAG, Compiled
 
 #: Which tools' messages are judged together, and under what name, where W=1 and sparse looked.
 _STRICT: Mapping[str, tuple[str, ...]] = {
@@ -150,12 +150,18 @@ def _judge_messages(
         return replace(finding, says="make ended before it had looked at all of the files")
     if name == "sparse" and (unseen := [one for one in built.sources if one not in built.checked]):
         return replace(finding, says=_unseen(built.log, unseen))
-    if ours and (base is None or (name in _STRICT and not base.good)):
+    if ours and (base is None or not _covers(name, base)):
         return replace(finding, says=f"{len(ours)} messages, and none to compare with")
     if fresh:
         return replace(finding, state="fail", says=_first([str(one) for one in fresh], "new"))
     own = f", {len(ours)} of the kernel's own" if ours else ""
     return replace(finding, state="pass", says=f"nothing new in {len(built.sources)} files{own}")
+
+
+def _covers(name: str, base: Compiled) -> bool:
+    """Return whether a base's silence means anything: what nobody looked at is silent as well."""
+    looked = name != "sparse" or {*base.sources} <= {*base.checked}
+    return looked and (base.good or name not in _STRICT)
 
 
 def _unseen(log: str, sources: Sequence[str]) -> str:
@@ -228,7 +234,7 @@ def _context(
     *by_hand, last = config.by_hand
     if inspected:
         objects = " ".join(name.removesuffix(".c") + ".o" for name in inspected)
-        last = last.removesuffix("vmlinux") + f"W=1 C=2 {objects}"
+        last = last.removesuffix("vmlinux") + f"W=1 C=2 CF={CHECK_FLAG} {objects}"
     commands = (*by_hand, last, place.command)
     return _Context(
         f"config: ARCH={config.compiler.arch} allnoconfig {asked}\ncompiler: {compiler}",

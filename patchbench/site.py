@@ -24,10 +24,10 @@ from patchbench.tools.container import Engine
 
 #: Where the architecture's folder below arch/ is not called as make calls the architecture.
 _SRCARCH = {"i386": "x86", "x86_64": "x86", "sparc32": "sparc", "sparc64": "sparc"}
-#: sparse marks its lines, which look like GCC's. Until it knows __typeof_unqual__ (0.6.4 does not),
-#: without which kernels from 7 on refuse it, it takes the word that only keeps more qualifiers.
-_CHECK_FLAGS = "-fdiagnostic-prefix=sparse -D__typeof_unqual__=__typeof__"
-_SPARSE = ("C=2", "CHECK=sparse", f"CF={_CHECK_FLAGS}")
+#: sparse marks its lines, which look like GCC's. 7.3 refuses a sparse that does not know
+#: __typeof_unqual__, as 0.6.4; until it does, it takes the word that only keeps more qualifiers.
+CHECK_FLAG = "-D__typeof_unqual__=__typeof__"
+_SPARSE = ("C=2", "CHECK=sparse", f"CF=-fdiagnostic-prefix=sparse {CHECK_FLAG}")
 _LOG = "compiled.json"
 
 

@@ -109,6 +109,14 @@ def test_a_sparse_that_did_not_look_leaves_w1_judged_and_itself_untested() -> No
     assert told["W=1"].state == "pass"
     assert told["sparse"].state == "untested"
     assert told["sparse"].says == "sparse did not look at mm/memory.c"
+    by_hand = "W=1 C=2 CF=-D__typeof_unqual__=__typeof__ mm/memory.o"
+    assert by_hand in told["sparse"].evidence
+
+
+def test_a_base_that_sparse_did_not_look_at_is_nothing_to_compare_with() -> None:
+    told = messages(looked(STATIC), looked("", checked=()))
+    assert told["sparse"].state == "untested"
+    assert "none to compare with" in told["sparse"].says
 
 
 def test_a_kernel_that_wants_a_newer_sparse_is_quoted() -> None:
