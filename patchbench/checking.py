@@ -241,6 +241,8 @@ def _check_one(
     workload: Workload,
 ) -> list[Finding]:
     arms = dict.fromkeys((request.against, *request.arms(pipeline, source)))
+    if not pipeline.catalog.flavour(workload.flavour, source.line).comparable:
+        workload = hazards.without_timings(workload)
     machine = pipeline.catalog.machine(workload.machine)
     images = [_image(pipeline, source, name, workload.flavour) for name in arms]
     guest = pipeline.guest(workload.program)

@@ -72,6 +72,12 @@ def judge(
     return (*heard, *conditions)
 
 
+def without_timings(workload: Workload) -> Workload:
+    """Return a hazard that asks nothing of times, for kernels whose times mean nothing."""
+    kept = tuple(one for one in workload.conditions if not one.timed)
+    return replace(workload, conditions=kept)
+
+
 def regressions(findings: Sequence[Finding], against: str = "none") -> tuple[Finding, ...]:
     """Return what fails with a series and does not, on the same kernel, with that other."""
     own = {_question(one) for one in findings if one.series == against and one.state == "fail"}

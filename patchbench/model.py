@@ -221,6 +221,11 @@ class Condition:
         return self.at_most_base_pct is not None or self.at_least_base_pct is not None
 
     @property
+    def timed(self) -> bool:
+        """Return whether it is on a time, which a debug kernel stretches."""
+        return self.on.endswith("_ns")
+
+    @property
     def bounds(self) -> int:
         """Return how many bounds there are."""
         told = (self.at_most, self.at_least, self.at_most_base_pct, self.at_least_base_pct)

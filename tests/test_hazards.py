@@ -101,6 +101,21 @@ def test_without_the_base_s_value_a_comparison_is_untested() -> None:
     assert judge(slower, told({"fork_ns": [1]})) == []  # the base itself
 
 
+def test_a_kernel_whose_times_mean_nothing_is_not_asked_for_times_and_for_all_else() -> None:
+    late = Condition("fork_ns", ("C3",), "an exit costs more", at_most_base_pct=101)
+    slow = Condition("recover_ns", ("C11",), "it takes too long", at_most=5e9)
+    asked = hazards.without_timings(workload(late, LEFT, slow)).conditions
+    assert asked == (LEFT,)
+
+
+def test_every_time_that_a_hazard_asks_for_is_known_as_one_by_its_name() -> None:
+    catalog = Catalog(ROOT)
+    known = [catalog.workload(name) for name in catalog.listing()["workload"]]
+    for workload in known:
+        times = {one.name for one in catalog.metrics(workload.program).values() if one.unit == "ns"}
+        assert not [one.on for one in workload.conditions if one.on in times and not one.timed]
+
+
 def test_a_lost_guest_fails_and_its_console_does_not_pass() -> None:
     lost = replace(told({}), failure="the guest did not finish before its deadline\n  last record")
     heard, finding = hazards.judge(workload(LEFT), PLACE, lost, CLEAN_CONSOLE, POLICY)
