@@ -153,10 +153,17 @@ def find_splats(console: str, policy: SplatPolicy) -> tuple[str, ...]:
 
 
 def kind_of_splat(line: str, policy: SplatPolicy) -> str:
-    """Return the kind of complaint that a console line is; empty if it is none."""
+    """Return the kind of complaint that a console line is; empty if it is none.
+
+    A rule whose pattern has a group `what` tells complaints of its kind apart by it.
+    """
     if any(re.search(rule.pattern, line) for rule in policy.allow):
         return ""
-    return next((rule.kind for rule in policy.deny if re.search(rule.pattern, line)), "")
+    for rule in policy.deny:
+        if found := re.search(rule.pattern, line):
+            what = found.groupdict().get("what")
+            return f"{rule.kind}: {what}" if what else rule.kind
+    return ""
 
 
 def find_overload(host: Mapping[str, float]) -> str:

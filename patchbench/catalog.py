@@ -43,11 +43,27 @@ class AllowedSplat:
 
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
+class ExpectedLine:
+    """A line that a flavour's kernel says when a detector is on; without it silence is no pass."""
+
+    flavour: str
+    pattern: str
+    why: str
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
 class SplatPolicy:
     """Which console lines are splats: `deny`, unless `allow` matches as well."""
 
     deny: tuple[SplatRule, ...]
     allow: tuple[AllowedSplat, ...] = ()
+    expect: tuple[ExpectedLine, ...] = ()
+
+    def missing(self, flavour: str, console: str) -> tuple[ExpectedLine, ...]:
+        """Return what a flavour's kernel should have said and did not."""
+        asked = [one for one in self.expect if one.flavour == flavour]
+        return tuple(one for one in asked if not re.search(one.pattern, console))
 
     def allowing(self, patterns: tuple[str, ...], why: str) -> "SplatPolicy":
         """Return a policy that allows some more patterns."""

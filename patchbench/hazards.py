@@ -141,6 +141,10 @@ def _hear(
         ]
     if not console or (told.failure and not told.untested):
         return [replace(heard, says="the console does not reach the boot's end")]
+    if missing := policy.missing(workload.flavour, console):
+        return [
+            replace(heard, says=f"the kernel does not say {missing[0].pattern!r}: {missing[0].why}")
+        ]
     return [replace(heard, state="pass", says="the kernel does not complain")]
 
 

@@ -172,6 +172,32 @@ def test_each_kind_of_complaint_is_a_finding_of_its_own() -> None:
     assert hazards.regressions(base_has_one) == (heard[0],)
 
 
+def test_a_race_that_the_kernel_has_by_itself_does_not_hide_the_series_own() -> None:
+    known = "[ 9.1] BUG: KCSAN: data-race in folio_lock / folio_unlock\n"
+    own = "[ 9.2] BUG: KCSAN: data-race in do_exit / gather\n"
+    quiet = told({"left_pages": [0]})
+    kernel, series = (
+        [*hazards.judge(workload(LEFT), replace(PLACE, series=name), quiet, console, POLICY)][:-1]
+        for name, console in (("none", known), ("v0", known + own))
+    )
+    (finding,) = hazards.regressions([*kernel, *series])
+    assert finding.subject == "residue: console, KCSAN: data-race in do_exit / gather"
+
+
+def test_silence_of_a_kernel_whose_detectors_are_not_on_is_no_pass() -> None:
+    watched = replace(workload(LEFT), flavour="kcsan")
+    quiet, on = (
+        told({"left_pages": [0]}),
+        "kcsan: enabled early\nkcsan: selftest: 3/3 tests passed\n",
+    )
+    heard = [
+        hazards.judge(watched, PLACE, quiet, console, POLICY)[0]
+        for console in (on, on.replace("3/3", "2/3"), "kcsan: strict mode configured\n")
+    ]
+    assert [one.state for one in heard] == ["pass", "untested", "untested"]
+    assert heard[-1].says.endswith("KCSAN is built in and not on")
+
+
 def test_a_clean_console_passes_and_a_missing_one_does_not() -> None:
     assert hear((CONSOLES / "clean.log").read_text()).state == "pass"
     assert hear("").state == "untested"

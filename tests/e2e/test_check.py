@@ -16,6 +16,7 @@ from patchbench.tools.git import Repository
 from tests.e2e.conftest import KERNEL, ROOT
 
 FILE = "mm/swapfile.c"
+CACHE = "static struct kmem_cache *swap_gather_cachep;\n"
 TAKE = "record = kmem_cache_alloc(swap_gather_cachep, GFP_ATOMIC);"
 PUT = "\t\tswap_put_entries_direct(record->entry, record->nr);\n"
 FREE = "kmem_cache_free(swap_gather_cachep, record);\n\t\tfreed++;"
@@ -78,10 +79,7 @@ def test_each_planted_bug_is_caught_by_the_check_that_is_for_it(
             FREE: FREE.replace("freed++", "freed += !!record->nr"),
         },
     )
-    storm = (copied.root / "workloads/residue.toml").read_text()
-    for old, new in SMALL.items():
-        storm = storm.replace(old, new)
-    (copied.root / "workloads/small.toml").write_text(storm)
+    plant_small_storm(copied)
     found = beside_v0(copied, "small", flavour="debug", machine="debug")
 
     assert found["small: console"]["v0"].state == "pass"
@@ -97,12 +95,30 @@ def test_each_planted_bug_is_caught_by_the_check_that_is_for_it(
         }
 
 
+def test_a_planted_race_is_found_and_nothing_else_in_v0(copied: Pipeline, tmp_path: Path) -> None:
+    counted = f"{CACHE}\nunsigned long swap_gathered;\n"
+    plant_on_v0(copied, tmp_path, {CACHE: counted, TAKE: f"{TAKE}\n\tswap_gathered++;"})
+    plant_small_storm(copied)
+    found = beside_v0(copied, "small", flavour="kcsan", machine="debug")
+    assert found["small: console"]["v0"].state == "pass"
+    gather = "add_to_swap_gather_cache"
+    race = found[f"small: console, KCSAN: data-race in {gather} / {gather}"]["v9"]
+    assert race.state == "fail"
+
+
 def test_if_setting_up_fails_the_first_large_exit_oopses(copied: Pipeline, tmp_path: Path) -> None:
     plant_on_v0(copied, tmp_path, {SET_UP: f"{SET_UP}\treturn -ENOMEM;\n\n"})
     found = beside_v0(copied, "knee-above")
     assert found["knee-above: console"]["v0"].state == "pass"
     oops = found["knee-above: console, oops"]["v9"]
     assert "add_to_swap_gather_cache" in oops.evidence
+
+
+def plant_small_storm(run: Pipeline) -> None:
+    storm = (run.root / "workloads/residue.toml").read_text()
+    for old, new in SMALL.items():
+        storm = storm.replace(old, new)
+    (run.root / "workloads/small.toml").write_text(storm)
 
 
 def plant_on_v0(run: Pipeline, tmp_path: Path, changes: dict[str, str]) -> None:
