@@ -95,9 +95,11 @@ def test_each_planted_bug_is_caught_by_the_check_that_is_for_it(
         }
 
 
-def test_a_planted_race_is_found_and_nothing_else_in_v0(copied: Pipeline, tmp_path: Path) -> None:
-    counted = f"{CACHE}\nunsigned long swap_gathered;\n"
-    plant_on_v0(copied, tmp_path, {CACHE: counted, TAKE: f"{TAKE}\n\tswap_gathered++;"})
+def test_a_planted_race_is_found_and_none_in_v0(copied: Pipeline, tmp_path: Path) -> None:
+    """One access in some thousand is watched: the race runs often, or a small storm shows none."""
+    counters = f"{CACHE}\nunsigned long swap_gathered[64];\n"
+    count = f"{TAKE}\n\tfor (int i = 0; i < 64; i++)\n\t\tswap_gathered[i]++;"
+    plant_on_v0(copied, tmp_path, {CACHE: counters, TAKE: count})
     plant_small_storm(copied)
     found = beside_v0(copied, "small", flavour="kcsan", machine="debug")
     assert found["small: console"]["v0"].state == "pass"
