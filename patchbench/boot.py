@@ -161,7 +161,7 @@ def kind_of_splat(line: str, policy: SplatPolicy) -> str:
         return ""
     for rule in policy.deny:
         if found := re.search(rule.pattern, line):
-            what = found.groupdict().get("what")
+            what = found.groupdict().get("what", "").strip()  # a console's lines end in \r
             return f"{rule.kind}: {what}" if what else rule.kind
     return ""
 
