@@ -144,7 +144,7 @@ def read_or_count(folder: Path, wanted: Wanted, policy: SplatPolicy) -> Boot:
 
 def read_console(folder: Path) -> str:
     """Return a boot's console without control characters; empty if there is none."""
-    return _shown(_text(folder / CONSOLE))
+    return _shown(_text(folder / CONSOLE).replace("\r\n", "\n"))  # as a serial line ends
 
 
 def find_splats(console: str, policy: SplatPolicy) -> tuple[str, ...]:
@@ -161,7 +161,7 @@ def kind_of_splat(line: str, policy: SplatPolicy) -> str:
         return ""
     for rule in policy.deny:
         if found := re.search(rule.pattern, line):
-            what = found.groupdict().get("what", "").strip()  # a console's lines end in \r
+            what = found.groupdict().get("what")
             return f"{rule.kind}: {what}" if what else rule.kind
     return ""
 

@@ -104,6 +104,11 @@ def test_a_guest_that_does_not_name_its_kernel_is_not_believed(tmp_path: Path) -
         read(leave(tmp_path, log))
 
 
+def test_a_line_of_the_console_ends_where_its_text_does(tmp_path: Path) -> None:
+    (tmp_path / "console.log").write_bytes(b"BUG: KCSAN: data-race in a / b\r\nby \x1b[2J task\r\n")
+    assert boot.read_console(tmp_path) == "BUG: KCSAN: data-race in a / b\nby ?[2J task\n"
+
+
 def test_a_boot_without_its_console_may_have_had_a_splat(tmp_path: Path) -> None:
     with pytest.raises(BadRecord, match=r"console\.log is missing or empty"):
         read(leave(tmp_path, results(), ""))

@@ -173,8 +173,8 @@ def test_each_kind_of_complaint_is_a_finding_of_its_own() -> None:
 
 
 def test_a_race_that_the_kernel_has_by_itself_does_not_hide_the_series_own() -> None:
-    known = "[ 9.1] BUG: KCSAN: data-race in folio_lock / folio_unlock\r\n"
-    own = "[ 9.2] BUG: KCSAN: data-race in do_exit / gather \r\n"
+    known = "[ 9.1] BUG: KCSAN: data-race in folio_lock / folio_unlock\n"
+    own = "[ 9.2] BUG: KCSAN: data-race in do_exit / gather\n"
     quiet = told({"left_pages": [0]})
     kernel, series = (
         [*hazards.judge(workload(LEFT), replace(PLACE, series=name), quiet, console, POLICY)][:-1]
