@@ -95,7 +95,9 @@ def test_each_planted_bug_is_caught_by_the_check_that_is_for_it(
         }
 
 
-def test_a_planted_race_is_found_and_none_in_v0(copied: Pipeline, tmp_path: Path) -> None:
+def test_a_planted_race_is_found_and_none_of_v0_s_own_in_so_small_a_storm(
+    copied: Pipeline, tmp_path: Path
+) -> None:
     """One access in some thousand is watched: the race runs often, or a small storm shows none."""
     counters = f"{CACHE}\nunsigned long swap_gathered[64];\n"
     count = f"{TAKE}\n\tfor (int i = 0; i < 64; i++)\n\t\tswap_gathered[i]++;"
