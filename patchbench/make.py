@@ -110,10 +110,17 @@ class Make:
 
     def link(self, objects: Sequence[str]) -> Finished:
         """Link objects among themselves, only to hear what they miss; paths are below /out."""
-        told = [f"{self._compiler.prefix}ld", "--entry=0", "--output=/tmp/linked"]
+        return self._tool("ld", "--entry=0", "--output=/tmp/linked", *objects)
+
+    def undefined(self, name: str) -> Finished:
+        """List what an object misses; the path is below /out."""
+        return self._tool("nm", "--undefined-only", name)
+
+    def _tool(self, tool: str, *told: str) -> Finished:
+        words = [word if word.startswith("-") else f"/out/{word}" for word in told]
         return self._engine.run(
             self._image,
-            [*told, *(f"/out/{name}" for name in objects)],
+            [f"{self._compiler.prefix}{tool}", *words],
             Limits(timeout_s=TIMEOUT_S),
             binds=self._binds,
         )

@@ -50,3 +50,8 @@ def missed(linked: str, counts: Counts) -> tuple[str, ...]:
     """Return a linker's lines about names that are missing, or there twice."""
     said = linked.replace("/out/", "")
     return buildlog.about(said, counts({one.symbol for one in buildlog.undefined(said)}))
+
+
+def listed(undefined: str) -> frozenset[str]:
+    """Return the names that nm calls undefined, without the weak ones, which may be."""
+    return frozenset(re.findall(r"^ +U (\S+)$", undefined, re.MULTILINE))

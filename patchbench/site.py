@@ -29,6 +29,7 @@ _SRCARCH = {"i386": "x86", "x86_64": "x86", "sparc32": "sparc", "sparc64": "spar
 CHECK_FLAG = "-D__typeof_unqual__=__typeof__"
 _SPARSE = ("C=2", "CHECK=sparse", f"CF=-fdiagnostic-prefix=sparse {CHECK_FLAG}")
 _LOG = "compiled.json"
+_WHOLE = "vmlinux"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class Site:
             "files": [*files],
             "fragment": self._config.fragment,
             # What a part misses is weighed by what the kernel has without any series.
-            **({"part": self._tree.source.commit} if self._config.part else {}),
+            **({"part": self._tree.source.commit} if self._config.part else {"misses": "nothing"}),
             "asked": dict(self._config.asked),
             "toolchain": self._toolchain.digest,
             "tree": self._tree.id,
@@ -173,7 +174,7 @@ class Site:
     def _build(self, files: Sequence[str], counts: partial.Counts) -> tuple[bool, str]:
         wanted = partial.folders(files) if self._config.part else ()
         if not wanted:
-            return self._run("build", "-k", "vmlinux")
+            return self._whole()
         good, prepared = self._run("prepare", "prepare")
         if not good:
             return False, prepared
@@ -183,10 +184,29 @@ class Site:
             return False, told
         objects = partial.members(told, wanted)
         if not objects:
-            return self._run("build", "-k", "vmlinux")
+            return self._whole()
         good, said = self._run("build", "-k", *objects)
         lines = self._missed(objects, counts) if good else ()
         return good and not lines, "\n".join((prepared, said, *lines))
+
+    def _whole(self) -> tuple[bool, str]:
+        """Build vmlinux; not good either if it was linked as a library is, which may miss names.
+
+        riscv does so where it is relocatable, and lacks the --no-undefined of others.
+        """
+        good, said = self._run("build", "-k", _WHOLE)
+        if not good:
+            return False, said
+        told = self._maker().undefined(_WHOLE)
+        if told.status:
+            raise BuildFailed(f"what {self._name}'s {_WHOLE} misses cannot be told: {told.said}")
+        lost = partial.listed(told.said)
+        if not lost:
+            return True, said
+        lines = self._missed([f"{_WHOLE}.o"], lost.intersection)
+        users = {one.symbol for one in buildlog.undefined("\n".join(lines))}
+        rest = [f"{_WHOLE}: undefined reference to `{name}'" for name in sorted(lost - users)]
+        return False, "\n".join((said, *lines, *rest))
 
     def _missed(self, objects: Sequence[str], counts: partial.Counts) -> tuple[str, ...]:
         log = self._bench.logs / f"link-{self._name}.log"

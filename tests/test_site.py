@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from patchbench import buildlog
 from patchbench.errors import BuildFailed, KconfigDropped, ToolFailed
 from patchbench.make import Bench
 from patchbench.matrix import Row
@@ -25,6 +26,8 @@ ld: /out/mm/memory.o: in function `unmap_page_range':
 memory.c:(.text+0x4): undefined reference to `elsewhere'
 ld: memory.c:(.text+0x8): undefined reference to `only_with_swap'
 """
+QUIET = Finished(0, "", 0, 1)
+BROKEN = Finished(2, "  CC      mm/memory.o\nld: undefined", 0, 1)
 LINKED = Finished(1, MISSING, 0, 1)
 
 
@@ -47,6 +50,8 @@ class FakeMake:
     blind: bool = False
     linked: Finished = LINKED
     dry_run: Finished = DRY_RUN
+    built: Finished = BROKEN
+    undefined: Finished = QUIET
 
     def run(
         self,
@@ -66,7 +71,9 @@ class FakeMake:
         if "vmlinux" in argv:
             (self.objects / "mm").mkdir(exist_ok=True)
             (self.objects / "mm/memory.o").touch()
-            return Finished(2, "  CC      mm/memory.o\nld: undefined", 0, 1)
+            return self.built
+        if argv[0].endswith("nm"):
+            return self.undefined
         if argv[0].endswith("ld"):
             return self.linked
         if "-n" in argv:
@@ -106,6 +113,34 @@ def test_a_row_is_built_for_its_architecture_as_far_as_it_goes(
     told = site(tmp_path, make).compile(FILES, every)
     assert (told.good, told.sources, told.cpu_seconds) == (False, ("mm/memory.c",), 10)
     assert {"ARCH=sparc64", "-k", "vmlinux"} <= set(make.calls[-1])
+
+
+def lists(*lines: str, status: int = 0) -> Finished:
+    return Finished(status, "\n".join(lines), 0, 1)
+
+
+def test_a_kernel_that_is_linked_as_a_library_is_may_miss_nothing_either(
+    tmp_path: Path, make: FakeMake
+) -> None:
+    make.built = QUIET
+    make.undefined = lists("   U only_with_swap", "   U unseen", "   w may_be_missing")
+    told = site(tmp_path, make).compile(FILES, every)
+    assert not told.good
+    assert buildlog.errors(told.log) == (
+        "undefined reference to `only_with_swap': unmap_page_range (mm/memory.o)",
+        "undefined reference to `unseen': vmlinux",
+    )
+
+
+def test_a_kernel_that_misses_nothing_is_built(tmp_path: Path, make: FakeMake) -> None:
+    make.built, make.undefined = QUIET, lists("   w may_be_missing")
+    assert site(tmp_path, make).compile(FILES, every).good
+
+
+def test_a_kernel_that_cannot_be_looked_into_is_not_built(tmp_path: Path, make: FakeMake) -> None:
+    make.built, make.undefined = QUIET, lists("nm: file format not recognized", status=1)
+    with pytest.raises(BuildFailed, match="not recognized"):
+        site(tmp_path, make).compile(FILES, every)
 
 
 def test_a_log_is_shelved_because_nothing_done_says_nothing(tmp_path: Path, make: FakeMake) -> None:
