@@ -109,7 +109,7 @@ class Make:
         )
 
     def link(self, objects: Sequence[str]) -> Finished:
-        """Link objects among themselves, only to hear what they miss; paths are below /out."""
+        """Link objects or archives, only to hear what they miss; paths are below /out."""
         return self._tool("ld", "--entry=0", "--output=/tmp/linked", *objects)
 
     def undefined(self, name: str) -> Finished:

@@ -203,7 +203,7 @@ class Site:
         lost = partial.listed(told.said)
         if not lost:
             return True, said
-        lines = self._missed([f"{_WHOLE}.o"], lost.intersection)
+        lines = self._missed(["--whole-archive", f"{_WHOLE}.a"], lost.intersection)
         users = {one.symbol for one in buildlog.undefined("\n".join(lines))}
         rest = [f"{_WHOLE}: undefined reference to `{name}'" for name in sorted(lost - users)]
         return False, "\n".join((said, *lines, *rest))
