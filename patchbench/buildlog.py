@@ -24,6 +24,8 @@ _TWICE = re.compile(
     r"(?P<first>\S+?):\([^)]*\): first defined here$"
 )
 _MODPOST = re.compile(r'ERROR: modpost: "(?P<symbol>\S+)" \[(?P<module>\S+)\] undefined!$')
+#: Before a command that was run after make, in a log.
+RAN = "$ "
 #: The line of another place that a text names: it moves as well.
 _NUMBERED = re.compile(r"(?<=\.[chS]):\d+(?::\d+)?")
 
@@ -108,6 +110,11 @@ def about(log: str, symbols: Collection[str]) -> tuple[str, ...]:
             lines += [heading, line] if heading else [line]
             heading = ""
     return tuple(lines)
+
+
+def afterwards(log: str) -> tuple[str, ...]:
+    """Return the commands that were run after make to learn more."""
+    return tuple(line.removeprefix(RAN) for line in log.splitlines() if line.startswith(RAN))
 
 
 def evidence(log: str) -> tuple[str, ...]:

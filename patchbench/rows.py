@@ -74,10 +74,10 @@ def judge_build(
     if built.compiled is None:
         return ()
     empty = _empty(place, f"{config.name}: build", "build")
-    context = _context(place, config, toolchain)
+    log = built.compiled.log
+    context = _context(place, config, toolchain, afterwards=buildlog.afterwards(log))
     if built.compiled.good:
         return (replace(empty, state="pass", says="it builds", evidence=context("")),)
-    log = built.compiled.log
     found = buildlog.errors(log)
     several = found if len(found) > 1 else ()  # one is told in full by `says`
     shown = "\n".join([*several[:_SHOWN], *buildlog.evidence(log)[:_SHOWN]])
@@ -226,7 +226,11 @@ class _Context:
 
 
 def _context(
-    place: Place, config: Config, toolchain: Toolchain, inspected: Sequence[str] = ()
+    place: Place,
+    config: Config,
+    toolchain: Toolchain,
+    inspected: Sequence[str] = (),
+    afterwards: Sequence[str] = (),
 ) -> _Context:
     """Return what frames a log's lines: configuration and compiler, and how to see it again."""
     asked = " ".join(f"{symbol}={value}" for symbol, value in [*config.asked.items()][-12:])
@@ -235,7 +239,7 @@ def _context(
     if inspected:
         objects = " ".join(name.removesuffix(".c") + ".o" for name in inspected)
         last = last.removesuffix("vmlinux") + f"W=1 C=2 CF={CHECK_FLAG} {objects}"
-    commands = (*by_hand, last, place.command)
+    commands = (*by_hand, last, *afterwards, place.command)
     return _Context(
         f"config: ARCH={config.compiler.arch} allnoconfig {asked}\ncompiler: {compiler}",
         "\n".join(f"$ {command}" for command in commands),

@@ -206,7 +206,9 @@ class Site:
         lines = self._missed(["--whole-archive", f"{_WHOLE}.a"], lost.intersection)
         users = {one.symbol for one in buildlog.undefined("\n".join(lines))}
         rest = [f"{_WHOLE}: undefined reference to `{name}'" for name in sorted(lost - users)]
-        return False, "\n".join((said, *lines, *rest))
+        # make has not complained: whoever does it by hand has to look as well
+        looked = f"{buildlog.RAN}{self._config.compiler.prefix}nm --undefined-only {_WHOLE}"
+        return False, "\n".join((said, looked, *lines, *rest))
 
     def _missed(self, objects: Sequence[str], counts: partial.Counts) -> tuple[str, ...]:
         log = self._bench.logs / f"link-{self._name}.log"

@@ -58,6 +58,16 @@ def test_a_row_that_only_the_series_breaks_is_a_regression_with_symbol_and_user(
     assert isinstance(checking.verdict_error(found), GateFailed)
 
 
+def test_how_to_see_it_again_tells_what_make_keeps_to_itself() -> None:
+    silent = replace(BROKEN, log="$ sparc64-linux-gnu-nm --undefined-only vmlinux\n" + LINK)
+    (finding,) = judge(Built(silent), None)
+    assert finding.evidence.splitlines()[-3:] == [
+        "$ make ARCH=sparc64 vmlinux",
+        "$ sparc64-linux-gnu-nm --undefined-only vmlinux",
+        "$ ./bootstrap check --series v0",
+    ]
+
+
 def test_a_row_that_the_kernel_breaks_itself_is_the_kernel_s_own() -> None:
     found = (*judge(Built(BROKEN), None, "none"), *judge(Built(BROKEN), Built(BROKEN)))
     assert hazards.regressions(found) == ()

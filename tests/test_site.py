@@ -126,6 +126,7 @@ def test_a_kernel_that_is_linked_as_a_library_is_may_miss_nothing_either(
     make.undefined = lists("   U only_with_swap", "   U unseen", "   w may_be_missing")
     told = site(tmp_path, make).compile(FILES, every)
     assert not told.good
+    assert buildlog.afterwards(told.log) == ("sparc64-linux-gnu-nm --undefined-only vmlinux",)
     assert make.calls[-1][-2:] == ["--whole-archive", "/out/vmlinux.a"]
     assert buildlog.errors(told.log) == (
         "undefined reference to `only_with_swap': unmap_page_range (mm/memory.o)",
