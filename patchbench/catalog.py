@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,11 +24,15 @@ _EXTENDS = re.compile(r"^# extends: (\S+)$", re.MULTILINE)
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class SplatRule:
-    """A line of the guest's console that means that the kernel complained, and of what kind."""
+    """A line of the guest's console that means that the kernel complained, and of what kind.
+
+    hazards: the questions that such a complaint answers; most are of something nobody asked.
+    """
 
     kind: str
     pattern: str
     why: str
+    hazards: tuple[str, ...] = ()
 
 
 @with_config(STRICT)
@@ -59,6 +64,11 @@ class SplatPolicy:
     deny: tuple[SplatRule, ...]
     allow: tuple[AllowedSplat, ...] = ()
     expect: tuple[ExpectedLine, ...] = ()
+
+    def answers(self, kind: str) -> frozenset[str]:
+        """Return the questions that a complaint of this kind answers."""
+        told = (one.hazards for one in self.deny if one.kind == kind.partition(":")[0])
+        return frozenset(chain.from_iterable(told))
 
     def missing(self, flavour: str, console: str) -> tuple[ExpectedLine, ...]:
         """Return what a flavour's kernel should have said and did not."""

@@ -131,6 +131,7 @@ def _hear(
             replace(
                 heard,
                 subject=f"{heard.subject}, {kind}",
+                hazards=tuple(name for name in heard.hazards if name in policy.answers(kind)),
                 state="fail",
                 says=f"the kernel complained, {len(those)} lines of it: {lines[those[0]].strip()}",
                 evidence="\n".join(

@@ -184,6 +184,15 @@ def test_a_race_that_the_kernel_has_by_itself_does_not_hide_the_series_own() -> 
     assert finding.subject == "residue: console, KCSAN: data-race in do_exit / gather"
 
 
+def test_a_complaint_answers_the_question_that_it_is_about_and_no_other() -> None:
+    asked = workload(replace(LEFT, hazards=("C8", "C10")))
+    stall, race = (
+        hazards.judge(asked, PLACE, told({"left_pages": [0]}), console, POLICY)[0]
+        for console in ("rcu: INFO: rcu_preempt self-detected stall\n", "BUG: KCSAN: a / b\n")
+    )
+    assert (stall.hazards, race.hazards) == (("C10",), ())
+
+
 def test_silence_of_a_kernel_whose_detectors_are_not_on_is_no_pass() -> None:
     watched = replace(workload(LEFT), flavour="kcsan")
     quiet, on = (
