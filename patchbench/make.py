@@ -113,8 +113,8 @@ class Make:
         return self._tool("ld", "--entry=0", "--output=/tmp/linked", *objects)
 
     def undefined(self, name: str) -> Finished:
-        """List what an object misses; the path is below /out."""
-        return self._tool("nm", "--undefined-only", name)
+        """List what an object misses, and of what type it is; the path is below /out."""
+        return self._tool("nm", "--undefined-only", "--format=sysv", name)
 
     def _tool(self, tool: str, *told: str) -> Finished:
         words = [word if word.startswith("-") else f"/out/{word}" for word in told]

@@ -21,6 +21,9 @@ _BESIDE = ("Documentation", "samples", "scripts", "tools")
 #: or `ar cDPrsT lib/lib.a lib/a.o`.
 _ARCHIVE = re.compile(r'(?:printf "(?P<folder>\S+)/%s "|\bcDPrsT \S+/lib\.a) (?P<members>[^|;]+)')
 
+#: NAME | value | class | type | ...
+_LISTED = re.compile(r"^(\S+) *\|[^|]*\| *U *\| *(?!<processor specific>)[^| ]", re.MULTILINE)
+
 
 def folders(files: Sequence[str]) -> tuple[str, ...]:
     """Return the folders that the C files among these lie in; none where a part cannot tell."""
@@ -53,5 +56,9 @@ def missed(linked: str, counts: Counts) -> tuple[str, ...]:
 
 
 def listed(undefined: str) -> frozenset[str]:
-    """Return the names that nm calls undefined, without the weak ones, which may be."""
-    return frozenset(re.findall(r"^ +U (\S+)$", undefined, re.MULTILINE))
+    """Return the names that `nm --format=sysv` calls undefined.
+
+    Without the weak ones, which may be, and without sparc64's registers, which are no names of memory
+    and have a type of their own.
+    """
+    return frozenset(_LISTED.findall(undefined))

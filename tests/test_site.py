@@ -115,32 +115,35 @@ def test_a_row_is_built_for_its_architecture_as_far_as_it_goes(
     assert {"ARCH=sparc64", "-k", "vmlinux"} <= set(make.calls[-1])
 
 
-def lists(*lines: str, status: int = 0) -> Finished:
-    return Finished(status, "\n".join(lines), 0, 1)
+def lists(*undefined: str, weak: str = "may_be_missing") -> Finished:
+    lines = [f"{name:<20}|                |   U  |            NOTYPE|" for name in undefined]
+    lines.append(f"{weak:<20}|                |   w  |            NOTYPE|")
+    lines.append("g5_register|                |   U  |<processor specific>: 13|")
+    return Finished(0, "\n".join(lines), 0, 1)
 
 
 def test_a_kernel_that_is_linked_as_a_library_is_may_miss_nothing_either(
     tmp_path: Path, make: FakeMake
 ) -> None:
     make.built = QUIET
-    make.undefined = lists("   U only_with_swap", "   U unseen", "   w may_be_missing")
+    make.undefined = lists("only_with_swap", "a_name_of_more_than_twenty_letters")
     told = site(tmp_path, make).compile(FILES, every)
     assert not told.good
     assert buildlog.afterwards(told.log) == ("sparc64-linux-gnu-nm --undefined-only vmlinux",)
     assert make.calls[-1][-2:] == ["--whole-archive", "/out/vmlinux.a"]
     assert buildlog.errors(told.log) == (
         "undefined reference to `only_with_swap': unmap_page_range (mm/memory.o)",
-        "undefined reference to `unseen': vmlinux",
+        "undefined reference to `a_name_of_more_than_twenty_letters': vmlinux",
     )
 
 
 def test_a_kernel_that_misses_nothing_is_built(tmp_path: Path, make: FakeMake) -> None:
-    make.built, make.undefined = QUIET, lists("   w may_be_missing")
+    make.built, make.undefined = QUIET, lists()
     assert site(tmp_path, make).compile(FILES, every).good
 
 
 def test_a_kernel_that_cannot_be_looked_into_is_not_built(tmp_path: Path, make: FakeMake) -> None:
-    make.built, make.undefined = QUIET, lists("nm: file format not recognized", status=1)
+    make.built, make.undefined = QUIET, Finished(1, "nm: file format not recognized", 0, 1)
     with pytest.raises(BuildFailed, match="not recognized"):
         site(tmp_path, make).compile(FILES, every)
 

@@ -88,7 +88,7 @@ def test_each_planted_bug_is_caught_by_the_check_that_is_for_it(
     assert "Workqueue: async_swap_free" in kasan.evidence
     asleep = found["small: console, sleep in atomic context"]["v9"]
     assert "add_to_swap_gather_cache" in asleep.evidence
-    for leaked in ("small: left_pages", "small: leaked_records"):
+    for leaked in ("small: left_pages", "small: leaked_records", "small: leaks"):
         assert {name: one.state for name, one in found[leaked].items()} == {
             "v0": "pass",
             "v9": "fail",
