@@ -58,7 +58,6 @@ def missed(linked: str, counts: Counts) -> tuple[str, ...]:
 def listed(undefined: str) -> frozenset[str]:
     """Return the names that `nm --format=sysv` calls undefined.
 
-    Without the weak ones, which may be, and without sparc64's registers, which are no names of memory
-    and have a type of their own.
+    Without the weak ones, which may be, and sparc64's registers, which have a type of their own.
     """
     return frozenset(_LISTED.findall(undefined))
