@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a kernel build's log complains of: errors, undefined symbols, warnings. Pure.
 
-The words are those of GCC, GNU ld, modpost, sparse and the kernel's own kernel-doc check.
+The words are those of GCC, GNU ld and nm, modpost, sparse and the kernel's own kernel-doc check.
 """
 
 import re
@@ -24,6 +24,8 @@ _TWICE = re.compile(
     r"(?P<first>\S+?):\([^)]*\): first defined here$"
 )
 _MODPOST = re.compile(r'ERROR: modpost: "(?P<symbol>\S+)" \[(?P<module>\S+)\] undefined!$')
+#: What nm says: NAME | value | class | type | ...
+_LISTED = re.compile(r"^(\S+) *\|[^|]*\| *U *\| *(?!<processor specific>)[^| ]", re.MULTILINE)
 #: Before a command that was run after make, in a log.
 RAN = "$ "
 #: The line of another place that a text names: it moves as well.
@@ -92,6 +94,14 @@ def undefined(log: str) -> tuple[Undefined, ...]:
         elif "ld: " not in line:
             function = ""
     return tuple(Undefined(symbol, tuple(those)) for symbol, those in users.items())
+
+
+def listed(undefined: str) -> frozenset[str]:
+    """Return the names that `nm --format=sysv` calls undefined.
+
+    Without the weak ones, which may be, and sparc64's registers, which have a type of their own.
+    """
+    return frozenset(_LISTED.findall(undefined))
 
 
 def about(log: str, symbols: Collection[str]) -> tuple[str, ...]:

@@ -21,9 +21,6 @@ _BESIDE = ("Documentation", "samples", "scripts", "tools")
 #: or `ar cDPrsT lib/lib.a lib/a.o`.
 _ARCHIVE = re.compile(r'(?:printf "(?P<folder>\S+)/%s "|\bcDPrsT \S+/lib\.a) (?P<members>[^|;]+)')
 
-#: NAME | value | class | type | ...
-_LISTED = re.compile(r"^(\S+) *\|[^|]*\| *U *\| *(?!<processor specific>)[^| ]", re.MULTILINE)
-
 
 def folders(files: Sequence[str]) -> tuple[str, ...]:
     """Return the folders that the C files among these lie in; none where a part cannot tell."""
@@ -53,11 +50,3 @@ def missed(linked: str, counts: Counts) -> tuple[str, ...]:
     """Return a linker's lines about names that are missing, or there twice."""
     said = linked.replace("/out/", "")
     return buildlog.about(said, counts({one.symbol for one in buildlog.undefined(said)}))
-
-
-def listed(undefined: str) -> frozenset[str]:
-    """Return the names that `nm --format=sysv` calls undefined.
-
-    Without the weak ones, which may be, and sparc64's registers, which have a type of their own.
-    """
-    return frozenset(_LISTED.findall(undefined))

@@ -200,7 +200,7 @@ class Site:
         told = self._maker().undefined(_WHOLE)
         if told.status:
             raise BuildFailed(f"what {self._name}'s {_WHOLE} misses cannot be told: {told.said}")
-        lost = partial.listed(told.said)
+        lost = buildlog.listed(told.said)
         if not lost:
             return True, said
         lines = self._missed(["--whole-archive", f"{_WHOLE}.a"], lost.intersection)

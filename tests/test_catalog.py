@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import kconfig, series
+from patchbench import answers, kconfig, series
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, UnknownName
 
@@ -123,6 +123,16 @@ def test_a_splat_is_allowed_with_a_link_or_until_a_date(tmp_path: Path) -> None:
     dated = with_splats(tmp_path / "b", "expires = 2026-06-30\n")
     assert linked.splat_policy().allow
     assert dated.splat_policy(date(2026, 6, 30)).allow
+
+
+def test_what_a_kernel_is_to_say_is_asked_of_flavours_and_answers_questions_that_there_are() -> (
+    None
+):
+    catalog = Catalog(ROOT)
+    policy = catalog.splat_policy()
+    assert {one.flavour for one in policy.expect} <= {*catalog.listing()["flavour"]}
+    asked = {*answers.questions(ROOT)}
+    assert {name for rule in policy.deny for name in rule.hazards} <= asked
 
 
 def test_an_allowance_without_ground_or_past_its_date_is_an_error(tmp_path: Path) -> None:

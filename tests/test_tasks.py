@@ -13,6 +13,7 @@ import pytest
 from tests import recorded
 
 ROOT = Path(__file__).resolve().parents[1]
+STORM = "published/v0-exit-storm-7.3"
 
 
 def invoke(
@@ -54,7 +55,7 @@ def test_list_names_what_is_dropped_in() -> None:
         (("check", "--seeds", "0"), 20, "at least 1"),
         (("clean",), 20, "clean what?"),
         (("report", "--run", "nosuch"), 20, "run"),
-        (("report", "--format", "xls"), 20, "is called 'xls'"),
+        (("report", "--run", STORM, "--format", "xls"), 20, "csv, gobench"),
         (("report", "--check-claims", "nosuch"), 20, "No such file"),
         (("report", "--check-claims", "pyproject.toml"), 20, "claims nothing"),
         (("compare", "nosuch", "nosuch"), 20, "no run"),
