@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import runs, studies, study, study_evidence, study_publishing
+from patchbench import runs
 from patchbench.errors import BadInput, LostGuest, NotComparable, NotRepeatable
-from patchbench.studies import LegNote, Note
-from patchbench.study_rules import Source
+from patchbench.study import evidence, publishing
+from patchbench.study import folder as studies
+from patchbench.study import plan as study
+from patchbench.study.folder import LegNote, Note
+from patchbench.study.rules import Source
 from patchbench.verifying import Ingredient, Replay, Verification
 from tests.fakes import plan, results
 from tests.test_runs import write_run
@@ -129,10 +132,10 @@ def studied(project: Path) -> Path:
 def test_a_published_study_says_the_same_without_the_runs_it_was_made_of(
     project: Path, studied: Path
 ) -> None:
-    kept = study_publishing.publish(project, studied, "study")
-    before = study_evidence.tell(project, studied)
+    kept = publishing.publish(project, studied, "study")
+    before = evidence.tell(project, studied)
     shutil.rmtree(project / "results/runs")
-    after = study_evidence.tell(project, kept)
+    after = evidence.tell(project, kept)
     assert after.answers == before.answers
     source = next(iter(after.sources.values()))
     assert isinstance(source, Source)
@@ -145,7 +148,7 @@ def test_a_study_that_was_cut_off_is_not_published(project: Path, studied: Path)
     note.legs[0].state = "to do"
     studies.save(studied, note)
     with pytest.raises(BadInput, match="did not come to its end"):
-        study_publishing.publish(project, studied, "study")
+        publishing.publish(project, studied, "study")
     assert not (project / "results/published").exists()
 
 
@@ -155,5 +158,5 @@ def test_a_study_with_an_edited_sample_is_not_published_by_half(
     log = next((project / "results/runs").rglob("seed-1/results.log"))
     log.write_text(results(exit_ns=1))
     with pytest.raises(BadInput, match="is not what was measured"):
-        study_publishing.publish(project, studied, "study")
+        publishing.publish(project, studied, "study")
     assert not (project / "results/published/study").exists()

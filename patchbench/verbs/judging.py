@@ -15,8 +15,6 @@ from patchbench import (
     pipeline,
     revisions,
     runs,
-    studies,
-    study_publishing,
     verdicts,
     verifying,
 )
@@ -24,6 +22,8 @@ from patchbench import policy as policies
 from patchbench.errors import GateFailed, Undecided
 from patchbench.matrixing import CheckRequest
 from patchbench.model import Verdict
+from patchbench.study import folder as studies
+from patchbench.study import publishing
 from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, flags, seconds_of, show_findings
 
@@ -140,7 +140,7 @@ def publish(_: Context, name: str, run: str = "latest") -> None:
     """Put a run, a check or a study into results/published/; `verify` repeats a run."""
     with exits():
         if study := studies.find(ROOT / "results", run):
-            folder = study_publishing.publish(ROOT, study, name)
+            folder = publishing.publish(ROOT, study, name)
         elif check := checking.find(ROOT / "results", run):
             folder = checking.publish(ROOT, check, name)
         else:

@@ -6,11 +6,12 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import pipeline, study_evidence, study_page, study_report
+from patchbench import pipeline
 from patchbench.errors import UnknownName
 from patchbench.store import write_whole
-from patchbench.study import FOLDER, SCALES
-from patchbench.studying import StudyRequest, study_series
+from patchbench.study import evidence, page, report
+from patchbench.study.plan import FOLDER, SCALES
+from patchbench.study.studying import StudyRequest, study_series
 from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, flags, seconds_of
 
@@ -53,15 +54,15 @@ def study(
 
 def report_study(folder: Path) -> None:
     """Write a study's page, print its answers, and leave the status that it deserves."""
-    told = study_evidence.tell(ROOT, folder)
+    told = evidence.tell(ROOT, folder)
     out = ROOT / "results/reports" / folder.name
     out.mkdir(parents=True, exist_ok=True)
-    for name, text in study_page.files(told).items():
+    for name, text in page.files(told).items():
         write_whole(out / name, text)
-    print_table(study_report.HEADINGS, study_report.rows(told), told.note.plan.title, words=6)
-    for line in study_report.headline(told):
+    print_table(report.HEADINGS, report.rows(told), told.note.plan.title, words=6)
+    for line in report.headline(told):
         print(line)
     print(f"study {folder}")
     print(f"report {out / 'report.md'}  {out / 'report.html'}")
-    if error := study_evidence.first_error(told):
+    if error := evidence.first_error(told):
         raise error

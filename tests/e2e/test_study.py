@@ -7,8 +7,9 @@ import sys
 import time
 from pathlib import Path
 
-from patchbench import study_evidence, study_page
-from patchbench.study_evidence import Told
+from patchbench.study import evidence
+from patchbench.study import page as study_page
+from patchbench.study.evidence import Told
 from tests.e2e.conftest import ROOT
 
 PLAN = """
@@ -70,7 +71,7 @@ def carried_on(project: Path) -> Told:
     out, _ = (process := start(project)).communicate()
     assert process.returncode == 0, out
     (folder,) = (project / "results/studies").iterdir()  # the one that was begun
-    return study_evidence.tell(project, folder)
+    return evidence.tell(project, folder)
 
 
 def test_a_study_that_is_killed_carries_on_and_boots_nothing_twice(project: Path) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import study_rules as rules
 from patchbench.compare import compare
 from patchbench.model import Comparison, Finding
-from patchbench.study import Rule, Statement, StudyPlan
-from patchbench.study_rules import ArmShares, Shares, Source
+from patchbench.study import rules
+from patchbench.study.plan import Rule, Statement, StudyPlan
+from patchbench.study.rules import ArmShares, Shares, Source
 from tests import recorded
 from tests.fakes import boot, plan, results
 from tests.storms import storms

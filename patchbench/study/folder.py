@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from patchbench.errors import BadInput
 from patchbench.store import write_whole
-from patchbench.study import Leg, Scale, StudyPlan
+from patchbench.study.plan import Leg, Scale, StudyPlan
 
 STUDY = "study.json"
 _SCHEMA = 1

@@ -7,12 +7,14 @@ from typing import cast
 
 import pytest
 
-from patchbench import studies, study, studying
 from patchbench.benching import BenchRequest
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, LostGuest
 from patchbench.pipeline import Pipeline
-from patchbench.studies import LegNote, Note
+from patchbench.study import folder as studies
+from patchbench.study import plan as study
+from patchbench.study import studying
+from patchbench.study.folder import LegNote, Note
 from tests.fakes import Listener
 from tests.recorded import PROJECT
 

@@ -8,15 +8,17 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from patchbench import checking, runs, series, studies, study_rules
+from patchbench import checking, runs, series
 from patchbench.catalog import Catalog
 from patchbench.errors import PipelineError
 from patchbench.model import Comparison, Machine
 from patchbench.profiled import Profiles
 from patchbench.store import write_whole
-from patchbench.studies import Note
-from patchbench.study import Leg
-from patchbench.study_rules import Answer, ArmShares, Shares, Source, Weighed
+from patchbench.study import folder as studies
+from patchbench.study import rules
+from patchbench.study.folder import Note
+from patchbench.study.plan import Leg
+from patchbench.study.rules import Answer, ArmShares, Shares, Source, Weighed
 
 SHARES = "shares.json"
 _TOP = "do_exit"
@@ -112,8 +114,8 @@ def tell(root: Path, folder: Path) -> Told:
     return Told(
         note=note,
         sources=sources,
-        answers=study_rules.answer(note.plan, look),
-        controls=tuple(study_rules.weigh(rule, look) for rule in note.plan.controls),
+        answers=rules.answer(note.plan, look),
+        controls=tuple(rules.weigh(rule, look) for rule in note.plan.controls),
         machines=tuple(machines[name] for name in sorted(machines)),
     )
 
@@ -126,7 +128,7 @@ def first_error(told: Told) -> PipelineError | None:
             failed.exit_code = one.status
             return failed
         source = told.sources[one.leg.key]
-        if isinstance(source, Source) and (against := study_rules.reasons_against(source)):
+        if isinstance(source, Source) and (against := rules.reasons_against(source)):
             assert isinstance(source.told, Comparison)  # for mypy: no other can be invalid
             error = runs.verdict_error(source.told)
             wrong = PipelineError(f"{one.leg.key}: {against}")

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from patchbench import study_report, texts
-from patchbench.study_evidence import Told
+from patchbench import texts
+from patchbench.study import report
+from patchbench.study.evidence import Told
 
 
 def files(told: Told) -> Mapping[str, str]:
@@ -17,9 +18,9 @@ def files(told: Told) -> Mapping[str, str]:
 def markdown(told: Told) -> str:
     """Return the page as Markdown; plots are in the HTML alone."""
     lines = [f"# {told.note.plan.title}", ""]
-    lines += [*(f"> **{line}**\n>" for line in study_report.headline(told)), ""]
+    lines += [*(f"> **{line}**\n>" for line in report.headline(told)), ""]
     lines += [about(told), ""]
-    for section in study_report.sections(told):
+    for section in report.sections(told):
         lines += [f"## {section.title}", "", section.says, ""]
         if section.rows:
             lines += [_line(section.headings), "|" + "---|" * len(section.headings)]
@@ -35,9 +36,9 @@ def html(told: Told) -> str:
         "study.html.j2",
         title=told.note.plan.title,
         style=Markup((texts.FOLDER / "report.css").read_text()),  # noqa: S704  # our own
-        headline=study_report.headline(told),
+        headline=report.headline(told),
         about=about(told),
-        sections=study_report.sections(told),
+        sections=report.sections(told),
         machines=told.machines,
     )
 

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from patchbench import compare, hazards, report, series, stats
 from patchbench.model import NEVER, Comparison, Delta, Finding
-from patchbench.study import Rule, Statement, StudyPlan, key
+from patchbench.study.plan import Rule, Statement, StudyPlan, key
 
 State: TypeAlias = Literal["confirmed", "refuted", "undecided", "not answered", "not answerable"]
 _ENOUGH_SEEDS = 200  # beyond, more seeds are no advice

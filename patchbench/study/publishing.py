@@ -7,9 +7,11 @@ runs/RUN/ is a bench as published.py has it, a hazard's findings.json, or a prof
 import shutil
 from pathlib import Path
 
-from patchbench import checking, published, runs, studies, study_evidence, study_page
+from patchbench import checking, published, runs
 from patchbench.errors import BadInput
 from patchbench.store import write_whole
+from patchbench.study import evidence, page
+from patchbench.study import folder as studies
 
 
 def publish(root: Path, folder: Path, name: str) -> Path:
@@ -22,13 +24,13 @@ def publish(root: Path, folder: Path, name: str) -> Path:
     note = studies.read(folder)
     if missing := [one.leg.key for one in note.legs if one.state == "to do"]:
         raise BadInput(f"{folder} did not come to its end: {missing[0]} was not run; carry it on")
-    told = study_evidence.tell(root, folder)
+    told = evidence.tell(root, folder)
     names = [note.run(one.leg) for one in note.legs if one.state == "done"]
     target = published.new_folder(root, name)
     try:
         for run in names:
-            _copy(root, study_evidence.runs_of(root, folder) / run, target / "runs" / run)
-        for file, text in study_page.files(told).items():
+            _copy(root, evidence.runs_of(root, folder) / run, target / "runs" / run)
+        for file, text in page.files(told).items():
             write_whole(target / file, text)
         shutil.copyfile(folder / studies.STUDY, target / studies.STUDY)
         runs.seal(target)
@@ -47,6 +49,6 @@ def _copy(root: Path, run: Path, place: Path) -> None:
         published.publish(run, boots, place)
         runs.seal(place)
         return
-    for name in (checking.FINDINGS, study_evidence.SHARES):
+    for name in (checking.FINDINGS, evidence.SHARES):
         if (run / name).is_file():
             shutil.copyfile(run / name, place / name)

@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from patchbench import study, study_evidence, study_page, study_report, study_rules
 from patchbench.model import Comparison
-from patchbench.studies import LegNote, Note
-from patchbench.study import Rule, Statement
-from patchbench.study_evidence import Told
-from patchbench.study_rules import Source
+from patchbench.study import evidence, report, rules
+from patchbench.study import page as study_page
+from patchbench.study import plan as study
+from patchbench.study.evidence import Told
+from patchbench.study.folder import LegNote, Note
+from patchbench.study.plan import Rule, Statement
+from patchbench.study.rules import Source
 from tests.fakes import machine
 from tests.recorded import PROJECT
 from tests.storms import PARALLEL, beside, storms
@@ -33,8 +35,8 @@ def tell(sources: dict[str, Source | str], *statements: Statement) -> Told:
     return Told(
         note,
         every,
-        study_rules.answer(plan, look),
-        tuple(study_rules.weigh(rule, look) for rule in plan.controls),
+        rules.answer(plan, look),
+        tuple(rules.weigh(rule, look) for rule in plan.controls),
         (machine(), PARALLEL),
     )
 
@@ -82,13 +84,13 @@ def test_a_statement_with_a_leg_that_failed_is_not_answered_and_says_why(told: T
 
 
 def test_what_was_not_run_at_all_is_named_and_has_no_row(told: Told) -> None:
-    lines = study_report.headline(told)
+    lines = report.headline(told)
     assert any(line.startswith("Not run: ") and "Q14" in line for line in lines)
-    assert not [row for row in study_report.rows(told) if row[0] == "Q14"]
+    assert not [row for row in report.rows(told) if row[0] == "Q14"]
 
 
 def test_what_can_never_be_answered_here_says_why(told: Told) -> None:
-    (row,) = [row for row in study_report.rows(told) if row[0] == "Q19"]
+    (row,) = [row for row in report.rows(told) if row[0] == "Q19"]
     assert row[1] == "not answerable"
     assert "check --series v0 --matrix" in study_page.markdown(told)
 
@@ -124,14 +126,14 @@ def test_every_verdict_says_so_when_a_control_moved() -> None:
         Statement("a", "cover letter", "exits are shorter", rules=(rule,)),
     )
     assert any(line.startswith("A CONTROL MOVED: munmap: free_ns") for line in
-               study_report.headline(told))  # fmt: skip
-    assert [row[1] for row in study_report.rows(told)] == ["confirmed (a control moved)"]
+               report.headline(told))  # fmt: skip
+    assert [row[1] for row in report.rows(told)] == ["confirmed (a control moved)"]
 
 
 def test_boots_that_shared_the_host_are_told_before_any_number() -> None:
     shared = replace(storms()[0], overloads=("parallel none seed 1: it waited",))
     told = tell({"storm/mainline/parallel": source(shared)})
-    assert "HOST OVERLOADED: storm/mainline/parallel: 1 of 12 boots" in study_report.headline(told)
+    assert "HOST OVERLOADED: storm/mainline/parallel: 1 of 12 boots" in report.headline(told)
 
 
 def test_the_first_leg_that_failed_gives_its_status(told: Told) -> None:
@@ -142,12 +144,12 @@ def test_the_first_leg_that_failed_gives_its_status(told: Told) -> None:
         else one
         for one in legs
     ]
-    error = study_evidence.first_error(replace(told, note=replace(told.note, legs=failed)))
+    error = evidence.first_error(replace(told, note=replace(told.note, legs=failed)))
     assert error is not None
     assert (error.exit_code, str(error)) == (23, "storm/lts/exact: it hung")
-    assert study_evidence.first_error(told) is None
+    assert evidence.first_error(told) is None
 
 
 def test_a_machine_is_never_told_without_how_it_emulates() -> None:
-    assert study_evidence.describe(machine()) == "exact (TCG, icount)"
-    assert study_evidence.describe(PARALLEL) == "parallel (TCG, side by side)"
+    assert evidence.describe(machine()) == "exact (TCG, icount)"
+    assert evidence.describe(PARALLEL) == "parallel (TCG, side by side)"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import study
 from patchbench.errors import BadInput, UnknownName
+from patchbench.study import plan as study
 from tests.recorded import PROJECT
 
 CELL = """

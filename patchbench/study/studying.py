@@ -14,8 +14,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from patchbench import bench, benching, checking, profiling, runs, series, store, studies, study
-from patchbench import study_evidence as evidence
+from patchbench import bench, benching, checking, profiling, runs, series, store
 from patchbench.benching import BenchRequest
 from patchbench.errors import BadInput, PipelineError
 from patchbench.matrixing import CheckRequest
@@ -23,8 +22,11 @@ from patchbench.model import Json
 from patchbench.pipeline import Pipeline
 from patchbench.profiling import ProfileRequest
 from patchbench.story import Story
-from patchbench.studies import LegNote, Note
-from patchbench.study import Leg, Scale, StudyPlan
+from patchbench.study import evidence
+from patchbench.study import folder as studies
+from patchbench.study import plan as study
+from patchbench.study.folder import LegNote, Note
+from patchbench.study.plan import Leg, Scale, StudyPlan
 
 #: What a boot takes before any of this study was timed: exact ones run side by side, others alone.
 _BOOT_S = 3.5

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from patchbench import report, report_scaling, stats, study_rules
+from patchbench import report, report_scaling, stats
 from patchbench.model import NEVER, Comparison, Delta, Scale, ScalePoint
-from patchbench.study import Leg
-from patchbench.study_evidence import Told
-from patchbench.study_rules import Answer, Source, Weighed
+from patchbench.study import rules as study_rules
+from patchbench.study.evidence import Told
+from patchbench.study.plan import Leg
+from patchbench.study.rules import Answer, Source, Weighed
 
 HEADINGS = ("", "verdict", "measured", "95 % interval", "asked", "machine", "says")
 _LADDER = ("exit_ns", "makespan_ns", "drain_ns", "cpu_ns", "free_ns", "fork_ns")
