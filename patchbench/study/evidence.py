@@ -12,7 +12,7 @@ from patchbench import checking, runs, series
 from patchbench.catalog import Catalog
 from patchbench.errors import PipelineError
 from patchbench.model import Comparison, Machine
-from patchbench.profiled import Profiles
+from patchbench.profile.sorting import Profiles
 from patchbench.store import write_whole
 from patchbench.study import folder as studies
 from patchbench.study import rules

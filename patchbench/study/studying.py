@@ -14,13 +14,14 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from patchbench import bench, benching, checking, profiling, runs, series, store
+from patchbench import bench, benching, checking, runs, series, store
 from patchbench.benching import BenchRequest
 from patchbench.errors import BadInput, PipelineError
 from patchbench.matrixing import CheckRequest
 from patchbench.model import Json
 from patchbench.pipeline import Pipeline
-from patchbench.profiling import ProfileRequest
+from patchbench.profile import profiling
+from patchbench.profile.profiling import ProfileRequest
 from patchbench.story import Story
 from patchbench.study import evidence
 from patchbench.study import folder as studies

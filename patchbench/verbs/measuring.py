@@ -8,12 +8,13 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import benching, checking, claims, formats, pipeline, profiling, runs, scaling
+from patchbench import benching, checking, claims, formats, pipeline, runs, scaling
 from patchbench import history as histories
-from patchbench import profile_report as profiles
 from patchbench import report as reports
 from patchbench.model import Boot, Comparison
-from patchbench.profiling import ProfileRequest
+from patchbench.profile import profiling
+from patchbench.profile import tables as profiles
+from patchbench.profile.profiling import ProfileRequest
 from patchbench.store import write_whole
 from patchbench.study import folder as studies
 from patchbench.tools.terminal import Terminal, print_table

@@ -3,11 +3,11 @@
 
 import pytest
 
-from patchbench import profile_report
 from patchbench.errors import BuildFailed, ToolFailed
 from patchbench.pipeline import Pipeline
-from patchbench.profiled import worst_error_points
-from patchbench.profiling import ProfileRequest, profile
+from patchbench.profile import tables
+from patchbench.profile.profiling import ProfileRequest, profile
+from patchbench.profile.sorting import worst_error_points
 from patchbench.tools.qemu import PROFILE
 from tests.e2e.conftest import KERNEL
 
@@ -43,7 +43,7 @@ def test_a_profile_repeats_to_the_instruction_and_leaves_the_guest_as_it_was(
     total, pages = sum(arm.instructions.values()), 3 * 8 * 256
     assert arm.pages == pages
     assert 300 < total / pages < 5000
-    _, groups, contexts, _ = profile_report.tables(profiled)
+    _, groups, contexts, _ = tables.tables(profiled)
     shares = {row[0]: row[-1] for row in contexts.rows}
     assert float(shares["exits"].rstrip("%")) > 80
     assert {"zsmalloc", "zram slot", "swap core", "page-table walk"} <= {

@@ -11,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from patchbench import addresses, bench, boot, profile, records
+from patchbench import addresses, bench, boot, records
 from patchbench.catalog import SplatPolicy
 from patchbench.errors import BadInput, NotRepeatable, ToolFailed
 from patchbench.model import Arm, Machine, Profile
+from patchbench.profile import counts as profile
 from patchbench.story import Story
 from patchbench.tools.qemu import CONSOLE, PROFILE, RESULTS, Ran
 

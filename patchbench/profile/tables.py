@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from patchbench import flame, texts
-from patchbench.profiled import NO_GROUP, OTHER, Profiles, weigh, worst_error_points
+from patchbench import texts
+from patchbench.profile import flame
+from patchbench.profile.sorting import NO_GROUP, OTHER, Profiles, weigh, worst_error_points
 
 #: Smaller functions are left out of the tables, never out of the sums.
 _LEAST = 0.01

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from patchbench import profile_report as reports
 from patchbench.catalog import Context, FunctionGroup, ProfileMap
 from patchbench.model import Profile
-from patchbench.profile_report import Table
-from patchbench.profiled import NO_GROUP, OTHER, Profiles
+from patchbench.profile import tables as reports
+from patchbench.profile.sorting import NO_GROUP, OTHER, Profiles
+from patchbench.profile.tables import Table
 
 MAP = ProfileMap(
     table=("do_exit", "zap_pte_range"),

@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from patchbench import flame
-from patchbench.flame import Sampled
+from patchbench.profile import flame
+from patchbench.profile.flame import Sampled
 
 BASE = Sampled("none", {("exit", "zap", "free"): 6, ("exit", "zap"): 2, ("idle",): 2}, 10_000)
 TEST = Sampled("v0", {("exit", "zap"): 2, ("worker", "free"): 5, ("idle",): 3}, 10_000)

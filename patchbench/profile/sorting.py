@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 
 from patchbench.catalog import ProfileMap
-from patchbench.flame import Sampled
 from patchbench.model import Profile
+from patchbench.profile.flame import Sampled
 
 NO_GROUP = "(in no group)"
 OTHER = "(other)"

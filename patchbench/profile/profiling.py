@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from patchbench import plugin, profile_boots
 from patchbench.errors import BadInput
 from patchbench.model import Plan
 from patchbench.pipeline import Pipeline
-from patchbench.profiled import Profiles
+from patchbench.profile import boots, plugin
+from patchbench.profile.sorting import Profiles
 from patchbench.tools.qemu import Hypervisor, Profiler
 
 #: A sample costs the host as much as some thousand guest instructions.
@@ -71,7 +71,7 @@ def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiles]:
     A series against itself is one arm.
     """
     machine = run.catalog.machine(request.machine)
-    profile_boots.check_machine(machine)
+    boots.check_machine(machine)
     run.workload(request.workload, request.parameters, machine)
     how = run.catalog.profile_map()
     source = run.source(request.kernel, request.tree)
@@ -90,7 +90,7 @@ def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiles]:
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     name = request.run or f"{stamp}-profile-{'-'.join(names)}-{source.kernel}"
     folder = run.results / "runs" / name
-    told = profile_boots.run(
+    told = boots.run(
         Hypervisor(run.engine, run.toolchain),
         Hypervisor(run.engine, run.toolchain, Profiler(compiled, _EVERY_INSTRUCTIONS)),
         arms,

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import profile
 from patchbench.addresses import Symbol, Symbols
 from patchbench.errors import BadInput, ToolFailed
-from patchbench.profile import Raw, Run
+from patchbench.profile import counts
+from patchbench.profile.counts import Raw, Run
 
-DATA = Path(__file__).parent / "data/profile"
+DATA = Path(__file__).parents[1] / "data/profile"
 RECORDED = (DATA / "exit-storm.raw").read_text()
 MOVED = 0x435BB7C00000
 TEXT = 0xFFFF800080000000
@@ -20,7 +20,7 @@ CODE_BYTES = 0x800000
 def recorded_kernel() -> Symbols:
     """Return the recorded kernel's symbols, with the words that ran as all its code."""
     code = bytearray(CODE_BYTES)
-    for run in profile.parse(RECORDED, "storm").runs:
+    for run in counts.parse(RECORDED, "storm").runs:
         at = run.address - MOVED - TEXT
         if 0 <= at < CODE_BYTES:
             code[at : at + 4] = run.word.to_bytes(4, "little")
@@ -46,45 +46,45 @@ def at(function: str, instruction: int) -> int:
 
 def stack_of(*frames: int) -> tuple[str, ...]:
     raw = Raw(TEXT + MOVED, (Run(at("leaf", 0), 1, 0, 1),), ((1, *frames),))
-    (stack,) = profile.profile(raw, small_kernel(), series="none", pages=None).stacks
+    (stack,) = counts.profile(raw, small_kernel(), series="none", pages=None).stacks
     return stack
 
 
 def test_the_place_of_a_recorded_kernel_is_found() -> None:
-    assert profile.place(profile.parse(RECORDED, "storm"), recorded_kernel()) == MOVED
+    assert counts.place(counts.parse(RECORDED, "storm"), recorded_kernel()) == MOVED
 
 
 def test_vectors_that_a_mitigation_put_in_place_are_known_too() -> None:
-    raw = profile.parse(RECORDED, "storm")
+    raw = counts.parse(RECORDED, "storm")
     second = recorded_kernel().names["__bp_harden_el1_vectors"] + 2048 + MOVED
-    assert profile.place(Raw(second, raw.runs, raw.stacks), recorded_kernel()) == MOVED
+    assert counts.place(Raw(second, raw.runs, raw.stacks), recorded_kernel()) == MOVED
 
 
 @pytest.mark.parametrize("wrong", [0x10000, -0x800, 1 << 63])
 def test_a_place_whose_code_is_another_is_refused(wrong: int) -> None:
-    raw = profile.parse(RECORDED, "storm")
+    raw = counts.parse(RECORDED, "storm")
     with pytest.raises(ToolFailed, match="cannot tell where the kernel was"):
-        profile.place(Raw(raw.vbar + wrong, raw.runs, raw.stacks), recorded_kernel())
+        counts.place(Raw(raw.vbar + wrong, raw.runs, raw.stacks), recorded_kernel())
 
 
 def test_another_kernel_than_the_one_that_ran_is_refused() -> None:
     other = Symbols(recorded_kernel().symbols, {TEXT: bytes(CODE_BYTES)})
     with pytest.raises(ToolFailed, match="0% of the code"):
-        profile.place(profile.parse(RECORDED, "storm"), other)
+        counts.place(counts.parse(RECORDED, "storm"), other)
 
 
 def test_every_recorded_instruction_is_told_once() -> None:
-    raw = profile.parse(RECORDED, "storm")
-    told = profile.profile(raw, recorded_kernel(), series="none", pages=1)
+    raw = counts.parse(RECORDED, "storm")
+    told = counts.profile(raw, recorded_kernel(), series="none", pages=1)
     assert sum(told.instructions.values()) == sum(run.count * run.instructions for run in raw.runs)
     assert told.instructions["zs_free"] > 900_000
-    assert told.instructions[profile.USER] > 0
-    assert profile.UNNAMED not in told.instructions
+    assert told.instructions[counts.USER] > 0
+    assert counts.UNNAMED not in told.instructions
 
 
 def test_recorded_stacks_reach_from_entry_to_zram_without_a_gap() -> None:
-    raw = profile.parse(RECORDED, "storm")
-    told = profile.profile(raw, recorded_kernel(), series="none", pages=1)
+    raw = counts.parse(RECORDED, "storm")
+    told = counts.profile(raw, recorded_kernel(), series="none", pages=1)
     assert sum(told.stacks.values()) == sum(count for count, *_ in raw.stacks)
     for stack in told.stacks:
         assert stack[0] == "el0t_64_sync"
@@ -96,7 +96,7 @@ def test_recorded_stacks_reach_from_entry_to_zram_without_a_gap() -> None:
 
 def test_straight_line_code_across_two_functions_is_split_between_them() -> None:
     raw = Raw(TEXT + MOVED, (Run(at("middle", 14), 5, 0, 10),), ())
-    told = profile.profile(raw, small_kernel(), series="none", pages=None)
+    told = counts.profile(raw, small_kernel(), series="none", pages=None)
     assert told.instructions == {"middle": 20, "leaf": 30}
 
 
@@ -125,13 +125,13 @@ def test_a_call_as_a_function_s_last_instruction_is_not_the_next_function_s() ->
 
 
 def test_user_space_is_one_place() -> None:
-    assert stack_of(0x400123) == (profile.USER,)
+    assert stack_of(0x400123) == (counts.USER,)
 
 
 def test_a_workload_without_marks_is_bad_input_that_names_the_remedy() -> None:
-    text = f"{profile.FORMAT}\nevery 2000\nmarks 0\nvbar ffffffffffffffff\nend ok\n"
+    text = f"{counts.FORMAT}\nevery 2000\nmarks 0\nvbar ffffffffffffffff\nend ok\n"
     with pytest.raises(BadInput, match=r"storm has no marks(.|\n)*profile_begin") as caught:
-        profile.parse(text, "storm")
+        counts.parse(text, "storm")
     assert caught.value.exit_code == 20
 
 
@@ -146,5 +146,5 @@ def test_a_workload_without_marks_is_bad_input_that_names_the_remedy() -> None:
 )
 def test_a_profile_that_is_not_whole_is_no_profile(text: str) -> None:
     with pytest.raises(ToolFailed) as caught:
-        profile.parse(text, "storm")
+        counts.parse(text, "storm")
     assert caught.value.exit_code == 30

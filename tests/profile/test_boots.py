@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import profile_boots
 from patchbench.catalog import SplatPolicy
 from patchbench.errors import BadInput, NotRepeatable, ToolFailed
 from patchbench.model import Arm, Machine, Workload
+from patchbench.profile import boots as profile_boots
 from patchbench.story import Silence
 from patchbench.tools.qemu import PROFILE, Ran
 from tests.fakes import FakeHypervisor, arm, machine, results
 
-DATA = Path(__file__).parent / "data/profile"
+DATA = Path(__file__).parents[1] / "data/profile"
 RAW = """patchbench-profile 1
 every 2000
 marks 2
