@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from patchbench import benching, calibration, checking, gate, runs, verdicts
+from patchbench import benching, calibration, gate, runs, verdicts
 from patchbench import policy as policies
 from patchbench.benching import BenchRequest, Prepared
+from patchbench.check import checking
+from patchbench.check.matrixing import CheckRequest
 from patchbench.errors import GateFailed, HostOverloaded, PipelineError, Undecided
-from patchbench.matrixing import CheckRequest
 from patchbench.model import Comparison, Policy, Ruled, Ruling, Verdict
 from patchbench.pipeline import Pipeline, kernel_flag
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import answers, kconfig, series
+from patchbench import kconfig, series
 from patchbench.catalog import Catalog
+from patchbench.check import answers
 from patchbench.errors import BadInput, UnknownName
 
 ROOT = Path(__file__).resolve().parents[1]

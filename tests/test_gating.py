@@ -10,10 +10,10 @@ import pytest
 
 from patchbench import gating
 from patchbench.benching import Prepared
-from patchbench.checking import Checked
+from patchbench.check.checking import Checked
+from patchbench.check.matrixing import CheckRequest
 from patchbench.errors import HostOverloaded, PipelineError, UnknownName
 from patchbench.gating import GateRequest
-from patchbench.matrixing import CheckRequest
 from patchbench.model import Comparison, Finding, FindingState, Limit, Policy
 from patchbench.pipeline import Pipeline
 from tests import fakes
@@ -55,7 +55,7 @@ class FakeCheck:
 @pytest.fixture
 def check(monkeypatch: pytest.MonkeyPatch) -> FakeCheck:
     fake = FakeCheck()
-    monkeypatch.setattr("patchbench.checking.check", fake)
+    monkeypatch.setattr("patchbench.check.checking.check", fake)
     return fake
 
 

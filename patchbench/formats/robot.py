@@ -8,7 +8,7 @@ told in full; what fails without it as well, and what was not tested, is named.
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from patchbench import hazards
+from patchbench.check import hazards
 from patchbench.model import Finding
 
 WIDTH = 72

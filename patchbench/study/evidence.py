@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from patchbench import checking, runs, series
+from patchbench import runs, series
 from patchbench.catalog import Catalog
+from patchbench.check import checking
 from patchbench.errors import PipelineError
 from patchbench.model import Comparison, Machine
 from patchbench.profile.sorting import Profiles

@@ -7,7 +7,8 @@ runs/RUN/ is a bench as published.py has it, a hazard's findings.json, or a prof
 import shutil
 from pathlib import Path
 
-from patchbench import checking, published, runs
+from patchbench import published, runs
+from patchbench.check import checking
 from patchbench.errors import BadInput
 from patchbench.store import write_whole
 from patchbench.study import evidence, page

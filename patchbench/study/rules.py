@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from patchbench import compare, hazards, report, series, stats
+from patchbench import compare, report, series, stats
+from patchbench.check import hazards
 from patchbench.model import NEVER, Comparison, Delta, Finding
 from patchbench.study.plan import Rule, Statement, StudyPlan, key
 

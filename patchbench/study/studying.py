@@ -14,10 +14,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from patchbench import bench, benching, checking, runs, series, store
+from patchbench import bench, benching, runs, series, store
 from patchbench.benching import BenchRequest
+from patchbench.check import checking
+from patchbench.check.matrixing import CheckRequest
 from patchbench.errors import BadInput, PipelineError
-from patchbench.matrixing import CheckRequest
 from patchbench.model import Json
 from patchbench.pipeline import Pipeline
 from patchbench.profile import profiling

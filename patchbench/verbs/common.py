@@ -8,8 +8,9 @@ from pathlib import Path
 
 from invoke.exceptions import Exit
 
-from patchbench import checking, formats, runs
+from patchbench import formats, runs
 from patchbench import report as reports
+from patchbench.check import checking
 from patchbench.errors import BadInput, PipelineError
 from patchbench.model import Comparison, Finding
 from patchbench.tools.terminal import print_table

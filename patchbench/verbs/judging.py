@@ -10,7 +10,6 @@ from invoke.tasks import task
 from patchbench import (
     calibrating,
     calibration,
-    checking,
     gating,
     pipeline,
     revisions,
@@ -19,8 +18,9 @@ from patchbench import (
     verifying,
 )
 from patchbench import policy as policies
+from patchbench.check import checking
+from patchbench.check.matrixing import CheckRequest
 from patchbench.errors import GateFailed, Undecided
-from patchbench.matrixing import CheckRequest
 from patchbench.model import Verdict
 from patchbench.study import folder as studies
 from patchbench.study import publishing

@@ -8,9 +8,10 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import benching, checking, claims, formats, pipeline, runs, scaling
+from patchbench import benching, claims, formats, pipeline, runs, scaling
 from patchbench import history as histories
 from patchbench import report as reports
+from patchbench.check import checking
 from patchbench.model import Boot, Comparison
 from patchbench.profile import profiling
 from patchbench.profile import tables as profiles

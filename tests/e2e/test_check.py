@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from patchbench import checking
-from patchbench.matrixing import CheckRequest
+from patchbench.check import checking
+from patchbench.check.matrixing import CheckRequest
 from patchbench.model import Finding
 from patchbench.pipeline import Pipeline
 from patchbench.tools.git import Repository

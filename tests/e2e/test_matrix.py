@@ -3,8 +3,8 @@
 
 from pathlib import Path
 
-from patchbench import checking, matrixing
-from patchbench.matrixing import CheckRequest
+from patchbench.check import checking, matrixing
+from patchbench.check.matrixing import CheckRequest
 from patchbench.model import Source
 from patchbench.pipeline import Pipeline
 from patchbench.tools.git import Repository

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import matrixing
-from patchbench.matrixing import CheckRequest
+from patchbench.check import matrixing
+from patchbench.check.matrixing import CheckRequest
 from patchbench.model import Series, Source, Tree
 from patchbench.tools.git import FileEntry, Repository
 

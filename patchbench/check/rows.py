@@ -8,11 +8,11 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from patchbench import buildlog
-from patchbench.hazards import Place
-from patchbench.matrix import Config
+from patchbench.check import buildlog
+from patchbench.check.hazards import Place
+from patchbench.check.matrix import Config
+from patchbench.check.rowbuild import CHECK_FLAG, Compiled
 from patchbench.model import Finding, Patch, Toolchain
-from patchbench.site import CHECK_FLAG, Compiled
 
 #: Which tools' messages are judged together, and under what name, where W=1 and sparse looked.
 _STRICT: Mapping[str, tuple[str, ...]] = {

@@ -8,18 +8,18 @@ from typing import Any, cast
 
 import pytest
 
-from patchbench import buildlog
+from patchbench.check import buildlog
+from patchbench.check.matrix import Row
+from patchbench.check.rowbuild import Site
 from patchbench.errors import BuildFailed, KconfigDropped, ToolFailed
 from patchbench.make import Bench
-from patchbench.matrix import Row
-from patchbench.site import Site
 from patchbench.store import Store
 from patchbench.tools.container import Engine, Finished
+from tests.check.test_matrix import TOOLS, config, tree
 from tests.fakes import Listener
-from tests.test_matrix import TOOLS, config, tree
 
 FILES = ("mm/swapfile.c", "mm/memory.c", "include/linux/oom.h")
-DRY_RUN = Finished(0, (Path(__file__).parent / "data/builds/dry-run.log").read_text(), 0, 1)
+DRY_RUN = Finished(0, (Path(__file__).parents[1] / "data/builds/dry-run.log").read_text(), 0, 1)
 PART = Row("sparc64", set=("SWAP=n",), part=True)
 MISSING = """\
 ld: /out/mm/memory.o: in function `unmap_page_range':

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import matrix
 from patchbench.catalog import Catalog
+from patchbench.check import matrix
+from patchbench.check.matrix import Config, Matrix, Row
 from patchbench.errors import BadInput, UnknownName
-from patchbench.matrix import Config, Matrix, Row
 from patchbench.model import Series, Source, Toolchain, Tree
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 TOOLS = Toolchain("sha256:1", "digest", "registry", "14.2.0", "2.44", "10.0.13")
 COMPILERS = {"arm64": "aarch64-linux-gnu-", "sparc64": "sparc64-linux-gnu-"}
 FILES = ("mm/swapfile.c", "mm/memory.c", "include/linux/oom.h")

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from patchbench import matrix, rows, series
+from patchbench import series
+from patchbench.check import matrix, rows
+from patchbench.check.hazards import Place
+from patchbench.check.matrix import Config
+from patchbench.check.partial import Counts, folders
+from patchbench.check.rowbuild import Site
+from patchbench.check.rows import Built
 from patchbench.errors import BadInput, BuildFailed, KconfigDropped, PipelineError
-from patchbench.hazards import Place
-from patchbench.matrix import Config
 from patchbench.model import Finding, Source, Tree
-from patchbench.partial import Counts, folders
 from patchbench.pipeline import Pipeline, kernel_flag
-from patchbench.rows import Built
-from patchbench.site import Site
 from patchbench.store import key
 from patchbench.tools.container import Bind, Limits
 from patchbench.tools.git import Repository

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from patchbench import buildlog
+from patchbench.check import buildlog
 
 #: Of some names that a part misses, those that are missing.
 Counts = Callable[[Collection[str]], Collection[str]]

@@ -8,19 +8,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from patchbench import (
-    answers,
-    bench,
-    boot,
-    hazards,
-    matrix,
-    matrixing,
-    published,
-    rows,
-    runs,
-    series,
-)
+from patchbench import bench, boot, published, runs, series
 from patchbench.catalog import SplatPolicy
+from patchbench.check import answers, hazards, matrix, matrixing, rows
+from patchbench.check.matrixing import CheckRequest
 from patchbench.errors import (
     BadInput,
     GateFailed,
@@ -30,7 +21,6 @@ from patchbench.errors import (
     Undecided,
     UnknownName,
 )
-from patchbench.matrixing import CheckRequest
 from patchbench.model import Arm, Boot, Finding, Image, Source, Workload
 from patchbench.pipeline import Pipeline, kernel_flag
 from patchbench.store import write_whole

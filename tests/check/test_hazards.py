@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import checking, hazards
 from patchbench.catalog import Catalog
+from patchbench.check import checking, hazards
 from patchbench.errors import GateFailed, KernelSplat, LostGuest, Undecided
 from patchbench.model import NEVER, Boot, Condition, Finding, Metric, Record, Sample, Workload
 from tests.fakes import CLEAN_CONSOLE
 
-ROOT = Path(__file__).resolve().parents[1]
-CONSOLES = Path(__file__).parent / "data/consoles"
+ROOT = Path(__file__).resolve().parents[2]
+CONSOLES = Path(__file__).parents[1] / "data/consoles"
 POLICY = Catalog(ROOT).splat_policy()
 PLACE = hazards.Place("mainline", "7.3.4", "v0", "./bootstrap boot --workload residue")
 LEFT = Condition("left_pages", ("C8",), "swap stays in use", at_most=128)

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import checking, formats, hazards, rows
+from patchbench import formats
+from patchbench.check import checking, hazards, rows
+from patchbench.check.hazards import Place
+from patchbench.check.matrix import Config
+from patchbench.check.rowbuild import Compiled
+from patchbench.check.rows import Built
 from patchbench.errors import GateFailed, KconfigDropped
-from patchbench.hazards import Place
 from patchbench.make import Compiler
-from patchbench.matrix import Config
 from patchbench.model import Finding, Patch, Toolchain
-from patchbench.rows import Built
-from patchbench.site import Compiled
 
-LINK = (Path(__file__).parent / "data/builds/link.log").read_text()
+LINK = (Path(__file__).parents[1] / "data/builds/link.log").read_text()
 TOOLS = Toolchain("sha256:1", "digest", "registry", "14.2.0", "2.44", "10.0.13")
 CONFIG = Config(
     "sparc64-noswap",

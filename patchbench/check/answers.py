@@ -12,8 +12,8 @@ from typing import Literal, TypeAlias
 
 from pydantic import with_config
 
-from patchbench import hazards
 from patchbench.catalog import load_toml
+from patchbench.check import hazards
 from patchbench.model import STRICT, Finding
 from patchbench.store import write_whole
 

@@ -3,10 +3,10 @@
 
 from pathlib import Path
 
-from patchbench import buildlog
-from patchbench.buildlog import Message, Undefined
+from patchbench.check import buildlog
+from patchbench.check.buildlog import Message, Undefined
 
-LOGS = Path(__file__).parent / "data/builds"
+LOGS = Path(__file__).parents[1] / "data/builds"
 LINK = (LOGS / "link.log").read_text()  # has a user that is data
 V0 = (LOGS / "v0-noswap.log").read_text()  # of v0 on 7.3.4, row sparc64-noswap
 FILES = ("mm/memory.c", "include/linux/oom.h")

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from patchbench import buildlog, kconfig, partial
+from patchbench import kconfig
+from patchbench.check import buildlog, partial
+from patchbench.check.matrix import Config
 from patchbench.errors import BuildFailed, KconfigDropped
 from patchbench.make import Bench, Make, ended, reader
-from patchbench.matrix import Config
 from patchbench.model import Json, Toolchain, Tree
 from patchbench.store import Store
 from patchbench.story import Story

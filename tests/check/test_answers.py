@@ -7,11 +7,11 @@ from typing import Literal
 
 import pytest
 
-from patchbench import answers
-from patchbench.answers import Question
+from patchbench.check import answers
+from patchbench.check.answers import Question
 from patchbench.model import Finding
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 State = Literal["pass", "fail", "untested"]
 
 
