@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from patchbench import across, bench, boot, calibration, codemap, compare, published, report
+from patchbench import across, bench, boot, codemap, compare, published, report
 from patchbench.catalog import Catalog
 from patchbench.errors import (
     BadInput,
@@ -29,6 +29,7 @@ from patchbench.errors import (
     NotEngaged,
     PipelineError,
 )
+from patchbench.gate import calibration
 from patchbench.model import Boot, CodeMap, Comparison, Plan
 from patchbench.store import file_sha256, write_whole
 

@@ -7,20 +7,12 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import (
-    calibrating,
-    calibration,
-    gating,
-    pipeline,
-    revisions,
-    runs,
-    verdicts,
-    verifying,
-)
-from patchbench import policy as policies
+from patchbench import pipeline, runs, verifying
 from patchbench.check import checking
 from patchbench.check.matrixing import CheckRequest
 from patchbench.errors import GateFailed, Undecided
+from patchbench.gate import calibrating, calibration, gating, revisions, verdicts
+from patchbench.gate import policy as policies
 from patchbench.model import Verdict
 from patchbench.study import folder as studies
 from patchbench.study import publishing

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import gating, planted, runs, verifying
+from patchbench import planted, runs, verifying
 from patchbench.errors import NotComparable
-from patchbench.gating import GateRequest
+from patchbench.gate import gating
+from patchbench.gate.gating import GateRequest
 from patchbench.model import Source
 from patchbench.pipeline import Pipeline
 from tests.e2e.conftest import KERNEL, ROOT

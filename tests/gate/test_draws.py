@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from patchbench import calibrate, calibration
-from patchbench.calibrate import Values
-from patchbench.calibration import GATE, Calibration, MachineBoots
 from patchbench.errors import BadInput
+from patchbench.gate import calibration, draws
+from patchbench.gate.calibration import GATE, Calibration, MachineBoots
+from patchbench.gate.draws import Values
 from patchbench.model import Limit, Metric, Policy
 
 SEEDS = range(1, 17)
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 METRICS = tuple(Metric(name, "ns", "lower") for name in ("exit_ns", "cpu_ns"))
 
 
@@ -140,9 +140,9 @@ def test_the_gate_that_is_shipped_is_within_its_bounds() -> None:
 
 @given(some.integers(0, 40), some.integers(1, 40))
 def test_a_rate_lies_in_its_interval(came: int, more: int) -> None:
-    told = calibrate.rate(came, came + more)
+    told = draws.rate(came, came + more)
     assert told.low <= told.share <= told.high
 
 
 def test_the_interval_of_none_in_four_hundred() -> None:
-    assert calibrate.rate(0, 400).high == pytest.approx(1 - 0.025 ** (1 / 400))
+    assert draws.rate(0, 400).high == pytest.approx(1 - 0.025 ** (1 / 400))

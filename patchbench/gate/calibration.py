@@ -9,10 +9,11 @@ from statistics import fmean
 
 from pydantic import TypeAdapter, ValidationError
 
-from patchbench import calibrate, stats, texts
-from patchbench import policy as policies
-from patchbench.calibrate import Drawn, Rate, Values
+from patchbench import stats, texts
 from patchbench.errors import BadInput
+from patchbench.gate import draws
+from patchbench.gate import policy as policies
+from patchbench.gate.draws import Drawn, Rate, Values
 from patchbench.model import Metric, Policy
 from patchbench.store import write_whole
 
@@ -191,7 +192,7 @@ def markdown(told: Calibration, findings: Mapping[str, Findings]) -> str:
         "calibration.md.j2",
         told=told,
         findings=findings,
-        rules=[GATE, *calibrate.RULES],
+        rules=[GATE, *draws.RULES],
         gate=GATE,
         cost=COST,
         describe=policies.describe,
@@ -234,16 +235,16 @@ def _judge(boots: MachineBoots, policy: Policy, trials: int) -> Findings:
     metrics = {metric.name: metric for metric in boots.metrics}
     limited = list(dict.fromkeys(limit.metric for limit in policy.limits))
     equal = _equal(boots, trials)
-    power: dict[str, dict[int, float]] = {rule: {} for rule in (GATE, *calibrate.RULES)}
+    power: dict[str, dict[int, float]] = {rule: {} for rule in (GATE, *draws.RULES)}
     for size, slow in boots.slower.items():
         drawn = _slower(boots, slow, trials)
-        fails = [calibrate.gate_fails(policy, metrics, one) for one in drawn]
+        fails = [draws.gate_fails(policy, metrics, one) for one in drawn]
         power[GATE][size] = fmean(fails)
-        for name, rule in calibrate.RULES.items():
-            power[name][size] = fmean(calibrate.rule_fails(rule, limited, one) for one in drawn)
-    false = {GATE: [calibrate.gate_fails(policy, metrics, one) for one in equal]}
-    for name, rule in calibrate.RULES.items():
-        false[name] = [calibrate.rule_fails(rule, limited, one) for one in equal]
+        for name, rule in draws.RULES.items():
+            power[name][size] = fmean(draws.rule_fails(rule, limited, one) for one in drawn)
+    false = {GATE: [draws.gate_fails(policy, metrics, one) for one in equal]}
+    for name, rule in draws.RULES.items():
+        false[name] = [draws.rule_fails(rule, limited, one) for one in equal]
     first = next(iter(boots.same.values()))
     twice = {seed for by_seed in boots.again.values() for seed in by_seed}
     return Findings(
@@ -255,9 +256,7 @@ def _judge(boots: MachineBoots, policy: Policy, trials: int) -> Findings:
             for seed in twice
         ),
         floors=_floors(boots, trials),
-        false_alarms={
-            name: calibrate.rate(sum(those), len(those)) for name, those in false.items()
-        },
+        false_alarms={name: draws.rate(sum(those), len(those)) for name, those in false.items()},
         power=power,
         slower_pct={
             size: {name: _change_pct(first[name], slow[name]) for name in metrics}
@@ -272,18 +271,18 @@ def _all(boots: MachineBoots) -> list[Values]:
 
 def _floors(boots: MachineBoots, trials: int) -> dict[str, float]:
     equal = _equal(boots, trials)
-    return {metric.name: calibrate.floor_pct(equal, metric.name) for metric in boots.metrics}
+    return {metric.name: draws.floor_pct(equal, metric.name) for metric in boots.metrics}
 
 
 def _equal(boots: MachineBoots, trials: int) -> list[Drawn]:
     arms = [*boots.same.values()]
     if boots.exact:
-        return calibrate.draw_kernels(arms, arms, trials, _ORDER)
-    return calibrate.draw_blocks(arms[0], arms[1], trials, _ORDER)
+        return draws.draw_kernels(arms, arms, trials, _ORDER)
+    return draws.draw_blocks(arms[0], arms[1], trials, _ORDER)
 
 
 def _slower(boots: MachineBoots, slow: Values, trials: int) -> list[Drawn]:
-    return calibrate.draw_kernels([*boots.same.values()], [slow], trials, _ORDER)
+    return draws.draw_kernels([*boots.same.values()], [slow], trials, _ORDER)
 
 
 def _change_pct(base: Mapping[int, float], test: Mapping[int, float]) -> float:

@@ -7,10 +7,10 @@ from typing import cast
 
 import pytest
 
-from patchbench import revisions
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput
-from patchbench.gating import GateRequest
+from patchbench.gate import revisions
+from patchbench.gate.gating import GateRequest
 from patchbench.model import Source
 from patchbench.pipeline import Pipeline
 from tests.fakes import git

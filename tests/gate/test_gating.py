@@ -8,12 +8,12 @@ from typing import Any, cast
 
 import pytest
 
-from patchbench import gating
 from patchbench.benching import Prepared
 from patchbench.check.checking import Checked
 from patchbench.check.matrixing import CheckRequest
 from patchbench.errors import HostOverloaded, PipelineError, UnknownName
-from patchbench.gating import GateRequest
+from patchbench.gate import gating
+from patchbench.gate.gating import GateRequest
 from patchbench.model import Comparison, Finding, FindingState, Limit, Policy
 from patchbench.pipeline import Pipeline
 from tests import fakes
@@ -21,7 +21,7 @@ from tests import fakes
 
 def test_a_limit_within_the_measured_noise_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     floors = {("exact", "exit_ns"): 1.054, ("exact", "cpu_ns"): 0.25}
-    monkeypatch.setattr("patchbench.calibration.floors", lambda *_: floors)
+    monkeypatch.setattr("patchbench.gate.calibration.floors", lambda *_: floors)
     limits = [
         Limit("exit-storm", "exact", name, "lower", max_regression_pct=1.0)
         for name in ("exit_ns", "cpu_ns", "drain_ns")

@@ -11,8 +11,8 @@ Technometrics 24, 1982). A limit that was decided at one look stays decided.
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from patchbench import policy as policies
 from patchbench import stats
+from patchbench.gate import policy as policies
 from patchbench.model import NEVER, Comparison, Delta, Limit, Policy, Ruled, Ruling
 
 

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from patchbench import bench, boot, planted, records, runs, series, stats
-from patchbench import policy as policies
-from patchbench.calibrate import Values
-from patchbench.calibration import Calibration, MachineBoots
 from patchbench.errors import BadInput, LostGuest
+from patchbench.gate import policy as policies
+from patchbench.gate.calibration import Calibration, MachineBoots
+from patchbench.gate.draws import Values
 from patchbench.model import Arm, Image, Machine, Metric, Source
 from patchbench.pipeline import Pipeline
 from patchbench.tools import host

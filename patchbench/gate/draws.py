@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from patchbench import gate, stats
+from patchbench import stats
+from patchbench.gate import rules
 from patchbench.model import Delta, Limit, Metric, Policy, Ruling
 
 #: What one arm's boots count as: by metric, by seed.
@@ -117,10 +118,10 @@ def gate_fails(policy: Policy, metrics: Mapping[str, Metric], drawn: Drawn) -> b
             _delta(limit, metrics[limit.metric], drawn, drawn.seeds[:count])
             for limit in policy.limits
         ]
-        rulings = gate.rule_all(policy, look, deltas, rulings)
-        if not gate.undecided(rulings):
+        rulings = rules.rule_all(policy, look, deltas, rulings)
+        if not rules.undecided(rulings):
             break
-    return gate.overall(rulings) == "FAIL"
+    return rules.overall(rulings) == "FAIL"
 
 
 def rule_fails(rule: Rule, metrics: Sequence[str], drawn: Drawn) -> bool:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 
-from patchbench import policy as policies
 from patchbench import texts
+from patchbench.gate import policy as policies
 from patchbench.model import Json, Limit, Ruling, Verdict
 from patchbench.report import per_cent, plain, quantity
 from patchbench.store import write_whole

@@ -7,7 +7,8 @@ from typing import Literal
 
 import pytest
 
-from patchbench import gate, stats
+from patchbench import stats
+from patchbench.gate import rules
 from patchbench.model import NEVER, Delta, Limit, Metric, Policy, Ruling
 
 
@@ -41,7 +42,7 @@ def rule(
     min_improvement_pct: float | None = None,
 ) -> Ruling:
     told = policy(limit("exit_ns", max_regression_pct, min_improvement_pct))
-    return gate.rule_all(told, 0, [delta(test, base)])[0]
+    return rules.rule_all(told, 0, [delta(test, base)])[0]
 
 
 def test_no_change_at_all_passes() -> None:
@@ -74,7 +75,7 @@ def test_a_gain_that_is_required_and_missing_fails() -> None:
 
 
 def test_less_of_what_should_be_more_fails() -> None:
-    told = gate.rule_all(policy(limit("rate")), 0, [delta([90.0] * 10, metric="rate")])[0]
+    told = rules.rule_all(policy(limit("rate")), 0, [delta([90.0] * 10, metric="rate")])[0]
     assert told.ruled == "FAIL"
     assert told.high_pct == pytest.approx(-10)
 
@@ -99,7 +100,7 @@ def test_a_base_of_zero_is_inconclusive() -> None:
 
 
 def test_what_was_not_measured_is_inconclusive() -> None:
-    assert gate.rule_all(policy(), 0, [None])[0].ruled == "INCONCLUSIVE"
+    assert rules.rule_all(policy(), 0, [None])[0].ruled == "INCONCLUSIVE"
 
 
 def test_one_pair_decides_nothing() -> None:
@@ -108,33 +109,33 @@ def test_one_pair_decides_nothing() -> None:
 
 def test_one_failed_limit_fails_the_gate_and_one_open_one_keeps_it_open() -> None:
     good, open_, bad = rule([100.0] * 10), rule([100.0, 102.0] * 5), rule([200.0] * 10)
-    assert gate.overall([good, open_, bad]) == "FAIL"
-    assert gate.overall([good, open_]) == "INCONCLUSIVE"
-    assert gate.overall([good, good]) == "PASS"
-    assert gate.overall([]) == "INCONCLUSIVE"
+    assert rules.overall([good, open_, bad]) == "FAIL"
+    assert rules.overall([good, open_]) == "INCONCLUSIVE"
+    assert rules.overall([good, good]) == "PASS"
+    assert rules.overall([]) == "INCONCLUSIVE"
 
 
 def test_more_limits_ask_for_more_before_one_of_them_fails() -> None:
     # Nine of ten pairs beyond the limit, the tenth far below: p = 11/1024 for one limit.
     test = [102.0 + number / 100 for number in range(9)] + [90.0]
-    alone = gate.rule_all(policy(), 0, [delta(test)])
+    alone = rules.rule_all(policy(), 0, [delta(test)])
     assert alone[0].ruled == "FAIL"
     limits = [limit(name) for name in ("exit_ns", "a", "b", "c", "d", "e")]
     others = [delta([100.0] * 10, metric=one.metric) for one in limits[1:]]
-    together = gate.rule_all(policy(*limits), 0, [delta(test), *others])
+    together = rules.rule_all(policy(*limits), 0, [delta(test), *others])
     assert together[0].ruled == "INCONCLUSIVE"
 
 
 def test_what_was_decided_at_a_look_stays_decided() -> None:
     two = policy(looks=(10, 20))
-    first = gate.rule_all(two, 0, [delta([100.0] * 10)])
-    second = gate.rule_all(two, 1, [delta([200.0] * 20)], first)
+    first = rules.rule_all(two, 0, [delta([100.0] * 10)])
+    second = rules.rule_all(two, 1, [delta([200.0] * 20)], first)
     assert second == first
 
 
 def test_undecided_limits_name_their_machines_once() -> None:
     rulings = [rule([100.0, 102.0] * 5), rule([100.0, 102.0] * 5), rule([100.0] * 10)]
-    assert gate.undecided(rulings) == {"storm": ["exact"]}
+    assert rules.undecided(rulings) == {"storm": ["exact"]}
 
 
 def test_a_revision_on_the_very_limit_is_stopped_no_more_often_than_stated() -> None:
@@ -151,8 +152,8 @@ def test_a_revision_on_the_very_limit_is_stopped_no_more_often_than_stated() -> 
         rulings: tuple[Ruling, ...] = ()
         for look, count in enumerate(told.looks):
             deltas = [delta(test[name][:count], metric=name) for name in names]
-            rulings = gate.rule_all(told, look, deltas, rulings)
-        stopped += gate.overall(rulings) == "FAIL"
-        passed += gate.overall(rulings) == "PASS"
+            rulings = rules.rule_all(told, look, deltas, rulings)
+        stopped += rules.overall(rulings) == "FAIL"
+        passed += rules.overall(rulings) == "PASS"
     assert stopped / trials < 0.05
     assert passed / trials < 0.05

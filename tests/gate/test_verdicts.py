@@ -6,9 +6,9 @@ from pathlib import Path
 
 from junitparser import JUnitXml
 
-from patchbench import verdicts
+from patchbench.gate import verdicts
 from patchbench.model import NEVER, Limit, Ruled, Ruling, Verdict
-from tests.test_gate import delta
+from tests.gate.test_rules import delta
 
 LIMIT = Limit("exit-storm", "exact", "exit_ns", "lower", max_regression_pct=1.0)
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from patchbench import benching, calibration, gate, runs, verdicts
-from patchbench import policy as policies
+from patchbench import benching, runs
 from patchbench.benching import BenchRequest, Prepared
 from patchbench.check import checking
 from patchbench.check.matrixing import CheckRequest
 from patchbench.errors import GateFailed, HostOverloaded, PipelineError, Undecided
+from patchbench.gate import calibration, rules, verdicts
+from patchbench.gate import policy as policies
 from patchbench.model import Comparison, Policy, Ruled, Ruling, Verdict
 from patchbench.pipeline import Pipeline, kernel_flag
 
@@ -162,7 +163,7 @@ class _Trial:
         """Boot and judge, look by look, what is not decided yet."""
         done: dict[tuple[str, str], tuple[int, ...]] = {}
         for look, seeds in enumerate(self.policy.looks):
-            todo = gate.undecided(self.rulings) if look else self._everything()
+            todo = rules.undecided(self.rulings) if look else self._everything()
             for workload, machines in todo.items():
                 self._boot_look(workload, machines, seeds, done)
             short = [len(those) for those in done.values() if len(those) < seeds]
@@ -174,7 +175,7 @@ class _Trial:
                     f"{seeds} seeds of look {look + 1}; what it had not decided stays so"
                 )
                 break
-            if not self._judge(look) or not gate.undecided(self.rulings):
+            if not self._judge(look) or not rules.undecided(self.rulings):
                 break
         if not self.rulings:
             self.rulings = tuple(
@@ -218,7 +219,7 @@ class _Trial:
 
     def ruled(self) -> Ruled:
         """Return the verdict in one word."""
-        limits = gate.overall(self.rulings)
+        limits = rules.overall(self.rulings)
         if self.broken:
             return "FAIL"
         return "INCONCLUSIVE" if self.open and limits == "PASS" else limits
@@ -259,7 +260,7 @@ class _Trial:
             if one.failures:
                 self.broken = True
                 self.reasons += [f"{one.plan.workload.name}: {text}" for text in one.failures]
-        self.rulings = gate.judge(self.policy, look, told, self.rulings)
+        self.rulings = rules.judge(self.policy, look, told, self.rulings)
         return not self.broken
 
     def _comparison(self, prepared: Prepared) -> Comparison:

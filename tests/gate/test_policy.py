@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import policy
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, UnknownName
+from patchbench.gate import policy
 from patchbench.model import Limit, Policy
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 LIMIT = """
 [[limits]]
 workload = "exit-storm"
