@@ -21,7 +21,6 @@ from patchbench import (
     codemap,
     guest,
     make,
-    runs,
     series,
     symbols,
     toolchain,
@@ -48,6 +47,7 @@ from patchbench.model import (
     Tree,
     Workload,
 )
+from patchbench.runs import folder as runs
 from patchbench.store import Store, write_whole
 from patchbench.story import Story
 from patchbench.tools import debian, git, host

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from patchbench import runs
 from patchbench.model import Boot, Comparison, Plan
+from patchbench.runs import folder as runs
 
 PROJECT = Path(__file__).resolve().parents[1]
 DATA = PROJECT / "tests/data"

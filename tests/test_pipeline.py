@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import benching, pipeline
-from patchbench.benching import BenchRequest
+from patchbench import pipeline
 from patchbench.errors import BadInput
 from patchbench.pipeline import Pipeline
+from patchbench.runs import benching
+from patchbench.runs.benching import BenchRequest
 from tests.fakes import Listener
 
 ROOT = Path(__file__).resolve().parents[1]

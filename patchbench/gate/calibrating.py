@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from patchbench import bench, boot, planted, records, runs, series, stats
+from patchbench import bench, boot, planted, records, series, stats
 from patchbench.errors import BadInput, LostGuest
 from patchbench.gate import policy as policies
 from patchbench.gate.calibration import Calibration, MachineBoots
 from patchbench.gate.draws import Values
 from patchbench.model import Arm, Image, Machine, Metric, Source
 from patchbench.pipeline import Pipeline
+from patchbench.runs import folder as runs
 from patchbench.tools import host
 
 NONE = series.NONE

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from patchbench import benching, runs
-from patchbench.benching import BenchRequest, Prepared
 from patchbench.check import checking
 from patchbench.check.matrixing import CheckRequest
 from patchbench.errors import GateFailed, HostOverloaded, PipelineError, Undecided
@@ -16,6 +14,8 @@ from patchbench.gate import calibration, rules, verdicts
 from patchbench.gate import policy as policies
 from patchbench.model import Comparison, Policy, Ruled, Ruling, Verdict
 from patchbench.pipeline import Pipeline, kernel_flag
+from patchbench.runs import benching, folder
+from patchbench.runs.benching import BenchRequest, Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,12 +264,12 @@ class _Trial:
         return not self.broken
 
     def _comparison(self, prepared: Prepared) -> Comparison:
-        told = runs.comparison(self.pipeline.root, prepared.folder, under_way=True)
+        told = folder.comparison(self.pipeline.root, prepared.folder, under_way=True)
         pairs = zip(told.failed_arms, told.failure_statuses, strict=True)
         guilty = {arm for arm, status in pairs if status != HostOverloaded.exit_code}
         if guilty == {told.plan.test.series}:
             return told  # what is tested broke, and the rest did not: that is a verdict
-        if error := runs.verdict_error(told):
+        if error := folder.verdict_error(told):
             prepared.finish(self.pipeline)
             raise error
         return told

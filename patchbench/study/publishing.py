@@ -7,9 +7,10 @@ runs/RUN/ is a bench as published.py has it, a hazard's findings.json, or a prof
 import shutil
 from pathlib import Path
 
-from patchbench import published, runs
 from patchbench.check import checking
 from patchbench.errors import BadInput
+from patchbench.runs import folder as runs
+from patchbench.runs import published
 from patchbench.store import write_whole
 from patchbench.study import evidence, page
 from patchbench.study import folder as studies

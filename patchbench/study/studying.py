@@ -14,8 +14,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from patchbench import bench, benching, runs, series, store
-from patchbench.benching import BenchRequest
+from patchbench import bench, series, store
 from patchbench.check import checking
 from patchbench.check.matrixing import CheckRequest
 from patchbench.errors import BadInput, PipelineError
@@ -23,6 +22,9 @@ from patchbench.model import Json
 from patchbench.pipeline import Pipeline
 from patchbench.profile import profiling
 from patchbench.profile.profiling import ProfileRequest
+from patchbench.runs import benching
+from patchbench.runs import folder as runs
+from patchbench.runs.benching import BenchRequest
 from patchbench.story import Story
 from patchbench.study import evidence
 from patchbench.study import folder as studies

@@ -7,13 +7,15 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import pipeline, runs, verifying
+from patchbench import pipeline
 from patchbench.check import checking
 from patchbench.check.matrixing import CheckRequest
 from patchbench.errors import GateFailed, Undecided
 from patchbench.gate import calibrating, calibration, gating, revisions, verdicts
 from patchbench.gate import policy as policies
 from patchbench.model import Verdict
+from patchbench.runs import folder as runs
+from patchbench.runs import verifying
 from patchbench.study import folder as studies
 from patchbench.study import publishing
 from patchbench.tools.terminal import Terminal, print_table

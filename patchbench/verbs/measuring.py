@@ -8,14 +8,16 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import benching, claims, formats, pipeline, runs, scaling
-from patchbench import history as histories
+from patchbench import claims, formats, pipeline
 from patchbench import report as reports
 from patchbench.check import checking
 from patchbench.model import Boot, Comparison
 from patchbench.profile import profiling
 from patchbench.profile import tables as profiles
 from patchbench.profile.profiling import ProfileRequest
+from patchbench.runs import benching, scaling
+from patchbench.runs import folder as runs
+from patchbench.runs import history as histories
 from patchbench.store import write_whole
 from patchbench.study import folder as studies
 from patchbench.tools.terminal import Terminal, print_table

@@ -9,9 +9,10 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from patchbench import doctor as doctors
-from patchbench import pipeline, runs
+from patchbench import pipeline
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, PipelineError
+from patchbench.runs import folder as runs
 from patchbench.tools import process
 from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, finish, flags

@@ -8,12 +8,12 @@ from typing import cast
 
 import pytest
 
-from patchbench import runs
 from patchbench.check import checking
 from patchbench.check.matrixing import CheckRequest
 from patchbench.errors import BadInput
 from patchbench.model import Finding, Source
 from patchbench.pipeline import Pipeline
+from patchbench.runs import folder as runs
 
 ROOT = Path(__file__).resolve().parents[2]
 FOUND = Finding("build", "mainline", "7.3.4", "v0", "arm64-noswap: build", "fail", "broken")

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import planted, runs, verifying
+from patchbench import planted
 from patchbench.errors import NotComparable
 from patchbench.gate import gating
 from patchbench.gate.gating import GateRequest
 from patchbench.model import Source
 from patchbench.pipeline import Pipeline
+from patchbench.runs import folder as runs
+from patchbench.runs import verifying
 from tests.e2e.conftest import KERNEL, ROOT
 
 Write = Callable[[Source, str, str, str, str], None]

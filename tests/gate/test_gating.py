@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import pytest
 
-from patchbench.benching import Prepared
 from patchbench.check.checking import Checked
 from patchbench.check.matrixing import CheckRequest
 from patchbench.errors import HostOverloaded, PipelineError, UnknownName
@@ -16,6 +15,7 @@ from patchbench.gate import gating
 from patchbench.gate.gating import GateRequest
 from patchbench.model import Comparison, Finding, FindingState, Limit, Policy
 from patchbench.pipeline import Pipeline
+from patchbench.runs.benching import Prepared
 from tests import fakes
 
 
@@ -110,7 +110,7 @@ def test_boots_that_the_host_had_no_time_for_are_not_held_against_the_series(
     lost = Comparison(
         plan, (), {}, (), ("lost", "lost"), (), (), statuses, (plan.test.series,) * 2
     )  # fmt: skip
-    monkeypatch.setattr("patchbench.runs.comparison", lambda *_, **__: lost)
+    monkeypatch.setattr("patchbench.runs.folder.comparison", lambda *_, **__: lost)
     gate = trial(GateRequest("v0", "none", "mainline"))
     prepared = SimpleNamespace(folder=Path(), finish=lambda _: None)
     if not raises:

@@ -7,10 +7,10 @@ from typing import cast
 
 import pytest
 
-from patchbench.benching import BenchRequest
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, LostGuest
 from patchbench.pipeline import Pipeline
+from patchbench.runs.benching import BenchRequest
 from patchbench.study import folder as studies
 from patchbench.study import plan as study
 from patchbench.study import studying
@@ -189,7 +189,7 @@ def test_a_leg_that_fails_keeps_its_status_and_stops_no_other(
     note: Note, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = BrokenPipeline(tmp_path)
-    monkeypatch.setattr("patchbench.benching.prepare", BrokenPipeline.prepare)
+    monkeypatch.setattr("patchbench.runs.folder.benching.prepare", BrokenPipeline.prepare)
     runner = studying._Runner(broken, tmp_path, note, studying.StudyRequest("v0"))  # type: ignore[arg-type]
     asked = [one.leg for one in note.legs]
     with pytest.raises(KeyboardInterrupt):

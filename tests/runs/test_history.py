@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import history, runs
 from patchbench.errors import BadInput
+from patchbench.runs import folder as runs
+from patchbench.runs import history
 from tests import recorded
 from tests.fakes import machine
 

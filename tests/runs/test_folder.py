@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from patchbench import codemap, runs
+from patchbench import codemap
 from patchbench.errors import BadInput, KernelSplat, LostGuest, NotEngaged
 from patchbench.model import CodeMap, FunctionChange, Plan
+from patchbench.runs import folder as runs
 from tests import recorded
 from tests.fakes import CLEAN_CONSOLE, plan, results
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def write_run(results_folder: Path, told: Plan, console: str = CLEAN_CONSOLE) -> Path:

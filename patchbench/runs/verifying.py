@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from patchbench import bench, boot, published, runs
+from patchbench import bench, boot
 from patchbench.errors import NotComparable, NotRepeatable, PipelineError
 from patchbench.model import Arm, ArmNote, Machine, Plan
 from patchbench.pipeline import Pipeline
+from patchbench.runs import folder as runs
+from patchbench.runs import published
 from patchbench.store import file_sha256
 from patchbench.tools.qemu import CONSOLE, RESULTS, Hypervisor
 

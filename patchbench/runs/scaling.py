@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from patchbench import across, runs
 from patchbench.errors import BadInput, PipelineError
 from patchbench.model import Boot, Comparison, Json, Machine, Plan, Scale, ScalePoint, Scaling
+from patchbench.runs import across
+from patchbench.runs import folder as runs
 
 
 def told(root: Path, folder: Path) -> tuple[Comparison, list[Boot]]:

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from patchbench import runs, scaling
 from patchbench.compare import compare
 from patchbench.errors import BadInput
 from patchbench.formats import html
 from patchbench.model import NEVER, Comparison, Scale
+from patchbench.runs import folder as runs
+from patchbench.runs import scaling
 from tests import recorded
 from tests.fakes import lost, machine, plan
 from tests.storms import beside, scaled, storms

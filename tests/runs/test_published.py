@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import runs
 from patchbench.errors import BadInput, LostGuest, NotComparable, NotRepeatable
+from patchbench.runs import folder as runs
+from patchbench.runs.verifying import Ingredient, Replay, Verification
 from patchbench.study import evidence, publishing
 from patchbench.study import folder as studies
 from patchbench.study import plan as study
 from patchbench.study.folder import LegNote, Note
 from patchbench.study.rules import Source
-from patchbench.verifying import Ingredient, Replay, Verification
 from tests.fakes import plan, results
-from tests.test_runs import write_run
+from tests.runs.test_folder import write_run
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def publish(root: Path, name: str = "v0") -> Path:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from patchbench import runs
 from patchbench.errors import BadInput, NotComparable
+from patchbench.runs import folder as runs
 from tests import recorded
 from tests.fakes import machine
 
