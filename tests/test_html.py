@@ -4,10 +4,10 @@
 import re
 from dataclasses import replace
 
-from patchbench import report_page
 from patchbench.compare import compare
-from patchbench.formats import html
 from patchbench.model import Boot, CodeMap, Comparison, Metric, Sample
+from patchbench.report import page as report_page
+from patchbench.report.formats import html
 from tests.fakes import boot, lost, plan, results
 from tests.storms import storms
 

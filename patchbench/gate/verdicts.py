@@ -10,7 +10,7 @@ from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 from patchbench import texts
 from patchbench.gate import policy as policies
 from patchbench.model import Json, Limit, Ruling, Verdict
-from patchbench.report import per_cent, plain, quantity
+from patchbench.report.report import per_cent, plain, quantity
 from patchbench.store import write_whole
 
 HEADINGS = ("metric", "base", "test", "change", "interval", "limit", "verdict", "why")

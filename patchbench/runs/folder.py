@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from patchbench import bench, boot, codemap, compare, report
+from patchbench import bench, boot, codemap, compare
 from patchbench.catalog import Catalog
 from patchbench.errors import (
     BadInput,
@@ -31,6 +31,7 @@ from patchbench.errors import (
 )
 from patchbench.gate import calibration
 from patchbench.model import Boot, CodeMap, Comparison, Plan
+from patchbench.report import report
 from patchbench.runs import across, published
 from patchbench.store import file_sha256, write_whole
 

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from patchbench import report
 from patchbench.errors import BadInput, PipelineError
 from patchbench.model import NEVER, ArmNote, Comparison, Delta, Machine, Plan
+from patchbench.report import report
 from patchbench.runs import across
 
 HEADINGS = (

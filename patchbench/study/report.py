@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from patchbench import report, report_scaling, stats
+from patchbench import stats
 from patchbench.model import NEVER, Comparison, Delta, Scale, ScalePoint
+from patchbench.report import report, scaling
 from patchbench.study import rules as study_rules
 from patchbench.study.evidence import Told
 from patchbench.study.plan import Leg
@@ -234,7 +235,7 @@ def _scaling(told: Told) -> Section:
         for parameter in cell.sweep:
             for kernel, machine, points, bench in _sweeps(told, cell.name, parameter):
                 scale = Scale(parameter, machine, points)
-                curve = report_scaling.curve(bench.plan, scale)
+                curve = scaling.curve(bench.plan, scale)
                 if curve.plot:
                     plots.append((f"{cell.name}: {kernel}, {machine} (TCG)", curve.plot))
                 for point in points:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from patchbench import compare, report, series, stats
+from patchbench import compare, series, stats
 from patchbench.check import hazards
 from patchbench.model import NEVER, Comparison, Delta, Finding
+from patchbench.report import report
 from patchbench.study.plan import Rule, Statement, StudyPlan, key
 
 State: TypeAlias = Literal["confirmed", "refuted", "undecided", "not answered", "not answerable"]

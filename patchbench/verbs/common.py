@@ -8,11 +8,11 @@ from pathlib import Path
 
 from invoke.exceptions import Exit
 
-from patchbench import formats
-from patchbench import report as reports
 from patchbench.check import checking
 from patchbench.errors import BadInput, PipelineError
 from patchbench.model import Comparison, Finding
+from patchbench.report import formats
+from patchbench.report import report as reports
 from patchbench.runs import folder as runs
 from patchbench.tools.terminal import print_table
 

@@ -7,7 +7,7 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from patchbench import pipeline, porting
-from patchbench import report as reports
+from patchbench.report import report as reports
 from patchbench.store import write_whole
 from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, flags, parameters

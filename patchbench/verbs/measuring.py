@@ -8,13 +8,14 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import claims, formats, pipeline
-from patchbench import report as reports
+from patchbench import pipeline
 from patchbench.check import checking
 from patchbench.model import Boot, Comparison
 from patchbench.profile import profiling
 from patchbench.profile import tables as profiles
 from patchbench.profile.profiling import ProfileRequest
+from patchbench.report import claims, formats
+from patchbench.report import report as reports
 from patchbench.runs import benching, scaling
 from patchbench.runs import folder as runs
 from patchbench.runs import history as histories

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import formats
 from patchbench.check import checking, hazards, rows
 from patchbench.check.hazards import Place
 from patchbench.check.matrix import Config
@@ -15,6 +14,7 @@ from patchbench.check.rows import Built
 from patchbench.errors import GateFailed, KconfigDropped
 from patchbench.make import Compiler
 from patchbench.model import Finding, Patch, Toolchain
+from patchbench.report import formats
 
 LINK = (Path(__file__).parents[1] / "data/builds/link.log").read_text()
 TOOLS = Toolchain("sha256:1", "digest", "registry", "14.2.0", "2.44", "10.0.13")

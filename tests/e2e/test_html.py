@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from patchbench.formats import html
+from patchbench.report.formats import html
 from tests.e2e.browser import look
 from tests.storms import beside, scaled, storms
 

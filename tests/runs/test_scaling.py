@@ -11,8 +11,8 @@ import pytest
 
 from patchbench.compare import compare
 from patchbench.errors import BadInput
-from patchbench.formats import html
 from patchbench.model import NEVER, Comparison, Scale
+from patchbench.report.formats import html
 from patchbench.runs import folder as runs
 from patchbench.runs import scaling
 from tests import recorded

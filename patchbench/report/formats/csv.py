@@ -10,8 +10,8 @@ import io
 from collections.abc import Sequence
 from dataclasses import astuple, fields
 
-from patchbench import samples
 from patchbench.model import Boot, Comparison
+from patchbench.report import samples
 
 
 def render(told: Comparison, boots: Sequence[Boot]) -> str:

@@ -4,9 +4,9 @@
 import json
 from dataclasses import replace
 
-from patchbench import report
 from patchbench.compare import compare
 from patchbench.model import NEVER, CodeMap, Comparison, FunctionChange
+from patchbench.report import report
 from tests.fakes import boot, lost, plan, results
 
 

@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from patchbench import report, samples
 from patchbench.errors import KernelSplat
 from patchbench.model import ArmNote, Boot, Comparison, Delta, Json, Machine, Plan
+from patchbench.report import report, samples
 
 ORIGIN = "patchbench"
 _VERSION: dict[str, Json] = {"major": 5, "minor": 3}

@@ -3,8 +3,8 @@
 
 from collections.abc import Sequence
 
-from patchbench import report
 from patchbench.model import Boot, Comparison
+from patchbench.report import report
 
 
 def render(told: Comparison, boots: Sequence[Boot]) -> str:  # noqa: ARG001  # all are alike

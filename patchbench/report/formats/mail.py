@@ -11,9 +11,9 @@ import shlex
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from patchbench import report, samples
-from patchbench.claims import COLUMNS, MEASURED, mark
 from patchbench.model import Boot, Comparison, Delta, Machine, Plan
+from patchbench.report import report, samples
+from patchbench.report.claims import COLUMNS, MEASURED, mark
 
 WIDTH = 72
 #: What git mailsplit, mailinfo or apply would take a line for that begins so.

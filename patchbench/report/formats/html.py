@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from patchbench import report, report_page, report_scaling, report_verdict, texts
+from patchbench import texts
 from patchbench.model import Boot, Comparison
+from patchbench.report import page, report, scaling, sentences
 
 
 def render(told: Comparison, boots: Sequence[Boot]) -> str:
@@ -19,10 +20,10 @@ def render(told: Comparison, boots: Sequence[Boot]) -> str:
         told=told,
         plan=told.plan,
         style=Markup((texts.FOLDER / "report.css").read_text()),  # noqa: S704  # our own
-        verdicts=report_verdict.verdicts(told, boots),
-        rooms=report_page.rooms(told, boots),
-        scaling=report_scaling.section(told),
-        flame_graphs=report_page.flame_graphs(told.profiles),
+        verdicts=sentences.verdicts(told, boots),
+        rooms=page.rooms(told, boots),
+        scaling=scaling.section(told),
+        flame_graphs=page.flame_graphs(told.profiles),
         functions=report.functions,
         functions_in_short=report.functions_in_short,
         other_constants=report.other_constants,

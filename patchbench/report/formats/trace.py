@@ -10,9 +10,9 @@ at its own call. What a record does not hold is listed in `otherData` and not ma
 import json
 from collections.abc import Iterator, Sequence
 
-from patchbench import samples
 from patchbench.errors import BadInput
 from patchbench.model import NEVER, Boot, Comparison, Json, Sample
+from patchbench.report import samples
 
 #: Which clocks are spans of time, the zero each of them counts from, and what its bar is called.
 _SPANS = {

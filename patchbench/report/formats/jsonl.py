@@ -8,8 +8,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from patchbench import samples
 from patchbench.model import Boot, Comparison
+from patchbench.report import samples
 
 
 def render(told: Comparison, boots: Sequence[Boot]) -> str:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from patchbench import records, report, report_plots, report_verdict
+from patchbench import records
 from patchbench.model import NEVER, Boot, Comparison, Delta, Machine, Metric
+from patchbench.report import plots, report, sentences
 from patchbench.stats import median
 
 _SCALE = {"ns": (1e6, "ms"), "kib": (1024.0, "MiB")}
@@ -108,7 +109,7 @@ def _room(told: Comparison, machine: Machine, boots: Sequence[Boot]) -> Room:
 def _row(told: Comparison, delta: Delta, boots: Sequence[Boot], anchor: str) -> Row:
     unit = delta.metric.unit
     return Row(
-        label=report_verdict.label(delta.metric.name),
+        label=sentences.label(delta.metric.name),
         metric=delta.metric.name,
         better=delta.metric.better,
         base=report.quantity(delta.base, unit),
@@ -116,7 +117,7 @@ def _row(told: Comparison, delta: Delta, boots: Sequence[Boot], anchor: str) -> 
         change=report.per_cent(delta.change_pct),
         interval=report.interval(delta),
         floor=report.floor(delta),
-        remark=report_verdict.remark(told, delta, boots),
+        remark=sentences.remark(told, delta, boots),
         anchor=anchor,
     )
 
@@ -148,8 +149,8 @@ def _pairs(deltas: Sequence[Delta], by_arm: _ByArm, machine: str) -> Markup:
         ratios = [_ratio(base[seed], test[seed]) for seed in seeds]
         if len({*ratios}) > 1 or ratios[0] != 1:
             rows.append(
-                report_plots.Pairs(
-                    report_verdict.label(delta.metric.name),
+                plots.Pairs(
+                    sentences.label(delta.metric.name),
                     ratios,
                     _as_ratio(delta.change_pct),
                     None if delta.low_pct is None else _as_ratio(delta.low_pct),
@@ -158,7 +159,7 @@ def _pairs(deltas: Sequence[Delta], by_arm: _ByArm, machine: str) -> Markup:
             )
     if not rows:
         return Markup()
-    return report_plots.pairs(rows, f"{machine}: change of each pair of boots")
+    return plots.pairs(rows, f"{machine}: change of each pair of boots")
 
 
 def _exits(deltas: Sequence[Delta], by_arm: _ByArm, names: tuple[str, str], machine: str) -> Markup:
@@ -170,7 +171,7 @@ def _exits(deltas: Sequence[Delta], by_arm: _ByArm, names: tuple[str, str], mach
         for boots in by_arm
     )
     arms, unit = _scaled(base, test, metric)
-    return report_plots.ecdf(arms, names, f"{machine}: exit latency of a victim", unit)
+    return plots.ecdf(arms, names, f"{machine}: exit latency of a victim", unit)
 
 
 def _cpu(deltas: Sequence[Delta], by_arm: _ByArm, names: tuple[str, str], machine: str) -> Markup:
@@ -179,7 +180,7 @@ def _cpu(deltas: Sequence[Delta], by_arm: _ByArm, names: tuple[str, str], machin
         return Markup()
     base, test = ([median(records.values(boot.record, _CPU)) for boot in boots] for boots in by_arm)
     arms, unit = _scaled(base, test, metric)
-    return report_plots.strip(arms, names, f"{machine}: CPU time of all tasks", unit)
+    return plots.strip(arms, names, f"{machine}: CPU time of all tasks", unit)
 
 
 def _memory(
@@ -202,18 +203,16 @@ def _memory(
         for boots in by_arm
     )
     units = ("ms after the kill", unit)
-    return report_plots.curves(base, test, names, f"{machine}: free memory", units)
+    return plots.curves(base, test, names, f"{machine}: free memory", units)
 
 
 def _metric(deltas: Sequence[Delta], name: str) -> Metric | None:
     return next((delta.metric for delta in deltas if delta.metric.name == name), None)
 
 
-def _scaled(
-    base: Sequence[float], test: Sequence[float], metric: Metric
-) -> tuple[report_plots.Arms, str]:
+def _scaled(base: Sequence[float], test: Sequence[float], metric: Metric) -> tuple[plots.Arms, str]:
     scale, unit = _SCALE.get(metric.unit, (1.0, metric.unit))
-    return report_plots.Arms([one / scale for one in base], [one / scale for one in test]), unit
+    return plots.Arms([one / scale for one in base], [one / scale for one in test]), unit
 
 
 def _value(boot: Boot, delta: Delta) -> float:

@@ -9,8 +9,9 @@ format has no place for - invalid runs, lost boots - is told in lines that its r
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from patchbench import records, report, samples
+from patchbench import records
 from patchbench.model import NEVER, ArmNote, Boot, Comparison, Metric, Plan
+from patchbench.report import report, samples
 from patchbench.stats import median
 
 

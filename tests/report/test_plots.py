@@ -8,9 +8,9 @@ import matplotlib as mpl
 import pytest
 from markupsafe import Markup
 
-from patchbench import report_plots
 from patchbench.model import NEVER
-from patchbench.report_plots import Arms, Pairs
+from patchbench.report import plots as report_plots
+from patchbench.report.plots import Arms, Pairs
 
 ARMS = Arms([87.1, 88.0, 86.5], [51.0, NEVER, 52.5])
 NAMES = ("none", "v0")

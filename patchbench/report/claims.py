@@ -25,9 +25,9 @@ from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Literal
 
-from patchbench import report, samples
 from patchbench.errors import BadInput, ClaimFails, PipelineError
 from patchbench.model import NEVER, Boot, Comparison, Delta
+from patchbench.report import report, samples
 from patchbench.stats import CONFIDENCE
 
 MEASURED = "Measured:"

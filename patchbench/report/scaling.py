@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from patchbench import report, report_plots, report_verdict
 from patchbench.model import NEVER, Comparison, Delta, Metric, Plan, Scale, ScalePoint, Scaling
+from patchbench.report import plots, report, sentences
 
 _ENOUGH = 3  # points that make a curve; two make a line, whatever is between them
 _UNIT, _PER_MS = "ns", 1e6  # what is drawn: every time that the workload measures, in ms
@@ -88,8 +88,8 @@ def curve(plan: Plan, scale: Scale, anchors: Mapping[str, str] | None = None) ->
     panels = {}
     for metric in metrics:
         base, test = zip(*(_both(point, metric) for point in scale.points), strict=True)
-        arms = report_plots.Arms([_ms(one) for one in base], [_ms(one) for one in test])
-        panels[report_verdict.label(metric.name)] = arms
+        arms = plots.Arms([_ms(one) for one in base], [_ms(one) for one in test])
+        panels[sentences.label(metric.name)] = arms
     values = [point.value for point in scale.points]
     names = (plan.base.series, plan.test.series)
     title = f"{scale.machine}: times by {scale.parameter}"
@@ -98,7 +98,7 @@ def curve(plan: Plan, scale: Scale, anchors: Mapping[str, str] | None = None) ->
         parameter=scale.parameter,
         machine=scale.machine,
         metrics=tuple(f"{label}, ms" for label in panels),
-        plot=report_plots.scaling(values, panels, names, title, units) if panels else Markup(),
+        plot=plots.scaling(values, panels, names, title, units) if panels else Markup(),
         rows=tuple(_row(point, metrics, places.get(point.run, "")) for point in scale.points),
     )
 
