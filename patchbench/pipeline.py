@@ -14,21 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TextIO
 
-from patchbench import (
-    bench,
-    boot,
-    build,
-    codemap,
-    guest,
-    make,
-    series,
-    symbols,
-    toolchain,
-    tree,
-    variants,
-)
+from patchbench import codemap, symbols
 from patchbench import parameters as allowed
-from patchbench.bench import Bench
 from patchbench.catalog import Catalog, SplatPolicy
 from patchbench.model import (
     Arm,
@@ -48,6 +35,8 @@ from patchbench.model import (
     Workload,
 )
 from patchbench.runs import folder as runs
+from patchbench.stages import boot, boots, build, guest, make, series, toolchain, tree, variants
+from patchbench.stages.boots import Bench
 from patchbench.store import Store, write_whole
 from patchbench.story import Story
 from patchbench.tools import debian, git, host
@@ -258,7 +247,7 @@ class Pipeline:
         self, image: Image, machine: Machine, workload: str, parameters: Mapping[str, int]
     ) -> Arm:
         """Return the conditions of a boot; BadInput as in `workload`."""
-        bench.check_machine(machine)
+        boots.check_machine(machine)
         told = self.workload(workload, parameters, machine)
         return Arm(image, self.guest(told.program), machine, told, self.toolchain.qemu)
 

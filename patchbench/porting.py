@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
-from patchbench import series
 from patchbench.errors import BadInput, DoesNotApply
 from patchbench.model import Json, Source, Tree
 from patchbench.pipeline import Pipeline
+from patchbench.stages import series
 from patchbench.tools.git import Repository
 
 HEADINGS = ("series", "port", "kernel", "version", "state", "says")

@@ -3,9 +3,9 @@
 
 from dataclasses import replace
 
-from patchbench.compare import compare
 from patchbench.model import Boot, CodeMap, Comparison, FunctionChange, Plan
 from patchbench.runs import scaling
+from patchbench.stages.compare import compare
 from tests.fakes import boot, machine, plan
 
 PARALLEL = machine("parallel", accel="tcg", vcpus=2, icount_shift=None)

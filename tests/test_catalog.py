@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import kconfig, series
 from patchbench.catalog import Catalog
 from patchbench.check import answers
 from patchbench.errors import BadInput, UnknownName
+from patchbench.stages import kconfig, series
 
 ROOT = Path(__file__).resolve().parents[1]
 MACHINE = (ROOT / "qemu/machines/exact.toml").read_text()

@@ -4,10 +4,10 @@
 import re
 from dataclasses import replace
 
-from patchbench.compare import compare
 from patchbench.model import Boot, CodeMap, Comparison, Metric, Sample
 from patchbench.report import page as report_page
 from patchbench.report.formats import html
+from patchbench.stages.compare import compare
 from tests.fakes import boot, lost, plan, results
 from tests.storms import storms
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from patchbench.compare import compare
 from patchbench.model import Boot, Comparison
 from patchbench.report import claims
 from patchbench.report.formats import mail
+from patchbench.stages.compare import compare
 from tests import recorded
 from tests.fakes import boot, git, lost, machine, plan, results, small_repository, write_patch
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from patchbench import bench, boot, series
 from patchbench.catalog import SplatPolicy
 from patchbench.check import answers, hazards, matrix, matrixing, rows
 from patchbench.check.matrixing import CheckRequest
@@ -25,6 +24,8 @@ from patchbench.model import Arm, Boot, Finding, Image, Source, Workload
 from patchbench.pipeline import Pipeline, kernel_flag
 from patchbench.runs import folder as runs
 from patchbench.runs import published
+from patchbench.stages import boot, series
+from patchbench.stages import boots as bench
 from patchbench.store import write_whole
 
 FINDINGS = "findings.json"

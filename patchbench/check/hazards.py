@@ -8,10 +8,11 @@ there, is never a pass.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from patchbench import boot, records
+from patchbench import records
 from patchbench.catalog import SplatPolicy
 from patchbench.errors import HostOverloaded
 from patchbench.model import NEVER, Boot, Condition, Finding, FindingState, Record, Workload
+from patchbench.stages import boot
 
 CHECK = "hazard"
 #: What is shown of the console from a splat on: a backtrace with its registers.

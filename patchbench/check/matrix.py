@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pydantic import with_config
 
-from patchbench import kconfig
 from patchbench.catalog import Catalog, load_toml
 from patchbench.errors import BadInput, UnknownName
-from patchbench.make import Compiler, reader
 from patchbench.model import STRICT, Tree
+from patchbench.stages import kconfig
+from patchbench.stages.make import Compiler, reader
 
 FILE = Path("configs/matrix.toml")
 

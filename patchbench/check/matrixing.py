@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from patchbench import series
 from patchbench.check import matrix, rows
 from patchbench.check.hazards import Place
 from patchbench.check.matrix import Config
@@ -18,6 +17,7 @@ from patchbench.check.rows import Built
 from patchbench.errors import BadInput, BuildFailed, KconfigDropped, PipelineError
 from patchbench.model import Finding, Source, Tree
 from patchbench.pipeline import Pipeline, kernel_flag
+from patchbench.stages import series
 from patchbench.store import key
 from patchbench.tools.container import Bind, Limits
 from patchbench.tools.git import Repository

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from patchbench import kconfig
 from patchbench.check import buildlog, partial
 from patchbench.check.matrix import Config
 from patchbench.errors import BuildFailed, KconfigDropped
-from patchbench.make import Bench, Make, ended, reader
 from patchbench.model import Json, Toolchain, Tree
+from patchbench.stages import kconfig
+from patchbench.stages.make import Bench, Make, ended, reader
 from patchbench.store import Store
 from patchbench.story import Story
 from patchbench.tools.container import Engine

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from patchbench import bench, boot, planted, records, series, stats
+from patchbench import records, stats
 from patchbench.errors import BadInput, LostGuest
 from patchbench.gate import policy as policies
 from patchbench.gate.calibration import Calibration, MachineBoots
@@ -19,6 +19,7 @@ from patchbench.gate.draws import Values
 from patchbench.model import Arm, Image, Machine, Metric, Source
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
+from patchbench.stages import boot, boots, planted, series
 from patchbench.tools import host
 
 NONE = series.NONE
@@ -156,12 +157,12 @@ class _Booter:
         if self.machine.exact:
             order = random.Random(self._folder.name)
             self._bencher.exact(
-                [bench.Job(arm, seed) for arm in arms for seed in everything],
+                [boots.Job(arm, seed) for arm in arms for seed in everything],
                 fresh=False,
                 pick=order,
             )
             again = self._pipeline.bencher(self._folder / "again")
-            again.exact([bench.Job(arms[0], seed) for seed in everything], fresh=True, pick=order)
+            again.exact([boots.Job(arms[0], seed) for seed in everything], fresh=True, pick=order)
         else:
             self._bencher.blocks(arms, everything, random.Random(self._folder.name))
         equal = [*same] if self.machine.exact else [images[0], images[1]]
@@ -184,7 +185,7 @@ class _Booter:
     def _values(self, image: Image, seeds: Iterable[int], below: str = ".") -> Values:
         told: dict[str, dict[int, float]] = {}
         for seed in seeds:
-            job = bench.Job(self._arm(image), seed)
+            job = boots.Job(self._arm(image), seed)
             one = boot.read_or_count(
                 job.folder(self._folder / below),
                 boot.wanted(job.arm, seed),

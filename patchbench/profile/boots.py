@@ -11,11 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from patchbench import addresses, bench, boot, records
+from patchbench import addresses, records
 from patchbench.catalog import SplatPolicy
 from patchbench.errors import BadInput, NotRepeatable, ToolFailed
 from patchbench.model import Arm, Machine, Profile
 from patchbench.profile import counts as profile
+from patchbench.stages import boot, boots
 from patchbench.story import Story
 from patchbench.tools.qemu import CONSOLE, PROFILE, RESULTS, Ran
 
@@ -70,7 +71,7 @@ def _profile(
     policy: SplatPolicy,
     kernel: addresses.Symbols,
 ) -> Profiled:
-    quiet = bench.boot_folder(folder, arm.machine.name, arm.image.series, seed)
+    quiet = boots.boot_folder(folder, arm.machine.name, arm.image.series, seed)
     counted = quiet.with_name(f"{quiet.name}-profiled")
     # The plugin costs time, and the two share the host; the deadline has no say in a boot.
     patient = replace(arm.machine, boot_timeout_s=2 * arm.machine.boot_timeout_s)

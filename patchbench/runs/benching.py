@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from patchbench import bench as booting
-from patchbench.bench import Bench
 from patchbench.errors import BadInput
 from patchbench.model import Arm, ArmNote, CodeMap, Image, Machine, Plan, Tree
 from patchbench.pipeline import Pipeline, kernel_flag
 from patchbench.runs import folder as runs
+from patchbench.stages import boots as booting
+from patchbench.stages.boots import Bench
 from patchbench.tools import host
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from patchbench import bench, boot, codemap, compare
+from patchbench import codemap
 from patchbench.catalog import Catalog
 from patchbench.errors import (
     BadInput,
@@ -33,6 +33,8 @@ from patchbench.gate import calibration
 from patchbench.model import Boot, CodeMap, Comparison, Plan
 from patchbench.report import report
 from patchbench.runs import across, published
+from patchbench.stages import boot, compare
+from patchbench.stages import boots as bench
 from patchbench.store import file_sha256, write_whole
 
 PLAN = "plan.json"

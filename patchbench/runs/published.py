@@ -21,9 +21,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from patchbench import bench, records
+from patchbench import records
 from patchbench.errors import BadInput
 from patchbench.model import Boot, Plan
+from patchbench.stages import boots as bench
 from patchbench.store import file_sha256, write_whole
 from patchbench.tools.qemu import CONSOLE, RESULTS
 

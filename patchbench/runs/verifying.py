@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from patchbench import bench, boot
 from patchbench.errors import NotComparable, NotRepeatable, PipelineError
 from patchbench.model import Arm, ArmNote, Machine, Plan
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
 from patchbench.runs import published
+from patchbench.stages import boot, boots
 from patchbench.store import file_sha256
 from patchbench.tools.qemu import CONSOLE, RESULTS, Hypervisor
 
@@ -139,7 +139,7 @@ def _replay(
     boot.run(Hypervisor(pipeline.engine, pipeline.toolchain), arm, seed, out)
     theirs = published.results_log(folder, machine.name, note.series, seed).read_bytes()
     ours = (out / RESULTS).read_bytes()
-    difference = bench.describe_difference(theirs, ours)
+    difference = boots.describe_difference(theirs, ours)
     if not difference:
         console = published.note_of(folder, machine.name, note.series, seed).console_sha256
         difference = "" if file_sha256(out / CONSOLE) == console else "the console, not the results"

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from patchbench import series
 from patchbench.catalog import Catalog
 from patchbench.check import checking
 from patchbench.errors import PipelineError
 from patchbench.model import Comparison, Machine
 from patchbench.profile.sorting import Profiles
 from patchbench.runs import folder as runs
+from patchbench.stages import series
 from patchbench.store import write_whole
 from patchbench.study import folder as studies
 from patchbench.study import rules

@@ -14,10 +14,11 @@ from typing import Literal, TypeAlias
 
 from pydantic import with_config
 
-from patchbench import parameters, series, variants
+from patchbench import parameters
 from patchbench.catalog import Catalog, load_toml
 from patchbench.errors import BadInput, UnknownName
 from patchbench.model import STRICT
+from patchbench.stages import series, variants
 
 FOLDER = Path("configs/studies")
 Scale: TypeAlias = Literal["small", "full"]

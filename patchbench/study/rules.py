@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from patchbench import compare, series, stats
+from patchbench import stats
 from patchbench.check import hazards
 from patchbench.model import NEVER, Comparison, Delta, Finding
 from patchbench.report import report
+from patchbench.stages import compare, series
 from patchbench.study.plan import Rule, Statement, StudyPlan, key
 
 State: TypeAlias = Literal["confirmed", "refuted", "undecided", "not answered", "not answerable"]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from patchbench import bench, series, store
+from patchbench import store
 from patchbench.check import checking
 from patchbench.check.matrixing import CheckRequest
 from patchbench.errors import BadInput, PipelineError
@@ -25,6 +25,8 @@ from patchbench.profile.profiling import ProfileRequest
 from patchbench.runs import benching
 from patchbench.runs import folder as runs
 from patchbench.runs.benching import BenchRequest
+from patchbench.stages import boots as bench
+from patchbench.stages import series
 from patchbench.story import Story
 from patchbench.study import evidence
 from patchbench.study import folder as studies

@@ -12,7 +12,7 @@ from patchbench.check import buildlog
 from patchbench.check.matrix import Row
 from patchbench.check.rowbuild import Site
 from patchbench.errors import BuildFailed, KconfigDropped, ToolFailed
-from patchbench.make import Bench
+from patchbench.stages.make import Bench
 from patchbench.store import Store
 from patchbench.tools.container import Engine, Finished
 from tests.check.test_matrix import TOOLS, config, tree

@@ -12,9 +12,9 @@ from patchbench.check.matrix import Config
 from patchbench.check.rowbuild import Compiled
 from patchbench.check.rows import Built
 from patchbench.errors import GateFailed, KconfigDropped
-from patchbench.make import Compiler
 from patchbench.model import Finding, Patch, Toolchain
 from patchbench.report import formats
+from patchbench.stages.make import Compiler
 
 LINK = (Path(__file__).parents[1] / "data/builds/link.log").read_text()
 TOOLS = Toolchain("sha256:1", "digest", "registry", "14.2.0", "2.44", "10.0.13")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import pipeline, planted
+from patchbench import pipeline
 from patchbench.model import Source
 from patchbench.pipeline import Pipeline
+from patchbench.stages import planted
 from tests.fakes import Listener
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,9 +12,9 @@ import pytest
 
 from patchbench.catalog import Catalog
 from patchbench.errors import KernelSplat, LostGuest, WrongKernel
-from patchbench.guest import CpioEntry, cpio
 from patchbench.model import Arm, Guest, Source
 from patchbench.pipeline import Pipeline
+from patchbench.stages.guest import CpioEntry, cpio
 from patchbench.tools.container import Limits
 from tests.e2e.conftest import KERNEL, ROOT
 

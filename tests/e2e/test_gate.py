@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import planted
 from patchbench.errors import NotComparable
 from patchbench.gate import gating
 from patchbench.gate.gating import GateRequest
@@ -14,6 +13,7 @@ from patchbench.model import Source
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
 from patchbench.runs import verifying
+from patchbench.stages import planted
 from tests.e2e.conftest import KERNEL, ROOT
 
 Write = Callable[[Source, str, str, str, str], None]

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from patchbench.compare import compare
 from patchbench.errors import BadInput, ClaimFails
 from patchbench.model import Boot, Comparison
 from patchbench.report import claims
+from patchbench.stages.compare import compare
 from tests import recorded
 from tests.fakes import boot, lost, plan, results
 

@@ -12,10 +12,10 @@ import kcidb_io  # type: ignore[import-untyped]
 import pytest
 from junitparser import Error, Failure, JUnitXml
 
-from patchbench.compare import compare
 from patchbench.errors import BadInput, UnknownName
 from patchbench.model import Boot, Comparison, Record
 from patchbench.report import formats, samples
+from patchbench.stages.compare import compare
 from tests import recorded
 from tests.fakes import boot, lost, plan, results
 

@@ -4,9 +4,9 @@
 import json
 from dataclasses import replace
 
-from patchbench.compare import compare
 from patchbench.model import NEVER, CodeMap, Comparison, FunctionChange
 from patchbench.report import report
+from patchbench.stages.compare import compare
 from tests.fakes import boot, lost, plan, results
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from patchbench.compare import compare
 from patchbench.model import NEVER, Boot, Comparison, Delta, Metric
 from patchbench.report import sentences
+from patchbench.stages.compare import compare
 from tests.fakes import boot, machine, plan, results
 from tests.storms import log, storms
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from patchbench.compare import compare
 from patchbench.errors import BadInput
 from patchbench.model import NEVER, Comparison, Scale
 from patchbench.report.formats import html
 from patchbench.runs import folder as runs
 from patchbench.runs import scaling
+from patchbench.stages.compare import compare
 from tests import recorded
 from tests.fakes import lost, machine, plan
 from tests.storms import beside, scaled, storms

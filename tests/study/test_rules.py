@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from patchbench.compare import compare
 from patchbench.model import Comparison, Finding
+from patchbench.stages.compare import compare
 from patchbench.study import rules
 from patchbench.study.plan import Rule, Statement, StudyPlan
 from patchbench.study.rules import ArmShares, Shares, Source

@@ -3,8 +3,8 @@
 
 from dataclasses import replace
 
-from patchbench.compare import compare
 from patchbench.model import NEVER
+from patchbench.stages.compare import compare
 from tests.fakes import boot, lost, machine, plan, results
 
 SIX = range(1, 7)

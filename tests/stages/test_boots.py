@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import bench
-from patchbench.bench import Bench, Job
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, NotComparable, NotRepeatable, ToolFailed
 from patchbench.model import Boot
+from patchbench.stages import boots as bench
+from patchbench.stages.boots import Bench, Job
 from patchbench.store import Store
 from patchbench.tools.qemu import RESULTS, Ran
 from tests.fakes import CLEAN_CONSOLE, FakeHypervisor, Listener, arm, machine, results
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 JOBS = [Job(arm(series), seed) for seed in (1, 2) for series in ("none", "v0")]
 NOISY = machine("parallel", accel="tcg", icount_shift=None)
 

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from patchbench import build, make
 from patchbench.errors import BuildFailed, KconfigDropped, ToolFailed
 from patchbench.model import Flavour, Image, Series, Source, Toolchain, Tree
+from patchbench.stages import build, make
 from patchbench.store import Store
 from patchbench.tools.container import Bind, Engine, Finished, Limits
 from tests.fakes import Listener

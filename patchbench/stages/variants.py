@@ -11,11 +11,11 @@ from pathlib import Path
 
 from pydantic import with_config
 
-from patchbench import planted, series
 from patchbench.catalog import load_toml
 from patchbench.errors import UnknownName
 from patchbench.model import STRICT, Series, Tree
-from patchbench.planted import Plant
+from patchbench.stages import planted, series
+from patchbench.stages.planted import Plant
 
 FILE = "variants.toml"
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import boot
 from patchbench.catalog import Catalog
 from patchbench.errors import (
     BadRecord,
@@ -19,12 +18,13 @@ from patchbench.errors import (
     WrongKernel,
 )
 from patchbench.model import Boot
+from patchbench.stages import boot
 from tests.fakes import CLEAN_CONSOLE, RELEASE, results
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 POLICY = Catalog(ROOT).splat_policy()
 WANTED = boot.Wanted("exact", "v0", RELEASE, 1, exact=True)
-DATA = Path(__file__).parent / "data/consoles"
+DATA = Path(__file__).parents[1] / "data/consoles"
 
 
 def read(folder: Path) -> Boot:

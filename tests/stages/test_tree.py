@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import series, tree, variants
 from patchbench.errors import BadInput, DoesNotApply, ToolFailed, UnknownName
 from patchbench.model import (
     DebianOrigin,
@@ -21,6 +20,7 @@ from patchbench.model import (
     Source,
     TarballOrigin,
 )
+from patchbench.stages import series, tree, variants
 from patchbench.tools.git import Repository, forget_callers_repository
 from tests.fakes import KERNEL_FILES, Listener, git, small_kernel, small_repository, write_patch
 

@@ -10,10 +10,10 @@ import re
 import shutil
 from pathlib import Path
 
-from patchbench import kconfig
 from patchbench.errors import BuildFailed, KconfigDropped
-from patchbench.make import ARM64, FIXED, Bench, Make, ended, made, reader, tail
 from patchbench.model import Flavour, Image, Json, Toolchain, Tree
+from patchbench.stages import kconfig
+from patchbench.stages.make import ARM64, FIXED, Bench, Make, ended, made, reader, tail
 from patchbench.store import Store, key
 from patchbench.story import Story
 from patchbench.tools.container import Engine

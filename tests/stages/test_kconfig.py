@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Asked against got."""
 
-from patchbench import kconfig
+from patchbench.stages import kconfig
 
 FILES = {
     "Kconfig": 'source "mm/Kconfig"\n\nif NET\nsource "net/Kconfig"\nendif\n',

@@ -3,7 +3,7 @@
 
 import stat
 
-from patchbench.guest import CpioEntry, cpio
+from patchbench.stages.guest import CpioEntry, cpio
 
 INIT = CpioEntry("init", stat.S_IFREG | 0o755, b"#!/bin/sh\n")
 

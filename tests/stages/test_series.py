@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import series
 from patchbench.errors import BadInput, UnknownName
+from patchbench.stages import series
 
 MAIL = """\
 From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001

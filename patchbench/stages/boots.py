@@ -18,10 +18,10 @@ from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 
-from patchbench import boot
 from patchbench.catalog import SplatPolicy
 from patchbench.errors import BadInput, BootFailed, NotComparable, NotRepeatable, ToolFailed
 from patchbench.model import Arm, Boot, Machine
+from patchbench.stages import boot
 from patchbench.store import Store
 from patchbench.story import Story
 from patchbench.tools.qemu import CONSOLE, RESULTS

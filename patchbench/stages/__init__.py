@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The line: each stage takes typed artefacts and returns one.
+
+Doors: all
+
+    1 toolchain  recipe                  -> Toolchain
+    2 series     patches/SERIES/LINE     -> Series
+    3 tree       Source, Series          -> Tree
+    4 build      Tree, Flavour           -> Image
+    5 guest      workload, init          -> Guest
+    6 boot       Arm, seed               -> Boot
+      boots      Arms, seeds             -> Boots, in the order that their machine wants
+    7 compare    Plan, Boots             -> Comparison
+    8 report/    Comparison              -> text
+
+Helpers: make (make in a container), kconfig (asked for against got), variants and planted (a
+series or a kernel with a few lines changed).
+"""
