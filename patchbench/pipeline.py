@@ -14,8 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TextIO
 
-from patchbench import codemap, symbols
 from patchbench import parameters as allowed
+from patchbench.binaries import codemap, symbols
 from patchbench.catalog import Catalog, SplatPolicy
 from patchbench.model import (
     Arm,

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from patchbench.addresses import Symbols, base
+from patchbench.binaries.addresses import Symbols, base
 from patchbench.errors import BadInput, ToolFailed
 from patchbench.model import Profile
 

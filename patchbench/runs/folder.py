@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from patchbench import codemap
+from patchbench.binaries import codemap
 from patchbench.catalog import Catalog
 from patchbench.errors import (
     BadInput,

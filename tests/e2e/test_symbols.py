@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 
-from patchbench import symbols
+from patchbench.binaries import symbols
 from patchbench.model import Image, Source
 from patchbench.pipeline import Pipeline
 from tests.e2e.conftest import KERNEL

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from patchbench.addresses import Symbol, Symbols
+from patchbench.binaries.addresses import Symbol, Symbols
 from patchbench.errors import BadInput, ToolFailed
 from patchbench.profile import counts
 from patchbench.profile.counts import Raw, Run

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from patchbench import codemap
+from patchbench.binaries import codemap
 from patchbench.errors import BadInput, KernelSplat, LostGuest, NotEngaged
 from patchbench.model import CodeMap, FunctionChange, Plan
 from patchbench.runs import folder as runs

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import symbols
+from patchbench.binaries import symbols
 from patchbench.errors import ToolFailed
 from patchbench.model import FunctionChange
 from tests.elf import (

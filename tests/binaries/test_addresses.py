@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import addresses
+from patchbench.binaries import addresses
 from patchbench.errors import BadInput
 
-DATA = Path(__file__).parent / "data/profile"
+DATA = Path(__file__).parents[1] / "data/profile"
 START = 0x80010000
 
 

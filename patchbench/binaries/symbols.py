@@ -24,8 +24,8 @@ from pathlib import Path
 
 from elftools.elf.constants import SH_FLAGS
 
+from patchbench.binaries.objects import KEY, Objects, Symbol, elf_file
 from patchbench.model import FunctionChange, FunctionState
-from patchbench.objects import KEY, Objects, Symbol, elf_file
 
 _BUILD_ID = re.compile(rb"(?<=\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0).{20}", re.DOTALL)
 _BUG_ENTRY_BYTES, _BUG_LINE_AT = 12, 8  # struct bug_entry: two offsets, line, flags
