@@ -189,7 +189,7 @@ def test_a_leg_that_fails_keeps_its_status_and_stops_no_other(
     note: Note, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = BrokenPipeline(tmp_path)
-    monkeypatch.setattr("patchbench.runs.folder.benching.prepare", BrokenPipeline.prepare)
+    monkeypatch.setattr("patchbench.runs.benching.prepare", BrokenPipeline.prepare)
     runner = studying._Runner(broken, tmp_path, note, studying.StudyRequest("v0"))  # type: ignore[arg-type]
     asked = [one.leg for one in note.legs]
     with pytest.raises(KeyboardInterrupt):
