@@ -26,13 +26,13 @@ _EXTENDS = re.compile(r"^# extends: (\S+)$", re.MULTILINE)
 class SplatRule:
     """A line of the guest's console that means that the kernel complained, and of what kind.
 
-    hazards: the questions that such a complaint answers; most are of something nobody asked.
+    questions: those of the answer sheet that such a complaint answers; most answer none.
     """
 
     kind: str
     pattern: str
     why: str
-    hazards: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
 
 
 @with_config(STRICT)
@@ -67,7 +67,7 @@ class SplatPolicy:
 
     def answers(self, kind: str) -> frozenset[str]:
         """Return the questions that a complaint of this kind answers."""
-        told = (one.hazards for one in self.deny if one.kind == kind.partition(":")[0])
+        told = (one.questions for one in self.deny if one.kind == kind.partition(":")[0])
         return frozenset(chain.from_iterable(told))
 
     def missing(self, flavour: str, console: str) -> tuple[ExpectedLine, ...]:
@@ -153,8 +153,8 @@ class Catalog:
             raise BadInput(
                 f"qemu/machines/{name}.toml: icount_shift goes with accel = 'icount' and no other"
             )
-        if machine.boots < 1 or machine.vcpus < 1:
-            raise BadInput(f"qemu/machines/{name}.toml: boots and vcpus are at least 1")
+        if machine.seeds < 1 or machine.vcpus < 1:
+            raise BadInput(f"qemu/machines/{name}.toml: seeds and vcpus are at least 1")
         return machine
 
     def workload(self, name: str) -> Workload:
@@ -275,6 +275,10 @@ def _named(folder: Path, noun: str, name: str, kind: type[T]) -> T:
     return load_toml(path, kind, name=name)
 
 
+#: Keys of earlier versions, and what they are called now.
+_RENAMED = {"boots": "seeds", "hazards": "questions"}
+
+
 def load_toml(path: Path, kind: type[T], **known: str) -> T:
     """Return a TOML file as a `kind`; BadInput names the file and the key that is wrong."""
     try:
@@ -285,7 +289,15 @@ def load_toml(path: Path, kind: type[T], **known: str) -> T:
         return TypeAdapter(kind).validate_python({**told, **known})
     except ValidationError as err:
         wrong = "\n".join(
-            f"  {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            f"  {'.'.join(str(part) for part in problem['loc'])}: {_advice(problem)}"
             for problem in err.errors()
         )
         raise BadInput(f"{path} is not a valid {kind.__name__}:\n{wrong}") from err
+
+
+def _advice(problem: Mapping[str, Any]) -> str:
+    """Return what is wrong with a key; for one of an earlier version, its name of today."""
+    key = problem["loc"][-1] if problem["loc"] else ""
+    if problem["type"] == "unexpected_keyword_argument" and key in _RENAMED:
+        return f"this key is called `{_RENAMED[str(key)]}` now"
+    return str(problem["msg"])

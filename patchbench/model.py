@@ -180,7 +180,7 @@ class Machine:
     memory_mib: int
     zram_mib: int
     zram_algorithm: str
-    boots: int  # an arm, unless --seeds says otherwise
+    seeds: int  # per arm, unless --seeds says otherwise
     boot_timeout_s: int
     icount_shift: int | None = None
 
@@ -191,8 +191,8 @@ class Machine:
 
     def conditions(self) -> dict[str, Json]:
         """Return what of it decides what a boot prints; the rest is for readers and the clock."""
-        told = ("summary", "cannot_show", "boots", "boot_timeout_s")
-        return {name: value for name, value in asdict(self).items() if name not in told}
+        for_readers = ("summary", "cannot_show", "seeds", "boot_timeout_s")
+        return {key: value for key, value in asdict(self).items() if key not in for_readers}
 
 
 @with_config(STRICT)
@@ -206,7 +206,7 @@ class Condition:
     """
 
     on: str
-    hazards: tuple[Annotated[str, Field(pattern=r"^C\d+$")], ...]
+    questions: tuple[Annotated[str, Field(pattern=r"^C\d+$")], ...]
     why: str  # one sentence: what is wrong when it does not hold
     at_most: float | None = None
     at_least: float | None = None
@@ -325,7 +325,7 @@ class Boot:
     """
 
     machine: str
-    arm: str  # the name of its series
+    series: str
     seed: int
     record: Record
     failure: str = ""
@@ -372,7 +372,7 @@ class Finding:
     state: FindingState
     says: str  # one sentence, with the figure
     evidence: str = ""
-    hazards: tuple[str, ...] = ()  # which questions of the answer sheet it bears on: C8
+    questions: tuple[str, ...] = ()  # of the answer sheet that it bears on: C8
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,7 +393,7 @@ class Plan:
     toolchain: Mapping[str, str]
     guest: str
     host: Mapping[str, str]
-    schema: int = 1
+    schema: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -520,7 +520,7 @@ class Comparison:
     profiles: Mapping[str, str] = field(default_factory=dict)  # SVG by name
     scaling: Scaling | None = None  # None where no other run was looked at
 
-    known_schema: ClassVar[int] = 1
+    known_schema: ClassVar[int] = 2
 
 
 @with_config(STRICT)

@@ -99,7 +99,7 @@ def machine(name: str = "exact", **changes: object) -> Machine:
         "memory_mib": 64,
         "zram_mib": 32,
         "zram_algorithm": "lz4",
-        "boots": 2,
+        "seeds": 2,
         "boot_timeout_s": 5,
         "icount_shift": 1,
     }

@@ -133,7 +133,7 @@ def test_what_a_kernel_is_to_say_is_asked_of_flavours_and_answers_questions_that
     policy = catalog.splat_policy()
     assert {one.flavour for one in policy.expect} <= {*catalog.listing()["flavour"]}
     asked = {*answers.questions(ROOT)}
-    assert {name for rule in policy.deny for name in rule.hazards} <= asked
+    assert {name for rule in policy.deny for name in rule.questions} <= asked
 
 
 def test_an_allowance_without_ground_or_past_its_date_is_an_error(tmp_path: Path) -> None:
@@ -151,18 +151,18 @@ def with_workload(root: Path, condition: str, also: str = "") -> Catalog:
 
 
 def test_a_condition_has_exactly_one_bound_and_a_known_kind_of_hazard(tmp_path: Path) -> None:
-    known = "on = 'left_pages'\nwhy = 'w'\nhazards = ['C8']\n"
+    known = "on = 'left_pages'\nwhy = 'w'\nquestions = ['C8']\n"
     assert with_workload(tmp_path / "a", known + "at_most = 1\n").workload("mine").conditions
     with pytest.raises(BadInput, match="exactly one bound"):
         with_workload(tmp_path / "b", known).workload("mine")
     with pytest.raises(BadInput, match="exactly one bound"):
         with_workload(tmp_path / "c", known + "at_most = 1\nat_least = 1\n").workload("mine")
-    with pytest.raises(BadInput, match="hazards"):
+    with pytest.raises(BadInput, match="questions"):
         with_workload(tmp_path / "d", known.replace("C8", "X") + "at_most = 1\n").workload("mine")
 
 
 def test_a_hazard_s_conditions_may_come_with_another_s(tmp_path: Path) -> None:
-    other = "on = 'left_pages'\nwhy = 'w'\nhazards = ['C8']\nat_most = 1\n"
+    other = "on = 'left_pages'\nwhy = 'w'\nquestions = ['C8']\nat_most = 1\n"
     catalog = with_workload(tmp_path, other.replace("left_pages", "fork_ns"), "also = 'yours'\n")
     (tmp_path / "workloads/yours.toml").write_text(
         "program = 'p'\nsummary = 's'\n[parameters]\nmib = 1\n[[conditions]]\n" + other

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The answer sheet: which of the hazards of configs/hazards.toml a run's findings confirm. Pure.
+"""The answer sheet: which questions of configs/questions.toml a run's findings confirm. Pure.
 
 Nothing that was not looked at counts as an answer.
 """
@@ -17,7 +17,7 @@ from patchbench.check import hazards
 from patchbench.model import STRICT, Finding
 from patchbench.store import write_whole
 
-FILE = Path("configs/hazards.toml")
+FILE = Path("configs/questions.toml")
 State: TypeAlias = Literal["confirmed", "not confirmed", "not tested", "not testable here"]
 
 
@@ -48,12 +48,12 @@ class Answer:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class _Sheet:
-    hazards: Mapping[str, Question]
+    questions: Mapping[str, Question]
 
 
 def questions(root: Path) -> Mapping[str, Question]:
-    """Return configs/hazards.toml; BadInput names what is wrong in it."""
-    return load_toml(root / FILE, _Sheet).hazards
+    """Return configs/questions.toml; BadInput names what is wrong in it."""
+    return load_toml(root / FILE, _Sheet).questions
 
 
 def answer(
@@ -67,7 +67,7 @@ def answer(
             these = [
                 one
                 for one in findings
-                if (one.kernel, one.series) == (kernel, series) and name in one.hazards
+                if (one.kernel, one.series) == (kernel, series) and name in one.questions
             ]
             state = _state(question, these, worse)
             evidence = (question.untestable,) if question.untestable else (*_lines(these, worse),)

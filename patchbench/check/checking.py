@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What `check` does with the pipeline: the build matrix and the hazards, on every arm."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -115,8 +116,12 @@ def find(results: Path, name: str) -> Path | None:
 def read(folder: Path) -> tuple[Finding, ...]:
     """Return what a check found; BadInput if its file is damaged."""
     try:
-        return tuple(TypeAdapter(list[Finding]).validate_json((folder / FINDINGS).read_bytes()))
-    except ValidationError as err:
+        rows = json.loads((folder / FINDINGS).read_bytes())
+        for row in rows:  # as written before questions had a name of their own
+            if "hazards" in row:
+                row["questions"] = row.pop("hazards")
+        return tuple(TypeAdapter(list[Finding]).validate_python(rows))
+    except (ValueError, ValidationError, TypeError, AttributeError) as err:
         raise BadInput(f"{folder / FINDINGS} is damaged: {err}") from err
 
 
@@ -139,7 +144,7 @@ def publish(root: Path, folder: Path, name: str) -> Path:
 
 
 def _answer(root: Path, folder: Path, findings: Sequence[Finding], out: Path) -> Path | None:
-    if not any(one.hazards for one in findings):
+    if not any(one.questions for one in findings):
         return None
     told = answers.answer(
         answers.questions(root), findings, hazards.arms(findings)[-1], folder.name
@@ -250,18 +255,18 @@ def _check_one(
     boots = pipeline.bencher(place, SplatPolicy(deny=())).exact(
         jobs, fresh=request.fresh, pick=None
     )
-    bases = {told.seed: told for told in boots if told.arm == request.against}
+    bases = {told.seed: told for told in boots if told.series == request.against}
     policy = pipeline.catalog.splat_policy()
     found: list[Finding] = []
     for job, told in zip(jobs, boots, strict=True):
         command = _command(told, kernel_flag(source.kernel, request.tree), workload)
         found += hazards.judge(
             workload,
-            hazards.Place(source.kernel, source.version, told.arm, command),
+            hazards.Place(source.kernel, source.version, told.series, command),
             told,
             boot.read_console(job.folder(place)),
             policy,
-            base=bases[told.seed] if told.arm != request.against else None,
+            base=bases[told.seed] if told.series != request.against else None,
         )
     return found
 
@@ -272,7 +277,7 @@ def _image(pipeline: Pipeline, source: Source, name: str, flavour: str) -> Image
 
 def _command(told: Boot, kernel: str, workload: Workload) -> str:
     return (
-        f"./bootstrap boot --series {told.arm} {kernel} "
+        f"./bootstrap boot --series {told.series} {kernel} "
         f"--flavour {workload.flavour} --machine {workload.machine} --workload {workload.name} "
         f"--seed {told.seed}"
     )

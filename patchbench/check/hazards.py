@@ -53,8 +53,8 @@ def judge(
         state="untested",
         says="",
         evidence=f"$ {place.command}",
-        hazards=tuple(
-            sorted({name for one in workload.conditions for name in one.hazards}, key=_number)
+        questions=tuple(
+            sorted({name for one in workload.conditions for name in one.questions}, key=_number)
         ),
     )
     heard = _hear(workload, empty, told, console, policy)
@@ -132,7 +132,7 @@ def _hear(
             replace(
                 heard,
                 subject=f"{heard.subject}, {kind}",
-                hazards=tuple(name for name in heard.hazards if name in policy.answers(kind)),
+                questions=tuple(name for name in heard.questions if name in policy.answers(kind)),
                 state="fail",
                 says=f"the kernel complained, {len(those)} lines of it: {lines[those[0]].strip()}",
                 evidence="\n".join(
@@ -157,9 +157,9 @@ def _left_out(condition: Condition, record: Record, base: Boot | None) -> bool:
 
 
 def _weigh(condition: Condition, empty: Finding, record: Record, base: Boot | None) -> Finding:
-    beside = f" against {base.arm}" if condition.compares and base else ""
+    beside = f" against {base.series}" if condition.compares and base else ""
     subject = f"{empty.subject}: {condition.on}{beside}"
-    finding = replace(empty, subject=subject, hazards=condition.hazards)
+    finding = replace(empty, subject=subject, questions=condition.questions)
     found = _values(condition.on, record)
     if not found:
         return replace(finding, says=f"the guest does not tell {condition.on}")

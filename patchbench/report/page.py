@@ -85,7 +85,7 @@ def _room(told: Comparison, machine: Machine, boots: Sequence[Boot]) -> Room:
     anchors = {delta.metric.name: f"s{place}-{number}" for number, delta in enumerate(deltas)}
     arms = (plan.base, plan.test)
     names = (plan.base.series, plan.test.series)
-    by_arm = tuple([boot for boot in here if boot.arm == arm.series] for arm in arms)
+    by_arm = tuple([boot for boot in here if boot.series == arm.series] for arm in arms)
     return Room(
         machine=machine,
         seeds=len(plan.seeds[machine.name]),

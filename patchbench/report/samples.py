@@ -38,8 +38,8 @@ def rows(plan: Plan, boots: Iterable[Boot]) -> Iterator[Row]:
             plan.version,
             plan.workload.name,
             boot.machine,
-            "base" if boot.arm == plan.base.series else "test",
-            boot.arm,
+            "base" if boot.series == plan.base.series else "test",
+            boot.series,
             boot.seed,
         )
         if boot.failure:
@@ -63,7 +63,7 @@ def good(boots: Iterable[Boot], machine: str, arm: ArmNote) -> list[Boot]:
     return [
         boot
         for boot in boots
-        if (boot.machine, boot.arm, boot.failure) == (machine, arm.series, "")
+        if (boot.machine, boot.series, boot.failure) == (machine, arm.series, "")
     ]
 
 

@@ -151,7 +151,7 @@ def _stuck(boots: Sequence[Boot], delta: Delta, arm: ArmNote) -> tuple[int, int]
     mine = [
         records.values(boot.record, delta.metric.name)
         for boot in boots
-        if (boot.machine, boot.arm, boot.failure) == (delta.machine, arm.series, "")
+        if (boot.machine, boot.series, boot.failure) == (delta.machine, arm.series, "")
     ]
     return sum(NEVER in values for values in mine), len(mine)
 

@@ -73,7 +73,9 @@ def boots(read: Sequence[Boot], series: str, name: str, plan: Plan) -> Iterator[
     """Give one arm's boots on the joined plan's machines, under the name it has there."""
     machines = {machine.name for machine in plan.machines}
     return (
-        replace(boot, arm=name) for boot in read if boot.arm == series and boot.machine in machines
+        replace(boot, series=name)
+        for boot in read
+        if boot.series == series and boot.machine in machines
     )
 
 

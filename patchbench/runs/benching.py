@@ -181,7 +181,7 @@ def _plan(
         workload=arms[0].workload,
         machines=tuple(arm.machine for arm in arms),
         seeds={
-            arm.machine.name: tuple(range(1, (request.seeds or arm.machine.boots) + 1))
+            arm.machine.name: tuple(range(1, (request.seeds or arm.machine.seeds) + 1))
             for arm in arms
         },
         toolchain={

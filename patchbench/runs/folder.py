@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -236,7 +237,7 @@ def read_plan(folder: Path) -> Plan:
                 f"{path} has schema {schema}; this version reads up to "
                 f"{Comparison.known_schema}: update patchbench"
             )
-        plan = TypeAdapter(Plan).validate_python(read)
+        plan = TypeAdapter(Plan).validate_python(_upgrade(read))
     except (OSError, ValueError) as err:
         raise BadInput(f"{path} is not a plan this version reads:\n  {err}") from err
     if plan.run != folder.name and not published.is_published(folder):
@@ -244,6 +245,24 @@ def read_plan(folder: Path) -> Plan:
     if lack := [machine.name for machine in plan.machines if machine.name not in plan.seeds]:
         raise BadInput(f"{path} has no seeds for machine {', '.join(lack)}")
     return plan
+
+
+def _upgrade(read: Any) -> Any:
+    """Return a stored plan in today's words: schema 1 had other names for two keys."""
+    if not isinstance(read, dict) or read.get("schema", 1) != 1:
+        return read
+    machines = [_renamed(one, "boots", "seeds") for one in read.get("machines", ())]
+    workload = read.get("workload")
+    if isinstance(workload, dict):
+        asked = [_renamed(one, "hazards", "questions") for one in workload.get("conditions", ())]
+        workload = {**workload, "conditions": asked}
+    return {**read, "machines": machines, "workload": workload, "schema": 2}
+
+
+def _renamed(table: Any, old: str, new: str) -> Any:
+    if not isinstance(table, dict):
+        return table
+    return {new if key == old else key: value for key, value in table.items()}
 
 
 def _read(root: Path, folder: Path) -> tuple[Plan, list[Boot]]:

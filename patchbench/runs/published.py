@@ -64,11 +64,11 @@ def publish(run: Path, boots: Sequence[Boot], folder: Path) -> None:
         shutil.copytree(run / "profile", folder / "profile")
     notes = {}
     for one in boots:
-        place = bench.boot_folder(run, one.machine, one.arm, one.seed)
-        log = results_log(folder, one.machine, one.arm, one.seed)
+        place = bench.boot_folder(run, one.machine, one.series, one.seed)
+        log = results_log(folder, one.machine, one.series, one.seed)
         log.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(place / RESULTS, log)
-        notes[_place(one.machine, one.arm, one.seed)] = asdict(
+        notes[_place(one.machine, one.series, one.seed)] = asdict(
             Note(file_sha256(place / CONSOLE), one.overload)
         )
     write_whole(folder / BOOTS, json.dumps(notes, indent=1) + "\n")

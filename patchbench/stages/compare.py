@@ -17,7 +17,7 @@ def compare(plan: Plan, boots: Sequence[Boot]) -> Comparison:
     makes the comparison invalid; nothing is estimated from what is left of a broken arm.
     """
     failures = tuple(
-        f"{boot.machine} {boot.arm} seed {boot.seed}: {boot.failure}"
+        f"{boot.machine} {boot.series} seed {boot.seed}: {boot.failure}"
         for boot in boots
         if boot.failure
     )
@@ -33,9 +33,9 @@ def compare(plan: Plan, boots: Sequence[Boot]) -> Comparison:
         splats=tuple(line for boot in boots for line in boot.splats),
         invalid=tuple(_invalid(plan, boots, failures, engaged, deltas)),
         failure_statuses=tuple(boot.failure_status for boot in boots if boot.failure),
-        failed_arms=tuple(boot.arm for boot in boots if boot.failure),
+        failed_arms=tuple(boot.series for boot in boots if boot.failure),
         overloads=tuple(
-            f"{boot.machine} {boot.arm} seed {boot.seed}: {boot.overload}"
+            f"{boot.machine} {boot.series} seed {boot.seed}: {boot.overload}"
             for boot in boots
             if boot.overload
         ),
@@ -60,7 +60,7 @@ def _of(boots: Iterable[Boot], machine: str, arm: ArmNote) -> list[Boot]:
     return [
         boot
         for boot in boots
-        if boot.machine == machine and boot.arm == arm.series and not boot.failure
+        if boot.machine == machine and boot.series == arm.series and not boot.failure
     ]
 
 

@@ -56,9 +56,9 @@ def test_a_damaged_file_is_named(results: Path) -> None:
 
 def test_a_published_check_keeps_its_answers_and_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "configs").mkdir()
-    sheet = "configs/hazards.toml"
+    sheet = "configs/questions.toml"
     (tmp_path / sheet).write_bytes((ROOT / sheet).read_bytes())
-    left = replace(FOUND, check="hazard", subject="residue: left_pages", hazards=("C8",))
+    left = replace(FOUND, check="hazard", subject="residue: left_pages", questions=("C8",))
     folder = tmp_path / "results/runs/20260102T000000-check-v0"
     folder.mkdir(parents=True)
     (folder / checking.FINDINGS).write_text(checking.as_json([left]))

@@ -43,7 +43,7 @@ def hear(console: str, *provokes: str) -> Finding:
 
 def test_a_condition_that_holds_is_a_pass_with_its_figure() -> None:
     (finding,) = judge(LEFT, told({"left_pages": [128]}))
-    assert (finding.state, finding.hazards) == ("pass", ("C8",))
+    assert (finding.state, finding.questions) == ("pass", ("C8",))
     assert finding.says == "left_pages is 128, at most 128 asked for"
 
 
@@ -185,12 +185,12 @@ def test_a_race_that_the_kernel_has_by_itself_does_not_hide_the_series_own() -> 
 
 
 def test_a_complaint_answers_the_question_that_it_is_about_and_no_other() -> None:
-    asked = workload(replace(LEFT, hazards=("C8", "C10")))
+    asked = workload(replace(LEFT, questions=("C8", "C10")))
     stall, race = (
         hazards.judge(asked, PLACE, told({"left_pages": [0]}), console, POLICY)[0]
         for console in ("rcu: INFO: rcu_preempt self-detected stall\n", "BUG: KCSAN: a / b\n")
     )
-    assert (stall.hazards, race.hazards) == (("C10",), ())
+    assert (stall.questions, race.questions) == (("C10",), ())
 
 
 def test_silence_of_a_kernel_whose_detectors_are_not_on_is_no_pass() -> None:

@@ -110,7 +110,7 @@ def test_a_broken_plan_is_bad_input(tmp_path: Path, text: str) -> None:
         runs.comparison(ROOT, folder)
 
 
-@pytest.mark.parametrize("text", ['{"schema": 2}', '{"schema": 2, "unheard_of": [1]}'])
+@pytest.mark.parametrize("text", ['{"schema": 3}', '{"schema": 3, "unheard_of": [1]}'])
 def test_a_plan_of_a_newer_schema_asks_for_an_update(tmp_path: Path, text: str) -> None:
     folder = write_run(tmp_path, plan())
     (folder / "plan.json").write_text(text)
@@ -222,7 +222,7 @@ def test_what_the_kernels_differ_in_is_kept_with_the_run(tmp_path: Path) -> None
     ("text", "why"),
     [
         ("{", "not what this version reads"),
-        ('{"equal": false, "functions": [], "schema": 2}', "update patchbench"),
+        ('{"equal": false, "functions": [], "schema": 3}', "update patchbench"),
     ],
 )
 def test_a_broken_or_newer_map_of_functions_is_bad_input(

@@ -27,7 +27,7 @@ def render(told: Comparison, boots: Sequence[Boot]) -> str:
             cases = [
                 _boot(plan, boot)
                 for boot in boots
-                if (boot.machine, boot.arm) == (machine.name, arm.series)
+                if (boot.machine, boot.series) == (machine.name, arm.series)
             ]
             document.add_testsuite(_suite(f"{machine.name} {arm.series}", cases))
     document.add_testsuite(_suite("validity", _validity(told)))
@@ -44,7 +44,7 @@ def _suite(name: str, cases: Iterable[TestCase]) -> TestSuite:
 
 
 def _boot(plan: Plan, boot: Boot) -> TestCase:
-    where = f"{plan.workload.name}.{boot.machine}.{boot.arm}"
+    where = f"{plan.workload.name}.{boot.machine}.{boot.series}"
     case = TestCase(f"seed {boot.seed}", where)
     if boot.failure:
         kind = Failure if boot.failure_status == KernelSplat.exit_code else Error

@@ -112,7 +112,7 @@ def _change(told: Comparison, delta: Delta) -> Json:
 def _places(plan: Plan, boots: Sequence[Boot]) -> Iterator[tuple[Machine, ArmNote, Boot]]:
     machines = {machine.name: machine for machine in plan.machines}
     arms = {arm.series: arm for arm in (plan.base, plan.test)}
-    return ((machines[boot.machine], arms[boot.arm], boot) for boot in boots)
+    return ((machines[boot.machine], arms[boot.series], boot) for boot in boots)
 
 
 def _test(plan: Plan, machine: Machine, arm: ArmNote, name: str, node: str) -> dict[str, Json]:

@@ -63,7 +63,7 @@ def _storms(told: Comparison, boots: Sequence[Boot]) -> Iterator[Boot]:
 
 
 def _storm(boot: Boot, process: int) -> Iterator[Json]:
-    title = f"{boot.arm} on {boot.machine}, seed {boot.seed}"
+    title = f"{boot.series} on {boot.machine}, seed {boot.seed}"
     yield _meta("process_name", process, 0, {"name": title})
     yield _meta("process_sort_index", process, 0, {"sort_index": process})
     spans = [sample for sample in boot.record.samples if sample.metric in _SPANS]
