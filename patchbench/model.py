@@ -6,6 +6,7 @@ A number carries its unit as the last word of its name. Nouns that users drop in
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +21,60 @@ STRICT = ConfigDict(extra="forbid")
 
 #: A clock that never stopped. It is worse than every finite time, and not a missing sample.
 NEVER = math.inf
+
+
+#: The series without patches: the unpatched kernel.
+NONE = "none"
+
+_SERIES_NAME = re.compile(
+    r"(?P<stem>[^@~+]*)(?:@(?P<first>[^~+]*))?(?:~(?P<commit>[^+]*))?(?:\+(?P<variant>.*))?",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesName:
+    """STEM[@N][~COMMIT][+VARIANT], read: which patches are meant.
+
+    `v0@1` is the first patch of v0 alone, `v0~COMMIT` is v0 as the project's history has it
+    there (`v0~` at HEAD), and `v0+NAME` a variant of patches/v0/variants.toml. A part that is
+    not in the name is None.
+    """
+
+    stem: str
+    first: str | None = None
+    commit: str | None = None
+    variant: str | None = None
+
+    @classmethod
+    def parse(cls, name: str) -> "SeriesName":
+        """Return a name's parts; every text has some, and who looks them up may refuse them."""
+        found = _SERIES_NAME.fullmatch(name)
+        assert found  # each part of the pattern may be empty
+        return cls(**found.groupdict())
+
+    @property
+    def is_none(self) -> bool:
+        """Return whether it means the unpatched kernel."""
+        return self == SeriesName(NONE)
+
+    @property
+    def family(self) -> str:
+        """Return what parts, states, variants and revisions (v1) of a series share.
+
+        They come from one hand and differ by little, so they share a work tree and a compiler
+        cache. Nothing but the unpatched kernel belongs to `none`.
+        """
+        bare = self.stem.rstrip("0123456789")
+        return self.stem if bare in ("", NONE) else bare
+
+    def today(self) -> str:
+        """Return the name without commit and variant: STEM[@N]."""
+        return self.stem if self.first is None else f"{self.stem}@{self.first}"
+
+    def unvaried(self) -> str:
+        """Return the name without the variant: STEM[@N][~COMMIT]."""
+        return self.today() if self.commit is None else f"{self.today()}~{self.commit}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,11 @@
 """What the verbs do: the only file that knows both the stages and the tools."""
 
 import fcntl
-import json
 import os
 import shlex
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -28,16 +27,16 @@ from patchbench.model import (
     KernelSpec,
     Machine,
     Series,
+    SeriesName,
     Source,
     TarballOrigin,
     Toolchain,
     Tree,
     Workload,
 )
-from patchbench.runs import folder as runs
 from patchbench.stages import boot, boots, build, guest, make, series, toolchain, tree, variants
-from patchbench.stages.boots import Bench
-from patchbench.store import Store, write_whole
+from patchbench.stages.boots import Booter
+from patchbench.store import Store
 from patchbench.story import Story
 from patchbench.tools import debian, git, host
 from patchbench.tools.container import Engine
@@ -182,26 +181,26 @@ class Pipeline:
         `v0~COMMIT` is the series as the project's own history has it at that commit, and
         `v0+NAME` one of its variants.
         """
-        whole, plus, _ = name.partition("+")
-        if plus:
-            applied = self.apply(source, whole)
+        asked = SeriesName.parse(name)
+        if asked.variant is not None:
+            applied = self.apply(source, asked.unvaried())
             made = variants.make(self.root, name, applied, self.cache / "work/variants")
             return self.apply_series(source, made)
-        return self.apply_series(source, self._series(name, source.line))
+        return self.apply_series(source, self._series(asked, source.line))
 
-    def apply_series(self, source: Source, told: Series) -> Tree:
+    def apply_series(self, source: Source, made: Series) -> Tree:
         """Return the source with a series applied that was made, and not dropped in."""
-        return tree.apply(source, told, self.cache / "work")
+        return tree.apply(source, made, self.cache / "work")
 
-    def _series(self, name: str, line: str) -> Series:
-        today, tilde, revision = name.partition("~")
-        if not tilde:
-            return series.load(self.root, name, line)
+    def _series(self, asked: SeriesName, line: str) -> Series:
+        today = asked.today()
+        if asked.commit is None:
+            return series.load(self.root, today, line)
         project = git.Repository(self.root)
-        commit = project.commit(revision or "HEAD")[:12]
+        commit = project.commit(asked.commit or "HEAD")[:12]
         past = self.cache / "work/past" / commit
         shutil.rmtree(past, ignore_errors=True)
-        project.extract(commit, f"patches/{today.partition('@')[0]}", past)
+        project.extract(commit, f"patches/{asked.stem}", past)
         return replace(series.load(past, today, line), name=f"{today}~{commit}")
 
     def image(self, applied: Tree, flavour: str) -> Image:
@@ -209,58 +208,77 @@ class Pipeline:
         asked = self.catalog.flavour(flavour, applied.source.line)
         if image := build.shelved(self.store, applied, asked, self.toolchain):
             return image
-        place = self.place(applied, f"{flavour}-{self.toolchain.digest[:12]}")
+        lane = self.lane(applied, f"{flavour}-{self.toolchain.digest[:12]}")
         made_of = build.ingredients(applied, asked, self.toolchain)
         why = self.store.explain("images", made_of)
         self.story.say(f"building, for: {', '.join(why)}")
-        self.check_out(applied, place)
+        self.check_out(applied, lane)
         return build.build(
             self.engine,
             self.store,
             applied,
             asked,
             self.toolchain,
-            bench=place,
+            lane=lane,
             story=self.story,
         )
 
-    def place(self, applied: Tree, objects: str) -> make.Bench:
+    def lane(self, applied: Tree, objects: str) -> make.Lane:
         """Return the folders in which a tree is built, its objects in one of that name."""
-        lane = self.cache / "work" / f"{applied.source.kernel}-{series.family(applied.series.name)}"
-        return make.Bench(
-            lane=lane.name,
-            source=lane / "source",
-            objects=lane / "objects" / objects,
+        name = SeriesName.parse(applied.series.name)
+        folder = self.cache / "work" / f"{applied.source.kernel}-{name.family}"
+        return make.Lane(
+            name=folder.name,
+            source=folder / "source",
+            objects=folder / "objects" / objects,
             # One for each lane: a patch cannot leave objects for another author's build.
-            compiler_cache=self.cache / "ccache" / lane.name,
+            compiler_cache=self.cache / "ccache" / folder.name,
             base_cache=self.cache / "ccache" / f"{applied.source.kernel}-base",
-            base=series.family(applied.series.name) == series.NONE,
+            base=name.is_none,
             logs=self.cache / "logs",
         )
 
-    def check_out(self, applied: Tree, place: make.Bench) -> None:
+    def check_out(self, applied: Tree, lane: make.Lane) -> None:
         """Bring a lane's source to the tree."""
         with self._setting_up("work trees"):
-            tree.check_out(applied, place.source, self.story)
+            tree.check_out(applied, lane.source, self.story)
 
-    def arm(
-        self, image: Image, machine: Machine, workload: str, parameters: Mapping[str, int]
-    ) -> Arm:
+    def images(self, source: Source, names: Iterable[str], flavour: str) -> list[Image]:
+        """Return a kernel's images with these series, in their order."""
+        return [self.image(self.apply(source, name), flavour) for name in names]
+
+    def arm(self, image: Image, machine: Machine, workload: Workload) -> Arm:
         """Return the conditions of a boot; BadInput as in `workload`."""
         boots.check_machine(machine)
-        told = self.workload(workload, parameters, machine)
-        return Arm(image, self.guest(told.program), machine, told, self.toolchain.qemu)
+        self._check(workload, machine)
+        return Arm(image, self.guest(workload.program), machine, workload, self.toolchain.qemu)
+
+    def arms(
+        self,
+        source: Source,
+        names: Iterable[str],
+        *,
+        flavour: str,
+        machine: Machine,
+        workload: Workload,
+    ) -> list[Arm]:
+        """Return the conditions of a kernel's boots with these series, in their order."""
+        images = self.images(source, names, flavour)
+        return [self.arm(image, machine, workload) for image in images]
 
     def workload(self, name: str, parameters: Mapping[str, int], machine: Machine) -> Workload:
         """Return a workload with some parameters changed.
 
         Raises BadInput for what its program cannot be told, or what the machine cannot hold.
         """
-        told = allowed.changed(self.catalog.workload(name), parameters)
-        known = self.catalog.parameters(told.program)
-        allowed.check(told, known)
-        allowed.check_fits(told, machine, known)
-        return told
+        workload = allowed.changed(self.catalog.workload(name), parameters)
+        self._check(workload, machine)
+        return workload
+
+    def _check(self, workload: Workload, machine: Machine) -> None:
+        known = self.catalog.parameters(workload.program)
+        allowed.check(workload, known)
+        allowed.check_fits(workload, machine, known)
 
     def boot_once(self, arm: Arm, seed: int) -> tuple[str, Boot]:
         """Boot once, outside any run; return its console and its samples, or raise."""
@@ -270,11 +288,11 @@ class Pipeline:
         told = boot.read(out, boot.wanted(arm, seed), self.catalog.splat_policy())
         return (out / CONSOLE).read_text(errors="replace"), told
 
-    def bencher(self, folder: Path, policy: SplatPolicy | None = None) -> Bench:
+    def booter(self, folder: Path, policy: SplatPolicy | None = None) -> Booter:
         """Return what boots arms into a run's folder; policy: instead of configs/splats.toml."""
         policy = policy or self.catalog.splat_policy()
         hypervisor = Hypervisor(self.engine, self.toolchain)
-        return Bench(hypervisor, self.store, policy, self.story, folder)
+        return Booter(hypervisor, self.store, policy, self.story, folder)
 
     def code_map(self, base: Image, test: Image) -> CodeMap:
         """Return how the code of two images differs, worked out unless it is shelved."""
@@ -293,11 +311,14 @@ class Pipeline:
                 codemap.write(new, code)
         return codemap.read(self.store.entry("functions", made_of))
 
-    def note_timings(self, folder: Path) -> None:
-        """Keep what ran when, for `dev.timings`."""
-        note = {"started": self._started, "ended": time.time(), "busy": self.engine.busy}
-        note["set_up"] = self._set_up
-        write_whole(folder / runs.TIMINGS, json.dumps(note, indent=1) + "\n")
+    def timings(self) -> dict[str, Json]:
+        """Return what ran when, in seconds since the epoch, for `dev.timings`."""
+        return {
+            "started": self._started,
+            "ended": time.time(),
+            "busy": [list(span) for span in self.engine.busy],
+            "set_up": [list(span) for span in self._set_up],
+        }
 
     def clean(self, *, what: Sequence[str]) -> list[Path]:
         """Remove parts of the cache or the results and return what was removed."""

@@ -21,7 +21,7 @@ from patchbench.errors import (
     Undecided,
     UnknownName,
 )
-from patchbench.model import Arm, Boot, Finding, Image, Source, Workload
+from patchbench.model import NONE, Boot, Finding, Source, Workload
 from patchbench.pipeline import Pipeline, kernel_flag
 from patchbench.runs import folder as runs
 from patchbench.runs import published
@@ -166,11 +166,11 @@ def table(findings: Sequence[Finding]) -> list[list[str]]:
     ]
 
 
-def complaints(findings: Sequence[Finding], against: str = series.NONE) -> list[str]:
+def complaints(findings: Sequence[Finding], against: str = NONE) -> list[str]:
     """Return a line for each condition that does not hold or is untested."""
     worse = hazards.regressions(findings, against)
     own = [one for one in findings if one.state == "fail" and one.series != against]
-    beside = "without the series" if against == series.NONE else f"with {against}"
+    beside = "without the series" if against == NONE else f"with {against}"
     return [
         f"{one.kernel} {one.series}, {one.subject}: {one.says}"
         + (f" (as {beside})" if one in own and one not in worse else "")
@@ -182,7 +182,7 @@ def complaints(findings: Sequence[Finding], against: str = series.NONE) -> list[
 def verdict_error(
     findings: Sequence[Finding],
     errors: Sequence[PipelineError] = (),
-    against: str = series.NONE,
+    against: str = NONE,
 ) -> PipelineError | None:
     """Return what keeps a series from passing, as the error to end with.
 
@@ -238,23 +238,18 @@ def _check_one(
     source: Source,
     workload: Workload,
 ) -> list[Finding]:
-    arms = dict.fromkeys((request.against, *request.arms(pipeline, source)))
+    names = dict.fromkeys((request.against, *request.arms(pipeline, source)))
     if not pipeline.catalog.flavour(workload.flavour, source.line).comparable:
         workload = hazards.without_timings(workload)
     machine = pipeline.catalog.machine(workload.machine)
-    images = [_image(pipeline, source, name, workload.flavour) for name in arms]
-    guest = pipeline.guest(workload.program)
-    jobs = [
-        bench.Job(Arm(image, guest, machine, workload, pipeline.toolchain.qemu), seed)
-        for seed in range(1, request.seeds + 1)
-        for image in images
-    ]
+    arms = pipeline.arms(
+        source, names, flavour=workload.flavour, machine=machine, workload=workload
+    )
+    jobs = [bench.Job(arm, seed) for seed in range(1, request.seeds + 1) for arm in arms]
     place = folder / source.kernel / workload.name
     pipeline.story.say(f"{workload.name} on {source.kernel}")
     # Splats are judged apart, so that the record still counts.
-    boots = pipeline.bencher(place, SplatPolicy(deny=())).exact(
-        jobs, fresh=request.fresh, pick=None
-    )
+    boots = pipeline.booter(place, SplatPolicy(deny=())).exact(jobs, fresh=request.fresh, pick=None)
     bases = {told.seed: told for told in boots if told.series == request.against}
     policy = pipeline.catalog.splat_policy()
     found: list[Finding] = []
@@ -269,10 +264,6 @@ def _check_one(
             base=bases[told.seed] if told.series != request.against else None,
         )
     return found
-
-
-def _image(pipeline: Pipeline, source: Source, name: str, flavour: str) -> Image:
-    return pipeline.image(pipeline.apply(source, name), flavour)
 
 
 def _command(told: Boot, kernel: str, workload: Workload) -> str:

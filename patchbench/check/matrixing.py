@@ -15,7 +15,7 @@ from patchbench.check.partial import Counts, folders
 from patchbench.check.rowbuild import Site
 from patchbench.check.rows import Built
 from patchbench.errors import BadInput, BuildFailed, KconfigDropped, PipelineError
-from patchbench.model import Finding, Source, Tree
+from patchbench.model import NONE, Finding, SeriesName, Source, Tree
 from patchbench.pipeline import Pipeline, kernel_flag
 from patchbench.stages import series
 from patchbench.store import key
@@ -56,7 +56,8 @@ class CheckRequest:
 
     def arms(self, pipeline: Pipeline, source: Source) -> tuple[str, ...]:
         """Return what the series is judged as: its first patch, its first two, ..., the whole."""
-        if not self.first_patches or self.series == series.NONE or "@" in self.series:
+        name = SeriesName.parse(self.series)
+        if not self.first_patches or name.is_none or name.first is not None:
             return (self.series,)
         count = len(series.load(pipeline.root, self.series, source.line).patches)
         return (*(f"{self.series}@{first}" for first in range(1, count)), self.series)
@@ -127,15 +128,15 @@ def _build(
 ) -> None:
     """Build what is needed of rows at one arm."""
     applied = arms.trees[arm]
-    place = pipeline.place(applied, "")
-    pipeline.check_out(applied, place)
+    lane = pipeline.lane(applied, "")
+    pipeline.check_out(applied, lane)
     for row, wanted in needed.items():
         try:
-            config = matrix.config(told, row, applied, pipeline.catalog, place.source)
+            config = matrix.config(told, row, applied, pipeline.catalog, lane.source)
             arms.configs[row] = config
             site = _site(pipeline, applied, config)
             counts = partial(_missing, arms, arm)
-            arms.built[arm, row] = _one(site, config, arms.files, wanted, place.source, counts)
+            arms.built[arm, row] = _one(site, config, arms.files, wanted, lane.source, counts)
         except (BadInput, BuildFailed, KconfigDropped) as err:
             pipeline.story.say(f"row {row}: {str(err).splitlines()[0]}")
             arms.errors[arm, row] = err
@@ -201,7 +202,7 @@ def _site(pipeline: Pipeline, applied: Tree, config: Config) -> Site:
         applied,
         config,
         tools,
-        bench=pipeline.place(applied, f"matrix-{config.name}-{made_of[:12]}"),
+        lane=pipeline.lane(applied, f"matrix-{config.name}-{made_of[:12]}"),
         story=pipeline.story,
     )
 
@@ -275,9 +276,9 @@ def _style(pipeline: Pipeline, arms: _Arms) -> Iterator[Finding]:
     told = series.load(pipeline.root, arms.request.series, arms.source.line)
     if not told.patches:
         return
-    applied = pipeline.apply(arms.source, series.NONE)
-    bench = pipeline.place(applied, "")
-    pipeline.check_out(applied, bench)
+    applied = pipeline.apply(arms.source, NONE)
+    lane = pipeline.lane(applied, "")
+    pipeline.check_out(applied, lane)
     for patch in told.patches:
         part = arms.names[min(patch.number, len(arms.names)) - 1]
         inside = f"/patches/{patch.path.name}"
@@ -285,7 +286,7 @@ def _style(pipeline: Pipeline, arms: _Arms) -> Iterator[Finding]:
             pipeline.cross_toolchain.image_id,
             ["perl", "/src/scripts/checkpatch.pl", *_CHECKPATCH, inside],
             Limits(timeout_s=300),
-            binds=[Bind(bench.source, "/src"), Bind(patch.path, inside)],
+            binds=[Bind(lane.source, "/src"), Bind(patch.path, inside)],
         )
         place = _place(arms, part, "--matrix")
         yield rows.judge_style(place, patch, done.said, done.status)

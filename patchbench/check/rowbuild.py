@@ -18,7 +18,7 @@ from patchbench.check.matrix import Config
 from patchbench.errors import BuildFailed, KconfigDropped
 from patchbench.model import Json, Toolchain, Tree
 from patchbench.stages import kconfig
-from patchbench.stages.make import Bench, Make, ended, reader
+from patchbench.stages.make import Lane, Make, ended, reader
 from patchbench.store import Store
 from patchbench.story import Story
 from patchbench.tools.container import Engine
@@ -58,7 +58,7 @@ class Site:
         config: Config,
         toolchain: Toolchain,
         *,
-        bench: Bench,
+        lane: Lane,
         story: Story,
     ) -> None:
         self._engine = engine
@@ -66,9 +66,9 @@ class Site:
         self._tree = tree
         self._config = config
         self._toolchain = toolchain
-        self._bench = bench
+        self._lane = lane
         self._story = story
-        self._name = f"{bench.lane}-{config.name}"
+        self._name = f"{lane.name}-{config.name}"
 
     def compile(self, files: Sequence[str], counts: partial.Counts) -> Compiled:
         """Build vmlinux as far as it can be, or the files' part of it; tell which took part.
@@ -136,9 +136,9 @@ class Site:
 
     def _cleanly(self, do: Callable[[], Compiled]) -> Compiled:
         """Do it on objects that no killed make left: those may be half a file."""
-        under_way = self._bench.logs / f"under-way-{self._name}"
+        under_way = self._lane.logs / f"under-way-{self._name}"
         if under_way.exists():
-            shutil.rmtree(self._bench.objects, ignore_errors=True)
+            shutil.rmtree(self._lane.objects, ignore_errors=True)
         under_way.parent.mkdir(parents=True, exist_ok=True)
         under_way.touch()
         try:
@@ -152,7 +152,7 @@ class Site:
 
     def _configure(self) -> None:
         make = self._maker()
-        got, read = kconfig.settings(make.configure()), reader(self._bench.source)
+        got, read = kconfig.settings(make.configure()), reader(self._lane.source)
         asked, arch = self._config.asked, self._config.compiler.arch
         srcarch = _SRCARCH.get(arch, arch)
         absent = kconfig.unknown(asked, got, read, srcarch)
@@ -212,20 +212,20 @@ class Site:
         return False, "\n".join((said, looked, *lines, *rest))
 
     def _missed(self, objects: Sequence[str], counts: partial.Counts) -> tuple[str, ...]:
-        log = self._bench.logs / f"link-{self._name}.log"
+        log = self._lane.logs / f"link-{self._name}.log"
         linked = self._maker().link(objects)
         log.write_text(linked.said + "\n")
-        good = ended(linked, self._name, log, self._bench.objects)
+        good = ended(linked, self._name, log, self._lane.objects)
         lines = partial.missed(linked.said, counts)
         if not good and not lines and not buildlog.undefined(linked.said):
             raise BuildFailed(f"the linker does not say what is missing; log: {log}")
         return lines
 
     def _run(self, what: str, *targets: str) -> tuple[bool, str]:
-        log = self._bench.logs / f"{what}-{self._name}.log"
+        log = self._lane.logs / f"{what}-{self._name}.log"
         done = self._maker()(*targets)
         log.write_text(done.said + "\n")
-        return ended(done, self._name, log, self._bench.objects), done.said
+        return ended(done, self._name, log, self._lane.objects), done.said
 
     def _objects_only(self, what: str, sources: Sequence[str], *words: str) -> tuple[bool, str]:
         """Make the objects of these sources, of which a kernel without a series may have none."""
@@ -235,11 +235,11 @@ class Site:
     def _maker(self) -> Make:
         """Return make with this row's fragment in place, which is one file for all rows."""
         image, fragment = self._toolchain.image_id, self._config.fragment
-        return Make(self._engine, image, self._bench, fragment, compiler=self._config.compiler)
+        return Make(self._engine, image, self._lane, fragment, compiler=self._config.compiler)
 
     def _objects(self, files: Sequence[str]) -> dict[str, Path]:
         """Return the C files that have an object, with it; a link could lead anywhere."""
-        root = self._bench.objects.resolve()
+        root = self._lane.objects.resolve()
         told = {name: root / Path(name).with_suffix(".o") for name in files if name.endswith(".c")}
         return {
             name: path for name, path in told.items() if path.is_file() and path.resolve() == path

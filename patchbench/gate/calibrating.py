@@ -16,13 +16,12 @@ from patchbench.errors import BadInput, LostGuest
 from patchbench.gate import policy as policies
 from patchbench.gate.calibration import Calibration, MachineBoots
 from patchbench.gate.draws import Values
-from patchbench.model import Arm, Image, Machine, Metric, Source
+from patchbench.model import NONE, Arm, Image, Machine, Metric, Source
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
 from patchbench.stages import boot, boots, planted, series
 from patchbench.tools import host
 
-NONE = series.NONE
 AGAIN = f"{NONE}~again"
 #: Bytes that a relink shifts the code by: less than a cache line, a page, many pages.
 _SHIFTS = (16, 1040, 4112, 10_000, 33_040, 100_016, 260_000, 1_000_016)
@@ -139,7 +138,7 @@ class _Booter:
         self._folder = folder
         self._workload = workload
         self._metrics = metrics
-        self._bencher = pipeline.bencher(folder)
+        self._booter = pipeline.booter(folder)
 
     def boot(
         self, seeds: int, *, same: Sequence[Image], slower: Mapping[int, Image]
@@ -156,15 +155,15 @@ class _Booter:
         arms = [self._arm(image) for image in images]
         if self.machine.exact:
             order = random.Random(self._folder.name)
-            self._bencher.exact(
+            self._booter.exact(
                 [boots.Job(arm, seed) for arm in arms for seed in everything],
                 fresh=False,
                 pick=order,
             )
-            again = self._pipeline.bencher(self._folder / "again")
+            again = self._pipeline.booter(self._folder / "again")
             again.exact([boots.Job(arms[0], seed) for seed in everything], fresh=True, pick=order)
         else:
-            self._bencher.blocks(arms, everything, random.Random(self._folder.name))
+            self._booter.blocks(arms, everything, random.Random(self._folder.name))
         equal = [*same] if self.machine.exact else [images[0], images[1]]
         values = {image.series: self._values(image, everything) for image in equal}
         # What a program can measure, it measures with some parameters only.
@@ -180,7 +179,8 @@ class _Booter:
         )
 
     def _arm(self, image: Image) -> Arm:
-        return self._pipeline.arm(image, self.machine, self._workload, {})
+        workload = self._pipeline.workload(self._workload, {}, self.machine)
+        return self._pipeline.arm(image, self.machine, workload)
 
     def _values(self, image: Image, seeds: Iterable[int], below: str = ".") -> Values:
         told: dict[str, dict[int, float]] = {}

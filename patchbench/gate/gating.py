@@ -145,7 +145,7 @@ class _Trial:
             request = self.request.bench(workload, tuple(machines))
             self.prepared[workload] = benching.prepare(self.pipeline, request)
         for one in self.prepared.values():
-            one.bencher.until = self.until
+            one.booter.until = self.until
 
     def same_code(self) -> bool:
         """Return whether both arms are the same kernel under two names, and say what it means."""
@@ -168,7 +168,7 @@ class _Trial:
                 self._boot_look(workload, machines, seeds, done)
             short = [len(those) for those in done.values() if len(those) < seeds]
             self.seeds = max(len(those) for those in done.values())
-            if any(one.bencher.left_out for one in self.prepared.values()):
+            if any(one.booter.left_out for one in self.prepared.values()):
                 fewest = min(short, default=self.seeds)
                 self.reasons.append(
                     f"the budget of {self.request.budget_s:.0f} s was spent after {fewest} of the "

@@ -72,12 +72,11 @@ def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiles]:
     """
     machine = run.catalog.machine(request.machine)
     boots.check_machine(machine)
-    run.workload(request.workload, request.parameters, machine)
+    workload = run.workload(request.workload, request.parameters, machine)
     how = run.catalog.profile_map()
     source = run.source(request.kernel, request.tree)
     names = dict.fromkeys((request.against, request.series))
-    images = [run.image(run.apply(source, name), request.flavour) for name in names]
-    arms = [run.arm(image, machine, request.workload, request.parameters) for image in images]
+    arms = run.arms(source, names, flavour=request.flavour, machine=machine, workload=workload)
     compiled = plugin.build(
         run.engine,
         run.store,

@@ -12,7 +12,7 @@ from patchbench.model import Arm, ArmNote, CodeMap, Image, Machine, Plan, Tree
 from patchbench.pipeline import Pipeline, kernel_flag
 from patchbench.runs import folder as runs
 from patchbench.stages import boots as booting
-from patchbench.stages.boots import Bench
+from patchbench.stages.boots import Booter
 from patchbench.tools import host
 
 
@@ -58,7 +58,7 @@ class Prepared:
     arms: tuple[tuple[Arm, Arm], ...]  # (base, test), one pair a machine
     folder: Path
     code: CodeMap
-    bencher: Bench
+    booter: Booter
     order: random.Random
 
     def boot(
@@ -71,13 +71,13 @@ class Prepared:
         base, test = arms
         if base.machine.exact:
             jobs = [booting.Job(arm, seed) for seed in seeds for arm in (base, test)]
-            self.bencher.exact(jobs, fresh=fresh, pick=self.order if prove else None)
+            self.booter.exact(jobs, fresh=fresh, pick=self.order if prove else None)
         else:
-            self.bencher.blocks(arms, seeds, self.order)
+            self.booter.blocks(arms, seeds, self.order)
 
     def booted(self, arms: tuple[Arm, Arm], seeds: Sequence[int]) -> tuple[int, ...]:
         """Return those of the seeds with which no boot was left out for want of time."""
-        left_out = {job.seed for job in self.bencher.left_out if job.arm in arms}
+        left_out = {job.seed for job in self.booter.left_out if job.arm in arms}
         return tuple(seed for seed in seeds if seed not in left_out)
 
     def amend(self, seeds: Mapping[str, tuple[int, ...]]) -> None:
@@ -87,7 +87,7 @@ class Prepared:
 
     def finish(self, pipeline: Pipeline) -> None:
         """Note what ran when, and seal the run's folder against later changes."""
-        pipeline.note_timings(self.folder)
+        runs.write_timings(self.folder, pipeline.timings())
         runs.seal(self.folder)
 
 
@@ -116,9 +116,8 @@ def prepare(pipeline: Pipeline, request: BenchRequest, *, run: str = "") -> Prep
     images = [pipeline.image(one, request.flavour) for one in trees]
     arms = []
     for machine in machines:
-        base, test = (
-            pipeline.arm(image, machine, request.workload, request.parameters) for image in images
-        )
+        workload = pipeline.workload(request.workload, request.parameters, machine)
+        base, test = (pipeline.arm(image, machine, workload) for image in images)
         booting.check_comparable(base, test)
         arms.append((base, test))
 
@@ -132,7 +131,7 @@ def prepare(pipeline: Pipeline, request: BenchRequest, *, run: str = "") -> Prep
         runs.start(folder, plan, code)
     pipeline.story.say(f"run {plan.run}")
     order = random.Random(plan.run)
-    return Prepared(plan, tuple(arms), folder, code, pipeline.bencher(folder), order)
+    return Prepared(plan, tuple(arms), folder, code, pipeline.booter(folder), order)
 
 
 def _check(pipeline: Pipeline, request: BenchRequest) -> list[Machine]:

@@ -31,7 +31,7 @@ from patchbench.errors import (
     PipelineError,
 )
 from patchbench.gate import calibration
-from patchbench.model import Boot, CodeMap, Comparison, Plan
+from patchbench.model import Boot, CodeMap, Comparison, Json, Plan
 from patchbench.report import report
 from patchbench.runs import across, published
 from patchbench.stages import boot, compare
@@ -285,6 +285,11 @@ def _with_seal(said: Comparison, folder: Path) -> Comparison:
     if (folder / SUMS).is_file():
         return said
     return replace(said, invalid=(*said.invalid, f"the run did not come to its end: no {SUMS}"))
+
+
+def write_timings(folder: Path, note: Mapping[str, Json]) -> None:
+    """Keep what ran when, as Pipeline.timings has it."""
+    write_whole(folder / TIMINGS, json.dumps(note, indent=1) + "\n")
 
 
 def timings(folder: Path) -> list[tuple[str, str, str]]:

@@ -107,7 +107,7 @@ def verify(pipeline: Pipeline, folder: Path, *, everything: bool) -> Verificatio
         ingredients.append(Ingredient(f"image {note.series}", note.image[:12], image.key[:12]))
     exact = [machine for machine in plan.machines if machine.exact]
     todo = [
-        (machine, note, Arm(image, guest, machine, plan.workload, tools.qemu), seed)
+        (machine, note, pipeline.arm(image, machine, plan.workload), seed)
         for machine in exact
         for note, image in arms.values()
         for seed in _some(plan.seeds[machine.name], everything)

@@ -73,7 +73,7 @@ def check_machine(machine: Machine) -> None:
         )
 
 
-class Bench:
+class Booter:
     """What boots need: QEMU, the shelf, and who listens."""
 
     def __init__(

@@ -13,7 +13,7 @@ from pathlib import Path
 from patchbench.errors import BuildFailed, KconfigDropped
 from patchbench.model import Flavour, Image, Json, Toolchain, Tree
 from patchbench.stages import kconfig
-from patchbench.stages.make import ARM64, FIXED, Bench, Make, ended, made, reader, tail
+from patchbench.stages.make import ARM64, FIXED, Lane, Make, ended, made, reader, tail
 from patchbench.store import Store, key
 from patchbench.story import Story
 from patchbench.tools.container import Engine
@@ -63,30 +63,28 @@ def build(
     flavour: Flavour,
     toolchain: Toolchain,
     *,
-    bench: Bench,
+    lane: Lane,
     story: Story,
 ) -> Image:
-    """Build the tree that is checked out in `bench.source` and shelve its image.
+    """Build the tree that is checked out in `lane.source` and shelve its image.
 
     Raises KconfigDropped when the configuration is not the one asked for, BuildFailed with the
     first error when it does not compile.
     """
     made_of = ingredients(tree, flavour, toolchain)
-    name = f"{bench.lane}-{flavour.name}"
-    under_way = bench.logs / f"under-way-{name}"
+    name = f"{lane.name}-{flavour.name}"
+    under_way = lane.logs / f"under-way-{name}"
     if under_way.exists():
         story.say(f"the last build of {name} was cut off; building from nothing")
-        shutil.rmtree(bench.objects, ignore_errors=True)
-    make = Make(
-        engine, toolchain.image_id, bench, flavour.fragment, release=_local_version(made_of)
-    )
+        shutil.rmtree(lane.objects, ignore_errors=True)
+    make = Make(engine, toolchain.image_id, lane, flavour.fragment, release=_local_version(made_of))
 
     # A make that is killed may leave half a file that the next one takes for whole.
     under_way.touch()
     try:
         story.say(f"configuring {name}")
-        _configure(make, tree, flavour, bench)
-        _compile(make, name, bench, story)
+        _configure(make, tree, flavour, lane)
+        _compile(make, name, lane, story)
     except (BuildFailed, KconfigDropped):
         under_way.unlink()  # make ended by itself, and cleared up after itself
         raise
@@ -94,7 +92,7 @@ def build(
 
     with store.publish("images", made_of) as folder:
         for kept, where in _KEPT.items():
-            (folder / kept).write_bytes(made(bench.objects, where))
+            (folder / kept).write_bytes(made(lane.objects, where))
     return _image(store.entry("images", made_of), made_of, tree, flavour)
 
 
@@ -109,13 +107,13 @@ def first_error(log: str) -> str | None:
     return None
 
 
-def _configure(make: Make, tree: Tree, flavour: Flavour, bench: Bench) -> None:
+def _configure(make: Make, tree: Tree, flavour: Flavour, lane: Lane) -> None:
     """Configure; raise KconfigDropped, with reasons, if not as the flavour asks."""
     got = kconfig.settings(make.configure())
     if gone := kconfig.dropped(kconfig.settings(flavour.fragment), got):
         reasons = "\n".join(
             f"  CONFIG_{drop.symbol}: asked {drop.asked}, got {drop.got}\n"
-            f"    {kconfig.explain(drop.symbol, got, reader(bench.source))}"
+            f"    {kconfig.explain(drop.symbol, got, reader(lane.source))}"
             for drop in gone
         )
         raise KconfigDropped(
@@ -124,10 +122,10 @@ def _configure(make: Make, tree: Tree, flavour: Flavour, bench: Bench) -> None:
         )
 
 
-def _compile(make: Make, name: str, bench: Bench, story: Story) -> None:
-    counter = bench.logs / f"steps-{name}"
+def _compile(make: Make, name: str, lane: Lane, story: Story) -> None:
+    counter = lane.logs / f"steps-{name}"
     expected = int(counter.read_text()) if counter.is_file() else _FIRST_GUESS_STEPS
-    clean = not (bench.objects / "System.map").exists()
+    clean = not (lane.objects / "System.map").exists()
     steps = 0
     with story.meter(f"building {name}", expected, "steps") as meter:
 
@@ -138,9 +136,9 @@ def _compile(make: Make, name: str, bench: Bench, story: Story) -> None:
 
         done = make(_TARGET, on_line=count)
 
-    log = bench.logs / f"build-{name}.log"
+    log = lane.logs / f"build-{name}.log"
     log.write_text(done.said + "\n")
-    if ended(done, name, log, bench.objects):
+    if ended(done, name, log, lane.objects):
         if clean:
             counter.write_text(str(max(steps, 1)))
         return

@@ -19,14 +19,14 @@ TIMEOUT_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
-    """The folders that a build works in, all below the cache; `lane` names whose they are.
+class Lane:
+    """The folders that a build works in, all below the cache; `name` says whose they are.
 
     compiler_cache is the lane's own. base_cache is what the kernel as it is compiles to; every
     lane reads it, and only that kernel's own writes it (`base`).
     """
 
-    lane: str
+    name: str
     source: Path
     objects: Path
     compiler_cache: Path
@@ -58,7 +58,7 @@ class Make:
         self,
         engine: Engine,
         image: str,
-        bench: Bench,
+        lane: Lane,
         fragment: str,
         *,
         compiler: Compiler = ARM64,
@@ -66,16 +66,16 @@ class Make:
     ) -> None:
         self._engine = engine
         self._image = image
-        self._bench = bench
+        self._lane = lane
         self._compiler = compiler
-        bench.logs.mkdir(parents=True, exist_ok=True)
-        self._fragment = bench.logs / "fragment.config"
+        lane.logs.mkdir(parents=True, exist_ok=True)
+        self._fragment = lane.logs / "fragment.config"
         self._fragment.write_text(fragment)
         self._binds = [
-            Bind(bench.source, "/src"),
-            Bind(own(bench.objects), "/out", writable=True),
-            Bind(own(bench.compiler_cache), "/ccache", writable=True),
-            Bind(own(bench.base_cache), "/ccache-base", writable=bench.base),
+            Bind(lane.source, "/src"),
+            Bind(own(lane.objects), "/out", writable=True),
+            Bind(own(lane.compiler_cache), "/ccache", writable=True),
+            Bind(own(lane.base_cache), "/ccache-base", writable=lane.base),
             Bind(self._fragment, "/fragment"),
         ]
         self._environment = {
@@ -85,8 +85,8 @@ class Make:
             "CCACHE_DEPEND": "1",
             "CCACHE_DIR": "/ccache",
             "CCACHE_NOCOMPRESS": "1",
-            "CCACHE_REMOTE_STORAGE": "file:/ccache-base" + ("" if bench.base else "|read-only"),
-            **({"CCACHE_REMOTE_ONLY": "1"} if bench.base else {}),
+            "CCACHE_REMOTE_STORAGE": "file:/ccache-base" + ("" if lane.base else "|read-only"),
+            **({"CCACHE_REMOTE_ONLY": "1"} if lane.base else {}),
             "HOME": "/tmp",
             "KCONFIG_ALLCONFIG": "/fragment",
             "LOCALVERSION": release,
@@ -130,12 +130,12 @@ class Make:
 
         A file that is not touched tells make that nothing changed.
         """
-        aside, final = self._bench.objects / ".config.new", self._bench.objects / ".config"
+        aside, final = self._lane.objects / ".config.new", self._lane.objects / ".config"
         aside.unlink(missing_ok=True)
         done = self("allnoconfig", environment={"KCONFIG_CONFIG": "/out/.config.new"})
         if done.status != 0:
             raise BuildFailed(f"make allnoconfig failed:\n{tail(done.said)}")
-        got = made(self._bench.objects, aside.name).decode()
+        got = made(self._lane.objects, aside.name).decode()
         if final.is_file() and final.read_text() == got:
             aside.unlink()
         else:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, UnknownName
-from patchbench.model import Patch, Series
+from patchbench.model import NONE, Patch, Series, SeriesName
 from patchbench.store import file_sha256
 
-NONE = "none"
 _FILE_NAME = re.compile(r"(\d{4})-.+\.patch")
 _TOUCHED = re.compile(r"^(?:\+\+\+ b/|--- a/|rename (?:from|to) )(.+)$", re.MULTILINE)
 
@@ -25,9 +24,9 @@ def load(root: Path, name: str, line: str) -> Series:
     """
     if name == NONE:
         return Series(NONE, line)
-    whole, at, first = name.partition("@")
-    if at:
-        return _first(load(root, whole, line), name, first)
+    asked = SeriesName.parse(name)
+    if asked.first is not None and asked.today() == name:
+        return _first(load(root, asked.stem, line), name, asked.first)
     folder = _folder(root, name)
     if not (folder / line).is_dir():
         ports = sorted(path.name for path in folder.iterdir() if path.is_dir())
@@ -39,29 +38,13 @@ def load(root: Path, name: str, line: str) -> Series:
 def check_known(root: Path, name: str) -> None:
     """Raise UnknownName for a series that no folder has, whatever part of it is meant."""
     if name != NONE:
-        _folder(root, stem(name))
+        _folder(root, SeriesName.parse(name).stem)
 
 
 def ports(root: Path) -> list[tuple[str, str]]:
     """Return every port there is, as (series, kernel line)."""
     folders = (root / "patches").glob("*/*/")
     return sorted((folder.parent.name, folder.name) for folder in folders)
-
-
-def stem(name: str) -> str:
-    """Return the series that a part (v0@1), a state (v0~COMMIT) or a variant (v0+NAME) is of."""
-    return re.split("[@~+]", name)[0]
-
-
-def family(name: str) -> str:
-    """Return what parts, states, variants and revisions (v1) of a series share.
-
-    They come from one hand and differ by little, so one work tree and compiler cache do for all.
-    Nothing but the kernel as it is belongs to `none`.
-    """
-    whole = stem(name)
-    bare = whole.rstrip("0123456789")
-    return whole if bare in ("", NONE) else bare
 
 
 def _folder(root: Path, name: str) -> Path:

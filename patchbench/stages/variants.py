@@ -13,7 +13,7 @@ from pydantic import with_config
 
 from patchbench.catalog import load_toml
 from patchbench.errors import UnknownName
-from patchbench.model import STRICT, Series, Tree
+from patchbench.model import STRICT, Series, SeriesName, Tree
 from patchbench.stages import planted, series
 from patchbench.stages.planted import Plant
 
@@ -28,11 +28,12 @@ class _Variants:
 
 def find(root: Path, name: str) -> Plant:
     """Return what a variant, v0+one-worker, replaces; UnknownName lists the series' own."""
-    whole, _, variant = name.partition("+")
-    path = root / "patches" / series.stem(whole) / FILE
+    asked = SeriesName.parse(name)
+    path = root / "patches" / asked.stem / FILE
     known = load_toml(path, _Variants).variants if path.is_file() else {}
+    variant = asked.variant or ""
     if variant not in known:
-        raise UnknownName(f"variant of series {whole}", variant, [*known], path)
+        raise UnknownName(f"variant of series {asked.unvaried()}", variant, [*known], path)
     return known[variant]
 
 

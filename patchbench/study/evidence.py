@@ -11,10 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 from patchbench.catalog import Catalog
 from patchbench.check import checking
 from patchbench.errors import PipelineError
-from patchbench.model import Comparison, Machine
+from patchbench.model import NONE, Comparison, Machine
 from patchbench.profile.sorting import Profiles
 from patchbench.runs import folder as runs
-from patchbench.stages import series
 from patchbench.store import write_whole
 from patchbench.study import folder as studies
 from patchbench.study import rules
@@ -67,7 +66,7 @@ def describe(machine: Machine) -> str:
 
 
 def _profile_command(leg: Leg) -> str:
-    told = [f"./bootstrap profile --series {leg.series} --against {series.NONE}"]
+    told = [f"./bootstrap profile --series {leg.series} --against {NONE}"]
     told += [f"--kernel {leg.kernel} --workload {leg.workload} --machine {leg.machine} --seed 1"]
     return " ".join([*told, *(f"--set {name}={value}" for name, value in leg.parameters.items())])
 

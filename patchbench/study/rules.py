@@ -13,9 +13,9 @@ from typing import Literal, TypeAlias
 
 from patchbench import stats
 from patchbench.check import hazards
-from patchbench.model import NEVER, Comparison, Delta, Finding
+from patchbench.model import NEVER, NONE, Comparison, Delta, Finding
 from patchbench.report import report
-from patchbench.stages import compare, series
+from patchbench.stages import compare
 from patchbench.study.plan import Rule, Statement, StudyPlan, key
 
 State: TypeAlias = Literal["confirmed", "refuted", "undecided", "not answered", "not answerable"]
@@ -249,7 +249,7 @@ def _found(rule: Rule, empty: Weighed, findings: Sequence[Finding]) -> Weighed:
         return _with(empty, "not answered", why=f"{wanted or 'no arm'} was not asked")
     says = "; ".join(dict.fromkeys(one.says for one in mine))
     failed = [one for one in mine if one.state == "fail"]
-    own = {one.subject for one in findings if one.series == series.NONE and one.state == "fail"}
+    own = {one.subject for one in findings if one.series == NONE and one.state == "fail"}
     if any(one.subject in own for one in failed):
         return _with(empty, "undecided", "fails", why=f"{says} (without the series as well)")
     state: State = "confirmed" if bool(failed) == (rule.says == "fail") else "refuted"

@@ -18,7 +18,7 @@ from patchbench import store
 from patchbench.check import checking
 from patchbench.check.matrixing import CheckRequest
 from patchbench.errors import BadInput, PipelineError
-from patchbench.model import Json
+from patchbench.model import NONE, Json
 from patchbench.pipeline import Pipeline
 from patchbench.profile import profiling
 from patchbench.profile.profiling import ProfileRequest
@@ -26,7 +26,6 @@ from patchbench.runs import benching
 from patchbench.runs import folder as runs
 from patchbench.runs.benching import BenchRequest
 from patchbench.stages import boots as bench
-from patchbench.stages import series
 from patchbench.story import Story
 from patchbench.study import evidence
 from patchbench.study import folder as studies
@@ -169,7 +168,7 @@ def _newest(pipeline: Pipeline, made_of: str) -> Note | None:
 
 def _made_of(pipeline: Pipeline, every: Sequence[Leg], request: StudyRequest) -> str:
     """Return the key of all that decides what is measured: a changed patch is another study."""
-    arms = {(leg.kernel, name) for leg in every for name in (leg.series, series.NONE)}
+    arms = {(leg.kernel, name) for leg in every for name in (leg.series, NONE)}
     trees: dict[str, Json] = {
         f"{kernel} {name}": pipeline.apply(pipeline.source(kernel), name).id
         for kernel, name in sorted(arms)
@@ -215,7 +214,7 @@ class _Runner:
     def _bench(self, leg: Leg, run: str) -> None:
         request = BenchRequest(
             series=leg.series,
-            against=series.NONE,
+            against=NONE,
             kernel=leg.kernel,
             tree="",
             workload=leg.workload,
@@ -238,7 +237,7 @@ class _Runner:
     def _profile(self, leg: Leg, run: str) -> None:
         request = ProfileRequest(
             series=leg.series,
-            against=series.NONE,
+            against=NONE,
             kernel=leg.kernel,
             tree="",
             workload=leg.workload,

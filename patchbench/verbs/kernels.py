@@ -69,7 +69,7 @@ def build(
 ) -> None:
     """Build the ARM64 image of SERIES on KERNEL; --series none is the kernel as it is."""
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
-        image = run.image(run.apply(run.source(kernel, tree), series), flavour)
+        (image,) = run.images(run.source(kernel, tree), [series], flavour)
         print(f"image {image.key[:12]}  {image.release}  {image.path}")
 
 
@@ -92,9 +92,10 @@ def boot(
     """Boot once and print the guest's console and samples."""
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
         asked, on = parameters(set), run.catalog.machine(machine)
-        run.workload(workload, asked, on)  # before anything is built
-        image = run.image(run.apply(run.source(kernel, tree), series), flavour)
-        arm = run.arm(image, on, workload, asked)
+        chosen = run.workload(workload, asked, on)  # refused before anything is built
+        (arm,) = run.arms(
+            run.source(kernel, tree), [series], flavour=flavour, machine=on, workload=chosen
+        )
         console, told = run.boot_once(arm, seed)
         print(console)
         rows = [(one.metric, one.label, reports.number(one.value)) for one in told.record.samples]

@@ -12,7 +12,7 @@ from patchbench.check import buildlog
 from patchbench.check.matrix import Row
 from patchbench.check.rowbuild import Site
 from patchbench.errors import BuildFailed, KconfigDropped, ToolFailed
-from patchbench.stages.make import Bench
+from patchbench.stages.make import Lane
 from patchbench.store import Store
 from patchbench.tools.container import Engine, Finished
 from tests.check.test_matrix import TOOLS, config, tree
@@ -86,8 +86,8 @@ def site(root: Path, make: FakeMake, row: Row = Row("sparc64", set=("SWAP=n",)))
     source = root / "source"
     source.mkdir(exist_ok=True)
     (source / "Kconfig").write_text('config SWAP\n\tbool "Swap"\n\tdepends on MMU\n')
-    bench = Bench(
-        lane="mainline-v0",
+    lane = Lane(
+        name="mainline-v0",
         source=source,
         objects=make.objects,
         compiler_cache=root / "ccache",
@@ -97,7 +97,7 @@ def site(root: Path, make: FakeMake, row: Row = Row("sparc64", set=("SWAP=n",)))
     )
     told = config(row, source)
     return Site(
-        cast(Engine, make), Store(root / "shelf"), tree(root), told, TOOLS, bench=bench,
+        cast(Engine, make), Store(root / "shelf"), tree(root), told, TOOLS, lane=lane,
         story=Listener(),
     )  # fmt: skip
 

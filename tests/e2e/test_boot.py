@@ -4,7 +4,7 @@
 import base64
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 
 from patchbench.catalog import Catalog
 from patchbench.errors import KernelSplat, LostGuest, WrongKernel
-from patchbench.model import Arm, Guest, Source
+from patchbench.model import Arm, Guest, Machine, Source
 from patchbench.pipeline import Pipeline
 from patchbench.stages.guest import CpioEntry, cpio
 from patchbench.tools.container import Limits
@@ -33,8 +33,23 @@ MEASURED = [
 
 
 def arm(run: Pipeline, machine: str = "exact", series: str = "none") -> Arm:
-    image = run.image(run.apply(run.source(KERNEL), series), "bench")
-    return run.arm(image, run.catalog.machine(machine), "exit-storm", SMALL)
+    return _arm(run, run.catalog.machine(machine), "exit-storm", SMALL, series=series)
+
+
+def _arm(
+    run: Pipeline,
+    machine: Machine,
+    workload: str,
+    parameters: Mapping[str, int],
+    *,
+    kernel: str = KERNEL,
+    series: str = "none",
+) -> Arm:
+    asked = run.workload(workload, parameters, machine)
+    (one,) = run.arms(
+        run.source(kernel), [series], flavour="bench", machine=machine, workload=asked
+    )
+    return one
 
 
 def with_init(run: Pipeline, tmp_path: Path, script: str) -> Arm:
@@ -69,9 +84,8 @@ def test_every_machine_boots_a_small_storm(run: Pipeline, machine: str) -> None:
 
 @pytest.mark.parametrize("name", MEASURED)
 def test_every_workload_without_conditions_boots_at_tiny_scale(run: Pipeline, name: str) -> None:
-    image = run.image(run.apply(run.source(KERNEL), "none"), "bench")
     tiny = TINY[run.catalog.workload(name).program]
-    one = run.arm(image, run.catalog.machine("exact"), name, tiny)
+    one = _arm(run, run.catalog.machine("exact"), name, tiny)
     _, told = run.boot_once(one, seed=1)
     assert int(told.record.meta["swapped_pages"]) > 0
     assert {metric.name for metric in told.record.metrics} <= set(
@@ -80,8 +94,7 @@ def test_every_workload_without_conditions_boots_at_tiny_scale(run: Pipeline, na
 
 
 def test_the_long_term_kernel_boots_the_same_storm(run: Pipeline) -> None:
-    image = run.image(run.apply(run.source("lts"), "none"), "bench")
-    lts = run.arm(image, run.catalog.machine("exact"), "exit-storm", SMALL)
+    lts = _arm(run, run.catalog.machine("exact"), "exit-storm", SMALL, kernel="lts")
     _, told = run.boot_once(lts, seed=1)
     assert told.record.meta["release"].startswith("6.12.")
     assert told.record.meta["drained"] == "yes"

@@ -31,7 +31,9 @@ def test_base_and_v0_build(run: Pipeline) -> None:
 def test_the_first_patch_of_v0_builds_and_boots_alone(copied: Pipeline) -> None:
     for patch in (copied.root / "patches/v0/7.3").glob("0002-*"):
         patch.unlink()
-    arm = copied.arm(image(copied, "v0"), copied.catalog.machine("exact"), "exit-storm", {})
+    machine = copied.catalog.machine("exact")
+    workload = copied.workload("exit-storm", {}, machine)
+    arm = copied.arm(image(copied, "v0"), machine, workload)
     _, boot = copied.boot_once(arm, seed=1)
     assert int(boot.record.meta["vmstat.async_swap_count"]) > 0
 

@@ -11,7 +11,7 @@ from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, NotComparable, NotRepeatable, ToolFailed
 from patchbench.model import Boot
 from patchbench.stages import boots as bench
-from patchbench.stages.boots import Bench, Job
+from patchbench.stages.boots import Booter, Job
 from patchbench.store import Store
 from patchbench.tools.qemu import RESULTS, Ran
 from tests.fakes import CLEAN_CONSOLE, FakeHypervisor, Listener, arm, machine, results
@@ -26,9 +26,9 @@ def hypervisor() -> FakeHypervisor:
     return FakeHypervisor()
 
 
-def start(tmp_path: Path, hypervisor: FakeHypervisor, run: str = "run") -> Bench:
+def start(tmp_path: Path, hypervisor: FakeHypervisor, run: str = "run") -> Booter:
     shelf = Store(tmp_path / "shelf")
-    return Bench(hypervisor, shelf, Catalog(ROOT).splat_policy(), Listener(), tmp_path / run)
+    return Booter(hypervisor, shelf, Catalog(ROOT).splat_policy(), Listener(), tmp_path / run)
 
 
 def exact(
@@ -126,8 +126,8 @@ def test_after_two_lost_boots_an_arm_is_given_up_and_the_rest_count_as_lost(
     for seed in range(1, 9):
         hypervisor.logs["7.3.4-pb-v0", seed] = ("", CLEAN_CONSOLE)
     jobs = [Job(arm("v0"), seed) for seed in range(1, 9)]
-    bencher = start(tmp_path, hypervisor)
-    boots = bencher.exact(jobs, fresh=False, pick=random.Random(1))
+    booter = start(tmp_path, hypervisor)
+    boots = booter.exact(jobs, fresh=False, pick=random.Random(1))
     assert all(boot.failure for boot in boots)
     assert len(hypervisor.booted) <= 4  # two lost, and as many as were under way
 
@@ -147,8 +147,8 @@ def test_an_error_stops_the_boots_that_are_under_way(
 def test_noisy_boots_come_in_blocks_of_both_arms(
     tmp_path: Path, hypervisor: FakeHypervisor
 ) -> None:
-    bencher = start(tmp_path, hypervisor)
-    bencher.blocks([arm("none", NOISY), arm("v0", NOISY)], (1, 2, 3, 4), random.Random(1))
+    booter = start(tmp_path, hypervisor)
+    booter.blocks([arm("none", NOISY), arm("v0", NOISY)], (1, 2, 3, 4), random.Random(1))
     seeds = [seed for _, seed in hypervisor.booted]
     assert seeds == [1, 1, 2, 2, 3, 3, 4, 4]
     orders = {tuple(hypervisor.booted[place : place + 2]) for place in range(0, 8, 2)}
@@ -157,8 +157,8 @@ def test_noisy_boots_come_in_blocks_of_both_arms(
 
 def test_noisy_boots_are_never_shelved(tmp_path: Path, hypervisor: FakeHypervisor) -> None:
     for run in ("run", "again"):
-        bencher = start(tmp_path, hypervisor, run)
-        bencher.blocks([arm("none", NOISY), arm("v0", NOISY)], (1,), random.Random(1))
+        booter = start(tmp_path, hypervisor, run)
+        booter.blocks([arm("none", NOISY), arm("v0", NOISY)], (1,), random.Random(1))
     assert len(hypervisor.booted) == 4
 
 
@@ -167,11 +167,11 @@ def test_no_boot_starts_once_the_time_is_up_and_what_was_left_out_is_known(
 ) -> None:
     exact(tmp_path, hypervisor)
     hypervisor.booted.clear()
-    bencher = start(tmp_path, hypervisor, "late")
-    bencher.until = 0.0
+    booter = start(tmp_path, hypervisor, "late")
+    booter.until = 0.0
     more = [*JOBS, Job(arm("none"), 3), Job(arm("v0"), 3)]
-    boots = bencher.exact(more, fresh=False, pick=random.Random(1))
-    assert [job.seed for job in bencher.left_out] == [3, 3]
+    boots = booter.exact(more, fresh=False, pick=random.Random(1))
+    assert [job.seed for job in booter.left_out] == [3, 3]
     assert [bool(boot.failure) for boot in boots] == [False] * 4 + [True] * 2
     assert len(hypervisor.booted) == 1  # the one that is booted again, to see it repeat
 
@@ -179,9 +179,9 @@ def test_no_boot_starts_once_the_time_is_up_and_what_was_left_out_is_known(
 def test_each_machine_is_proved_once_however_often_more_seeds_are_added(
     tmp_path: Path, hypervisor: FakeHypervisor
 ) -> None:
-    bencher = start(tmp_path, hypervisor)
+    booter = start(tmp_path, hypervisor)
     for seed in (1, 2, 3):
-        bencher.exact([Job(arm("none"), seed)], fresh=False, pick=random.Random(1))
+        booter.exact([Job(arm("none"), seed)], fresh=False, pick=random.Random(1))
     assert len(hypervisor.booted) == 4
 
 

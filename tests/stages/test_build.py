@@ -72,8 +72,8 @@ class Site:
             "c1",
             "t1",
         )
-        place = make.Bench(
-            lane="mainline-v0",
+        place = make.Lane(
+            name="mainline-v0",
             source=self.root / "source",
             objects=self.make.objects,
             compiler_cache=self.root / "ccache",
@@ -87,7 +87,7 @@ class Site:
             tree,
             Flavour("bench", FRAGMENT),
             TOOLCHAIN,
-            bench=place,
+            lane=place,
             story=Listener(),
         )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from patchbench.errors import BadInput, UnknownName
+from patchbench.model import SeriesName
 from patchbench.stages import series
 
 MAIL = """\
@@ -125,4 +126,4 @@ def test_a_file_that_is_no_mail_is_refused(port: Path, text: str) -> None:
 def test_revisions_of_a_series_share_a_lane_and_none_shares_with_nobody(
     name: str, family: str
 ) -> None:
-    assert series.family(name) == family
+    assert SeriesName.parse(name).family == family
