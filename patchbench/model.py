@@ -19,7 +19,7 @@ Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | 
 #: For nouns that are read from TOML: a key that is not a field is an error, not ignored.
 STRICT = ConfigDict(extra="forbid")
 
-#: A clock that never stopped. It is worse than every finite time, and not a missing sample.
+#: A clock that did not stop. It is worse than every finite time, and not a missing sample.
 NEVER = math.inf
 
 
@@ -34,7 +34,7 @@ _SERIES_NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class SeriesName:
-    """STEM[@N][~COMMIT][+VARIANT], read: which patches are meant.
+    """STEM[@N][~COMMIT][+VARIANT], taken apart.
 
     `v0@1` is the first patch of v0 alone, `v0~COMMIT` is v0 as the project's history has it
     there (`v0~` at HEAD), and `v0+NAME` a variant of patches/v0/variants.toml. A part that is
@@ -48,7 +48,7 @@ class SeriesName:
 
     @classmethod
     def parse(cls, name: str) -> "SeriesName":
-        """Return a name's parts; every text has some, and who looks them up may refuse them."""
+        """Return a name's parts; any text has some, and whoever looks them up may refuse them."""
         found = _SERIES_NAME.fullmatch(name)
         assert found  # each part of the pattern may be empty
         return cls(**found.groupdict())
@@ -62,7 +62,7 @@ class SeriesName:
     def family(self) -> str:
         """Return what parts, states, variants and revisions (v1) of a series share.
 
-        They come from one hand and differ by little, so they share a work tree and a compiler
+        They are by one author and differ little, so they share a work tree and a compiler
         cache. Nothing but the unpatched kernel belongs to `none`.
         """
         bare = self.stem.rstrip("0123456789")
@@ -194,7 +194,7 @@ class Toolchain:
 
 @dataclass(frozen=True, slots=True)
 class Flavour:
-    """A kernel configuration: the fragment that allnoconfig is given."""
+    """A kernel configuration: a fragment on top of allnoconfig."""
 
     name: str
     fragment: str
@@ -245,7 +245,7 @@ class Machine:
         return self.accel == "icount"
 
     def conditions(self) -> dict[str, Json]:
-        """Return what of it decides what a boot prints; the rest is for readers and the clock."""
+        """Return the fields that decide what a boot prints; the others are for readers."""
         for_readers = ("summary", "cannot_show", "seeds", "boot_timeout_s")
         return {key: value for key, value in asdict(self).items() if key not in for_readers}
 
@@ -253,11 +253,11 @@ class Machine:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What must hold of a hazard's boot, of a metric or a line of meta: exactly one bound.
+    """A bound on a metric or a line of meta of a hazard's boot: exactly one bound each.
 
-    All samples of the metric must keep to it. The bounds with `base_pct` are per cent of what the
-    kernel without the series has, mean against mean. Where the guest does not tell what the
-    condition is on, it is untested, or with `optional` not asked at all.
+    All samples of the metric must keep to it. The bounds with `base_pct` are per cent of the
+    baseline's value, mean against mean. Where the guest does not report the metric, the condition
+    is untested, or with `optional` not asked at all.
     """
 
     on: str
@@ -272,19 +272,19 @@ class Condition:
 
     @property
     def compares(self) -> bool:
-        """Return whether it takes the kernel without the series to judge it."""
+        """Return whether it takes a boot of the unpatched kernel to judge it."""
         return self.at_most_base_pct is not None or self.at_least_base_pct is not None
 
     @property
     def timed(self) -> bool:
-        """Return whether it is on a time, which a debug kernel stretches."""
+        """Return whether it bounds a time, which a debug kernel stretches."""
         return self.on.endswith("_ns")
 
     @property
     def bounds(self) -> int:
         """Return how many bounds there are."""
-        told = (self.at_most, self.at_least, self.at_most_base_pct, self.at_least_base_pct)
-        return sum(bound is not None for bound in (*told, self.equals))
+        numbers = (self.at_most, self.at_least, self.at_most_base_pct, self.at_least_base_pct)
+        return sum(bound is not None for bound in (*numbers, self.equals))
 
 
 @with_config(STRICT)
@@ -293,8 +293,8 @@ class Workload:
     """A program for the guest and its parameters; a file in workloads/.
 
     One with conditions is a hazard, which `check` boots and judges: on the flavour that has what
-    it needs, on an exact machine. The conditions of the workload `also` hold as well. `provokes`
-    are patterns of console lines that it is meant to bring about, and that are no splats here.
+    it needs, on an exact machine. The conditions of the workload `also` apply as well. `provokes`
+    are patterns of console lines that it is meant to cause, and that are no splats here.
     """
 
     name: str
@@ -313,7 +313,7 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """What a workload's program can be told, as its C source declares it."""
+    """A parameter of a workload's program, as its C source declares it."""
 
     name: str
     standard: int
@@ -332,7 +332,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """All the conditions of a boot, save its seed."""
+    """All the conditions of a boot except its seed."""
 
     image: Image
     guest: Guest
@@ -375,8 +375,8 @@ class Record:
 class Boot:
     """One boot of one arm. `failure` is empty when its samples can be used.
 
-    overload: what kept a boot whose time is the host's from having the host to itself.
-    untested: what the workload needs and this kernel has not; then it is a failure as well.
+    overload: what else the host was doing, for a boot whose clock is the host's.
+    untested: what the workload needs and this kernel lacks; then it is a failure as well.
     """
 
     machine: str
@@ -413,9 +413,9 @@ FindingState: TypeAlias = Literal["pass", "fail", "untested"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check says of one arm: a row of the build matrix, a debug boot, a hazard.
+    """What one check found on one series: a row of the build matrix, a debug boot, a hazard.
 
-    `untested` is told with its reason and is never a pass. `evidence` is the figure, the
+    `untested` carries its reason and is never a pass. `evidence` is the figure, the
     console or compiler lines, the command that shows it again: enough to argue with.
     """
 
@@ -432,7 +432,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything about a bench that is known before its first boot, for its report."""
+    """Everything about a run that is known before its first boot."""
 
     run: str
     command: str
@@ -542,7 +542,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """How a run's numbers go with each parameter in which a stored run differs from it.
+    """How a run's numbers change with each parameter in which a stored run differs from it.
 
     commands: what made each run that has a point, by the run's name.
     invalid: runs that must not be relied on or cannot be read, and why; repeats: runs whose point
@@ -620,7 +620,7 @@ Ruled: TypeAlias = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What became of one limit: the change in the metric, and why it was decided so.
+    """The decision on one limit: the change in the metric, and why it was decided so.
 
     low, high: the interval that decided, of confidence 1 - 2 * (error rate of this look).
     """
@@ -635,7 +635,7 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a gate says of one series against one other; `runs` hold what it is made from."""
+    """What a gate decided about one series against another; `runs` hold its evidence."""
 
     gate: str
     series: str

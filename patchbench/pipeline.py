@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the verbs do: the only file that knows both the stages and the tools."""
+"""Connects the stages, the tools and the user's cache; the doors of the rooms are built on it."""
 
 import fcntl
 import os
@@ -45,8 +45,8 @@ from patchbench.tools.qemu import CONSOLE, Hypervisor
 
 def default_cache() -> Path:
     """Return $PATCHBENCH_CACHE, else patchbench/ in the user's XDG cache folder."""
-    if told := os.environ.get("PATCHBENCH_CACHE"):
-        return Path(told).expanduser().absolute()
+    if chosen := os.environ.get("PATCHBENCH_CACHE"):
+        return Path(chosen).expanduser().absolute()
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "patchbench"
 
@@ -59,7 +59,7 @@ def kernel_flag(kernel: str, tree: str) -> str:
 
 
 class Pipeline:
-    """A checkout, a cache and a listener; alone on the cache while its `with` block runs."""
+    """A checkout, a cache and a listener; holds the cache's lock while its `with` block runs."""
 
     def __init__(self, root: Path, cache: Path, story: Story) -> None:
         self.root = root
@@ -75,13 +75,13 @@ class Pipeline:
         self._set_up: list[tuple[str, float, float]] = []
 
     def __enter__(self) -> "Pipeline":
-        """Take the lock, saying so if another run has it; clear what a killed run left."""
+        """Take the lock, reporting the wait if another run has it; clear what a killed run left."""
         self.cache.mkdir(parents=True, exist_ok=True)
         self._lock = (self.cache / "lock").open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self.story.say(f"another run is using {self.cache}; waiting for it to end")
+            self.story.say(f"another run is using {self.cache}; waiting for it to finish")
             fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.store.prune()
         for repository in self.cache.glob("kernels/*/repo.git"):
@@ -100,7 +100,7 @@ class Pipeline:
         if self._engine is None:
             self._engine = Engine(self.cache)
             if reaped := self._engine.reap():
-                self.story.say(f"ended {reaped} containers that a killed run had left")
+                self.story.say(f"removed {reaped} containers that a killed run had left behind")
         return self._engine
 
     @cached_property
@@ -145,7 +145,7 @@ class Pipeline:
     def source(self, kernel: str, path: str = "") -> Source:
         """Return a kernel's source, fetched unless it is known; `path` overrides the name.
 
-        A folder or a repository may change under its name, so those are always read again.
+        A folder or a repository may change under its name, so it is read again each time.
         """
         spec = tree.spec_for_path(Path(path)) if path else self.catalog.kernel(kernel)
         if isinstance(spec.origin, DebianOrigin | TarballOrigin):
@@ -211,7 +211,7 @@ class Pipeline:
         lane = self.lane(applied, f"{flavour}-{self.toolchain.digest[:12]}")
         made_of = build.ingredients(applied, asked, self.toolchain)
         why = self.store.explain("images", made_of)
-        self.story.say(f"building, for: {', '.join(why)}")
+        self.story.say(f"building, because of: {', '.join(why)}")
         self.check_out(applied, lane)
         return build.build(
             self.engine,
@@ -269,7 +269,8 @@ class Pipeline:
     def workload(self, name: str, parameters: Mapping[str, int], machine: Machine) -> Workload:
         """Return a workload with some parameters changed.
 
-        Raises BadInput for what its program cannot be told, or what the machine cannot hold.
+        Raises BadInput for a parameter that its program does not have, a value out of bounds, or
+        more swap than the machine holds.
         """
         workload = allowed.changed(self.catalog.workload(name), parameters)
         self._check(workload, machine)
@@ -285,8 +286,8 @@ class Pipeline:
         out = self.cache / "work" / "boot"
         shutil.rmtree(out, ignore_errors=True)
         boot.run(Hypervisor(self.engine, self.toolchain), arm, seed, out)
-        told = boot.read(out, boot.wanted(arm, seed), self.catalog.splat_policy())
-        return (out / CONSOLE).read_text(errors="replace"), told
+        read = boot.read(out, boot.wanted(arm, seed), self.catalog.splat_policy())
+        return (out / CONSOLE).read_text(errors="replace"), read
 
     def booter(self, folder: Path, policy: SplatPolicy | None = None) -> Booter:
         """Return what boots arms into a run's folder; policy: instead of configs/splats.toml."""
