@@ -3,9 +3,10 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
@@ -279,6 +280,14 @@ def _named(folder: Path, noun: str, name: str, kind: type[T]) -> T:
 _RENAMED = {"boots": "seeds", "hazards": "questions"}
 
 
+def adapter(kind: type[T]) -> TypeAdapter[T]:
+    """Return what reads and writes a `kind` as JSON; made once, as that takes milliseconds."""
+    return _adapter(kind)
+
+
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
+
+
 def load_toml(path: Path, kind: type[T], **known: str) -> T:
     """Return a TOML file as a `kind`; BadInput names the file and the key that is wrong."""
     try:
@@ -286,7 +295,7 @@ def load_toml(path: Path, kind: type[T], **known: str) -> T:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as err:
         raise BadInput(f"{path}: {err}") from err
     try:
-        return TypeAdapter(kind).validate_python({**told, **known})
+        return adapter(kind).validate_python({**told, **known})
     except ValidationError as err:
         wrong = "\n".join(
             f"  {'.'.join(str(part) for part in problem['loc'])}: {_advice(problem)}"

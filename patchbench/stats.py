@@ -48,8 +48,8 @@ class Shift:
     def means(self) -> NDArray[np.float64]:
         """Return the sorted means of all pairs of log-ratios, each with itself as well."""
         logs = np.asarray(self.logs)
-        upper = np.triu_indices(len(logs))
-        return np.sort((logs[upper[0]] + logs[upper[1]]) / 2)
+        rows, columns = _upper(len(logs))
+        return np.sort((logs[rows] + logs[columns]) / 2)
 
     @property
     def estimate(self) -> float:
@@ -162,6 +162,12 @@ def _log_ratio(base: float, test: float) -> float:
     if base == NEVER or test == 0:
         return -_NEVER_LOG
     return math.log(test / base)
+
+
+@cache
+def _upper(pairs: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return rows and columns of the upper triangle, diagonal included, of a square that large."""
+    return np.triu_indices(pairs)
 
 
 @cache

@@ -3,8 +3,7 @@
 
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
+from patchbench.catalog import adapter
 from patchbench.errors import BadInput
 from patchbench.model import CodeMap
 from patchbench.store import write_whole
@@ -19,14 +18,14 @@ def kept(folder: Path) -> bool:
 
 def write(folder: Path, code: CodeMap) -> None:
     """Keep what two kernels differ in."""
-    write_whole(folder / FUNCTIONS, TypeAdapter(CodeMap).dump_json(code, indent=1).decode() + "\n")
+    write_whole(folder / FUNCTIONS, adapter(CodeMap).dump_json(code, indent=1).decode() + "\n")
 
 
 def read(folder: Path) -> CodeMap:
     """Return what was kept; BadInput if it is broken or too new."""
     path = folder / FUNCTIONS
     try:
-        code = TypeAdapter(CodeMap).validate_json(path.read_text())
+        code = adapter(CodeMap).validate_json(path.read_text())
     except (OSError, ValueError) as err:
         raise BadInput(f"{path} is not what this version reads:\n  {err}") from err
     if code.schema > CodeMap.known_schema:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from patchbench.catalog import SplatPolicy
+from patchbench.catalog import SplatPolicy, adapter
 from patchbench.check import answers, hazards, matrix, matrixing, rows
 from patchbench.check.matrixing import CheckRequest
 from patchbench.errors import (
@@ -91,7 +91,7 @@ def parts(*, matrix: bool, hazards: bool) -> tuple[str, ...]:
 
 def as_json(findings: Sequence[Finding]) -> str:
     """Return findings as the text of findings.json."""
-    return TypeAdapter(list[Finding]).dump_json([*findings], indent=1).decode() + "\n"
+    return adapter(list[Finding]).dump_json([*findings], indent=1).decode() + "\n"
 
 
 def headings(findings: Sequence[Finding]) -> list[str]:
@@ -120,7 +120,7 @@ def read(folder: Path) -> tuple[Finding, ...]:
         for row in rows:  # as written before questions had a name of their own
             if "hazards" in row:
                 row["questions"] = row.pop("hazards")
-        return tuple(TypeAdapter(list[Finding]).validate_python(rows))
+        return tuple(adapter(list[Finding]).validate_python(rows))
     except (ValueError, ValidationError, TypeError, AttributeError) as err:
         raise BadInput(f"{folder / FINDINGS} is damaged: {err}") from err
 

@@ -10,5 +10,5 @@ Doors: gating, calibrating, calibration, policy, verdicts, revisions
     revisions    which series of a branch are to be judged
     calibrating  boots equal and slowed-down kernels
     calibration  what these boots say: noise floor, false alarms, power
-    draws        draws comparisons from them, beside the rules in use
+    alarms       which comparisons this gate and the rules in use would stop
 """

@@ -15,8 +15,8 @@ from patchbench import records, stats
 from patchbench.errors import BadInput, LostGuest
 from patchbench.gate import policy as policies
 from patchbench.gate.calibration import Calibration, MachineBoots
-from patchbench.gate.draws import Values
 from patchbench.model import NONE, Arm, Image, Machine, Metric, Source
+from patchbench.noise import Values
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
 from patchbench.stages import boot, boots, planted, series
@@ -74,7 +74,7 @@ def calibrate(pipeline: Pipeline, request: CalibrationRequest) -> Calibration:
     return Calibration(
         kernel=source.kernel,
         version=source.version,
-        command=request.command(),
+        commands=dict.fromkeys(told, request.command()),
         trials=request.trials,
         toolchain=pipeline.toolchain.digest,
         qemu=pipeline.toolchain.qemu,

@@ -2,22 +2,24 @@
 """A calibration: its boots, what they say of the gate, and how that is kept and told."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from patchbench import stats, texts
+from patchbench import noise, texts
+from patchbench.catalog import adapter
 from patchbench.errors import BadInput
-from patchbench.gate import draws
+from patchbench.gate import alarms
 from patchbench.gate import policy as policies
-from patchbench.gate.draws import Drawn, Rate, Values
+from patchbench.gate.alarms import Rate
 from patchbench.model import Metric, Policy
+from patchbench.noise import DATA, Drawn, Floor, Values
 from patchbench.store import write_whole
 
-DATA = Path("docs/calibration.json")
 TEXT = Path("docs/calibration.md")
 GATE = "this gate"
 #: What tells best how much slower a kernel was made: all work, whoever does it.
@@ -50,14 +52,15 @@ class Calibration:
 
     kernel: str
     version: str
-    command: str
+    commands: Mapping[str, str]  # that repeat it, by machine
     trials: int
     toolchain: str
     qemu: str
     host: Mapping[str, str]
     policies: Mapping[str, Policy]  # by machine
     boots: Mapping[str, MachineBoots]
-    schema: int = 1
+    floors: tuple[Floor, ...] = ()  # worked out from the boots by `save`
+    schema: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +124,18 @@ def save(root: Path, told: Calibration) -> dict[str, Findings]:
 
     Other machines that were calibrated with the same kernel, toolchain and host stay in it.
     """
-    told = _with_others(load(root), told)
+    with suppress(BadInput):  # of another version: replaced, as its boots cannot be read here
+        told = _with_others(load(root), told)
     (root / DATA.parent).mkdir(parents=True, exist_ok=True)
-    text = TypeAdapter(Calibration).dump_json(told).decode()
-    write_whole(root / DATA, text + "\n")
     findings = judge(told)
+    floors = [
+        Floor(told.boots[name].workload, name, metric, floor)
+        for name, found in findings.items()
+        for metric, floor in found.floors.items()
+    ]
+    told = replace(told, floors=tuple(floors))
+    text = adapter(Calibration).dump_json(told).decode()
+    write_whole(root / DATA, text + "\n")
     for name, found in findings.items():
         write_whole(root / DATA.parent / _plot_name(name), power_plot(found))
     write_whole(root / TEXT, markdown(told, findings))
@@ -136,10 +146,9 @@ def _with_others(old: Calibration | None, new: Calibration) -> Calibration:
     same = ("kernel", "version", "toolchain", "qemu", "host", "trials", "schema")
     if old is None or any(getattr(old, name) != getattr(new, name) for name in same):
         return new
-    others = old.boots.keys() - new.boots.keys()
     return replace(
         new,
-        command=f"{old.command}; {new.command}" if others else new.command,
+        commands={**old.commands, **new.commands},
         policies={**old.policies, **new.policies},
         boots={**old.boots, **new.boots},
     )
@@ -166,24 +175,11 @@ def load(root: Path) -> Calibration | None:
     if not path.is_file():
         return None
     try:
-        return TypeAdapter(Calibration).validate_json(path.read_bytes())
+        return adapter(Calibration).validate_json(path.read_bytes())
     except ValidationError as err:
         raise BadInput(
             f"{path} is no calibration of this version; `invoke calibrate` makes one\n  {err}"
         ) from err
-
-
-def floors(root: Path, workload: str) -> dict[tuple[str, str], float]:
-    """Return a workload's noise floors, in per cent, by machine and metric; none if unknown."""
-    told = load(root)
-    if told is None:
-        return {}
-    return {
-        (name, metric): floor
-        for name, boots in told.boots.items()
-        if boots.workload == workload
-        for metric, floor in _floors(boots, told.trials).items()
-    }
 
 
 def markdown(told: Calibration, findings: Mapping[str, Findings]) -> str:
@@ -192,7 +188,7 @@ def markdown(told: Calibration, findings: Mapping[str, Findings]) -> str:
         "calibration.md.j2",
         told=told,
         findings=findings,
-        rules=[GATE, *draws.RULES],
+        rules=[GATE, *alarms.RULES],
         gate=GATE,
         cost=COST,
         describe=policies.describe,
@@ -235,16 +231,16 @@ def _judge(boots: MachineBoots, policy: Policy, trials: int) -> Findings:
     metrics = {metric.name: metric for metric in boots.metrics}
     limited = list(dict.fromkeys(limit.metric for limit in policy.limits))
     equal = _equal(boots, trials)
-    power: dict[str, dict[int, float]] = {rule: {} for rule in (GATE, *draws.RULES)}
+    power: dict[str, dict[int, float]] = {rule: {} for rule in (GATE, *alarms.RULES)}
     for size, slow in boots.slower.items():
         drawn = _slower(boots, slow, trials)
-        fails = [draws.gate_fails(policy, metrics, one) for one in drawn]
+        fails = [alarms.gate_fails(policy, metrics, one) for one in drawn]
         power[GATE][size] = fmean(fails)
-        for name, rule in draws.RULES.items():
-            power[name][size] = fmean(draws.rule_fails(rule, limited, one) for one in drawn)
-    false = {GATE: [draws.gate_fails(policy, metrics, one) for one in equal]}
-    for name, rule in draws.RULES.items():
-        false[name] = [draws.rule_fails(rule, limited, one) for one in equal]
+        for name, rule in alarms.RULES.items():
+            power[name][size] = fmean(alarms.rule_fails(rule, limited, drawn))
+    false = {GATE: [alarms.gate_fails(policy, metrics, one) for one in equal]}
+    for name, rule in alarms.RULES.items():
+        false[name] = alarms.rule_fails(rule, limited, equal)
     first = next(iter(boots.same.values()))
     twice = {seed for by_seed in boots.again.values() for seed in by_seed}
     return Findings(
@@ -256,10 +252,10 @@ def _judge(boots: MachineBoots, policy: Policy, trials: int) -> Findings:
             for seed in twice
         ),
         floors=_floors(boots, trials),
-        false_alarms={name: draws.rate(sum(those), len(those)) for name, those in false.items()},
+        false_alarms={name: alarms.rate(sum(those), len(those)) for name, those in false.items()},
         power=power,
         slower_pct={
-            size: {name: _change_pct(first[name], slow[name]) for name in metrics}
+            size: {name: noise.change_pct(first[name], slow[name]) for name in metrics}
             for size, slow in boots.slower.items()
         },
     )
@@ -271,21 +267,15 @@ def _all(boots: MachineBoots) -> list[Values]:
 
 def _floors(boots: MachineBoots, trials: int) -> dict[str, float]:
     equal = _equal(boots, trials)
-    return {metric.name: draws.floor_pct(equal, metric.name) for metric in boots.metrics}
+    return {metric.name: noise.floor_pct(equal, metric.name) for metric in boots.metrics}
 
 
 def _equal(boots: MachineBoots, trials: int) -> list[Drawn]:
     arms = [*boots.same.values()]
     if boots.exact:
-        return draws.draw_kernels(arms, arms, trials, _ORDER)
-    return draws.draw_blocks(arms[0], arms[1], trials, _ORDER)
+        return noise.draw_kernels(arms, arms, trials, _ORDER)
+    return noise.draw_blocks(arms[0], arms[1], trials, _ORDER)
 
 
 def _slower(boots: MachineBoots, slow: Values, trials: int) -> list[Drawn]:
-    return draws.draw_kernels([*boots.same.values()], [slow], trials, _ORDER)
-
-
-def _change_pct(base: Mapping[int, float], test: Mapping[int, float]) -> float:
-    seeds: Sequence[int] = sorted(base)
-    logs = stats.log_ratios([base[one] for one in seeds], [test[one] for one in seeds])
-    return stats.per_cent(stats.Shift(logs).estimate) if logs else 0.0
+    return noise.draw_kernels([*boots.same.values()], [slow], trials, _ORDER)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from patchbench import noise
 from patchbench.check import checking
 from patchbench.check.matrixing import CheckRequest
 from patchbench.errors import GateFailed, HostOverloaded, PipelineError, Undecided
-from patchbench.gate import calibration, rules, verdicts
 from patchbench.gate import policy as policies
+from patchbench.gate import rules, verdicts
 from patchbench.model import Comparison, Policy, Ruled, Ruling, Verdict
 from patchbench.pipeline import Pipeline, kernel_flag
 from patchbench.runs import benching, folder
@@ -101,7 +102,7 @@ def _within_noise(root: Path, policy: Policy) -> list[str]:
     """Return the limits that two kernels of the same work were seen to come near, or to break."""
     told = []
     for limit in policy.limits:
-        floors = calibration.floors(root, limit.workload)
+        floors = noise.floors(root, limit.workload)
         floor, bound = floors.get((limit.machine, limit.metric)), limit.max_regression_pct
         if floor is not None and bound is not None and bound < floor:
             told.append(

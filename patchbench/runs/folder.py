@@ -17,10 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
+from patchbench import noise
 from patchbench.binaries import codemap
-from patchbench.catalog import Catalog
+from patchbench.catalog import Catalog, adapter
 from patchbench.errors import (
     BadInput,
     BootFailed,
@@ -30,7 +29,6 @@ from patchbench.errors import (
     NotEngaged,
     PipelineError,
 )
-from patchbench.gate import calibration
 from patchbench.model import Boot, CodeMap, Comparison, Json, Plan
 from patchbench.report import report
 from patchbench.runs import across, published
@@ -70,7 +68,7 @@ def carry_on(folder: Path, plan: Plan) -> None:
 
 def amend(folder: Path, plan: Plan) -> None:
     """Write the plan of a run that is under way."""
-    write_whole(folder / PLAN, TypeAdapter(Plan).dump_json(plan, indent=1).decode() + "\n")
+    write_whole(folder / PLAN, adapter(Plan).dump_json(plan, indent=1).decode() + "\n")
 
 
 def seal(folder: Path) -> None:
@@ -201,7 +199,7 @@ def _with_floors(root: Path, told: Comparison) -> Comparison:
         return told
     if plan.workload != catalog.workload(plan.workload.name):
         return told  # other parameters than those that were calibrated
-    floors = calibration.floors(root, plan.workload.name)
+    floors = noise.floors(root, plan.workload.name)
     deltas = (
         replace(one, floor_pct=floors.get((one.machine, one.metric.name))) for one in told.deltas
     )
@@ -237,7 +235,7 @@ def read_plan(folder: Path) -> Plan:
                 f"{path} has schema {schema}; this version reads up to "
                 f"{Comparison.known_schema}: update patchbench"
             )
-        plan = TypeAdapter(Plan).validate_python(_upgrade(read))
+        plan = adapter(Plan).validate_python(_upgrade(read))
     except (OSError, ValueError) as err:
         raise BadInput(f"{path} is not a plan this version reads:\n  {err}") from err
     if plan.run != folder.name and not published.is_published(folder):

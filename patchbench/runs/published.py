@@ -19,9 +19,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from patchbench import records
+from patchbench.catalog import adapter
 from patchbench.errors import BadInput
 from patchbench.model import Boot, Plan
 from patchbench.stages import boots as bench
@@ -93,7 +94,7 @@ def read_boots(folder: Path, plan: Plan) -> list[Boot]:
 def notes(folder: Path) -> dict[str, Note]:
     """Return what is kept of each boot, by MACHINE/SERIES/seed-N."""
     try:
-        return TypeAdapter(dict[str, Note]).validate_json((folder / BOOTS).read_text())
+        return adapter(dict[str, Note]).validate_json((folder / BOOTS).read_text())
     except (OSError, ValidationError) as err:
         raise BadInput(f"{folder / BOOTS} is broken:\n  {err}") from err
 

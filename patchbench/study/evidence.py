@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from patchbench.catalog import Catalog
+from patchbench.catalog import Catalog, adapter
 from patchbench.check import checking
 from patchbench.errors import PipelineError
 from patchbench.model import NONE, Comparison, Machine
@@ -28,7 +28,7 @@ _TOP = "do_exit"
 def keep_shares(folder: Path, profiled: Profiles) -> None:
     """Write down, in a profile's folder, each function's share of do_exit in either arm."""
     told = [_shares(arm.stacks) for arm in profiled.arms]
-    text = TypeAdapter(Shares).dump_json(Shares((told[0], told[-1])), indent=1).decode()
+    text = adapter(Shares).dump_json(Shares((told[0], told[-1])), indent=1).decode()
     write_whole(folder / SHARES, text + "\n")
 
 
@@ -51,7 +51,7 @@ def read(root: Path, folder: Path, leg: Leg, machine: Machine) -> Source | str:
                 told = runs.comparison(root, folder)
                 return Source(run, told.plan.command, label, leg.at_work, told)
             case "profile":
-                shares = TypeAdapter(Shares).validate_json((folder / SHARES).read_text())
+                shares = adapter(Shares).validate_json((folder / SHARES).read_text())
                 return Source(run, _profile_command(leg), label, leg.at_work, shares)
             case "hazard":
                 findings = checking.read(folder)

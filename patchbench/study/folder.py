@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
+from patchbench.catalog import adapter
 from patchbench.errors import BadInput
 from patchbench.store import write_whole
 from patchbench.study.plan import Leg, Scale, StudyPlan
@@ -77,12 +78,12 @@ def read(folder: Path) -> Note:
         told = json.loads(path.read_text())
         if told.get("schema", 0) > _SCHEMA:
             raise BadInput(f"{path} has schema {told['schema']}: update patchbench")
-        return TypeAdapter(Note).validate_python(told)
+        return adapter(Note).validate_python(told)
     except (OSError, ValueError, ValidationError) as err:
         raise BadInput(f"{path} is not a study this version reads:\n  {err}") from err
 
 
 def save(folder: Path, note: Note) -> None:
     """Write study.json, whole or not at all."""
-    text = TypeAdapter(Note).dump_json(note, indent=1).decode()
+    text = adapter(Note).dump_json(note, indent=1).decode()
     write_whole(folder / STUDY, text + "\n")

@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from patchbench import store
+from patchbench.catalog import adapter
 from patchbench.check import checking
 from patchbench.check.matrixing import CheckRequest
 from patchbench.errors import BadInput, PipelineError
@@ -176,7 +175,7 @@ def _made_of(pipeline: Pipeline, every: Sequence[Leg], request: StudyRequest) ->
     programs = {pipeline.catalog.workload(leg.workload).program for leg in every}
     guests: dict[str, Json] = {name: pipeline.guest(name).key for name in sorted(programs)}
     legs = sorted((replace(leg, value=0, at_work=True) for leg in every), key=lambda leg: leg.key)
-    told: Json = TypeAdapter(list[Leg]).dump_python(legs, mode="json")
+    told: Json = adapter(list[Leg]).dump_python(legs, mode="json")
     return store.key(
         {
             "legs": told,

@@ -21,7 +21,7 @@ from tests import fakes
 
 def test_a_limit_within_the_measured_noise_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     floors = {("exact", "exit_ns"): 1.054, ("exact", "cpu_ns"): 0.25}
-    monkeypatch.setattr("patchbench.gate.calibration.floors", lambda *_: floors)
+    monkeypatch.setattr("patchbench.noise.floors", lambda *_: floors)
     limits = [
         Limit("exit-storm", "exact", name, "lower", max_regression_pct=1.0)
         for name in ("exit_ns", "cpu_ns", "drain_ns")
