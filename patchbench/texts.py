@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Texts made from the templates beside this file. Pure."""
 
+from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -13,12 +14,16 @@ def render(template: str, **values: object) -> str:
 
     HTML and SVG are escaped. Markdown is not: its templates escape what a guest may say.
     """
-    environment = Environment(
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
         loader=FileSystemLoader(FOLDER),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=template.endswith((".html.j2", ".svg.j2")),
+        autoescape=select_autoescape(("html.j2", "svg.j2"), default=False),
     )
-    return environment.get_template(template).render(**values)

@@ -13,15 +13,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from patchbench.model import NEVER
 from patchbench.stats import median
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _INK, _BASE, _TEST, _RULE = "#010101", "#020202", "#030303", "#040404"
 _VARIABLES = {
@@ -175,7 +176,7 @@ def scaling(
         return _svg(figure, title, "; ".join(told))
 
 
-def _scale(axes: Axes, xs: Sequence[int], arms: Arms, names: tuple[str, str]) -> None:
+def _scale(axes: "Axes", xs: Sequence[int], arms: Arms, names: tuple[str, str]) -> None:
     """Draw both arms from zero up; a line is broken where an arm has no number."""
     finite = [one for one in (*arms.base, *arms.test) if math.isfinite(one)]
     edge = max(finite, default=0.0) * 1.3 or 1.0  # where "never" has its place
@@ -264,11 +265,14 @@ def _quartiles(arms: Arms, names: tuple[str, str], unit: str) -> str:
 
 
 @contextmanager
-def _figure(height_in: float, *, panels: int = 1) -> Iterator[tuple[Figure, Axes]]:
+def _figure(height_in: float, *, panels: int = 1) -> Iterator[tuple["Figure", "Axes"]]:
     """Give an empty plot in our style, whatever the reader's own settings are.
 
     With more panels, one above the other on the same x, it comes with the uppermost.
     """
+    import matplotlib as mpl  # takes half a second, and most verbs draw nothing
+    from matplotlib.figure import Figure
+
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_SETTINGS)
@@ -276,12 +280,12 @@ def _figure(height_in: float, *, panels: int = 1) -> Iterator[tuple[Figure, Axes
         yield figure, figure.subplots(panels, sharex=True, squeeze=False)[0, 0]
 
 
-def _legend(figure: Figure, axes: Axes) -> None:
+def _legend(figure: "Figure", axes: "Axes") -> None:
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False)
 
 
-def _svg(figure: Figure, title: str, description: str) -> Markup:
+def _svg(figure: "Figure", title: str, description: str) -> Markup:
     """Return a figure as an SVG element that names itself to screen readers."""
     out = io.StringIO()
     nobody = dict.fromkeys(("Date", "Creator", "Format", "Type"))
