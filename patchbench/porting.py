@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which port of which series applies where, and how two ports or revisions differ."""
+"""Which port of which series applies to which kernel, and how two ports differ."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -34,7 +34,7 @@ class Fit:
         return (self.series, self.port, self.kernel, self.version, self.state, self.says)
 
 
-def matrix(pipeline: Pipeline) -> list[Fit]:
+def fits(pipeline: Pipeline) -> list[Fit]:
     """Try every port on every kernel, its own or not."""
     sources = [pipeline.source(name) for name in pipeline.catalog.kernels()]
     return [
@@ -56,12 +56,12 @@ def verdict_error(fits: Sequence[Fit]) -> DoesNotApply | None:
 
 
 def as_json(fits: Sequence[Fit]) -> list[Json]:
-    """Return the matrix as JSON."""
+    """Return the fits as JSON."""
     return [asdict(fit) for fit in fits]
 
 
 def markdown(fits: Sequence[Fit]) -> str:
-    """Return the matrix as a Markdown table."""
+    """Return the fits as a Markdown table."""
     rows = [[text.replace("\n", "<br>") for text in fit.row()] for fit in fits]
     lines = [HEADINGS, ["---"] * len(HEADINGS), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
@@ -78,10 +78,10 @@ def range_diff(pipeline: Pipeline, ours: tuple[str, str], theirs: tuple[str, str
 
 
 def _fit(pipeline: Pipeline, source: Source, name: str, line: str) -> Fit:
-    told, own = series.load(pipeline.root, name, line), source.line == line
+    port, own = series.load(pipeline.root, name, line), source.line == line
     where = (name, line, source.kernel, source.version)
     try:
-        applied = pipeline.apply_series(source, replace(told, name=f"{name}-{line}"))
+        applied = pipeline.apply_series(source, replace(port, name=f"{name}-{line}"))
     except DoesNotApply as err:
         return Fit(*where, "stopped", f"{err.patch}\n{err.where}", own)
     return Fit(*where, "applies", f"tree {applied.id[:12]}", own)

@@ -42,7 +42,7 @@ def project(tmp_path: Path) -> Path:
 
 def test_every_port_is_tried_on_every_kernel(project: Path, tmp_path: Path) -> None:
     with Pipeline(project, tmp_path / "cache", Listener()) as run:
-        fits = porting.matrix(run)
+        fits = porting.fits(run)
     assert [(fit.port, fit.kernel, fit.state) for fit in fits] == [
         ("6.12", "new", "stopped"),
         ("6.12", "old", "applies"),
@@ -62,7 +62,7 @@ def test_a_port_that_does_not_apply_to_its_own_line_is_an_error(
     own = project / "patches/v0/7.3/0001-mm-say.patch"
     own.write_text((project / "patches/v0/6.12/0001-mm-say.patch").read_text())
     with Pipeline(project, tmp_path / "cache", Listener()) as run:
-        error = porting.verdict_error(porting.matrix(run))
+        error = porting.verdict_error(porting.fits(run))
     assert error
     assert error.exit_code == 21
     assert "v0's port to 7.3 does not apply to new 7.3.4: 0001-mm-say.patch" in str(error)

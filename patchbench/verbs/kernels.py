@@ -23,19 +23,19 @@ def fetch(_: Context, kernel: str = "mainline") -> None:
 
 @task(
     help=flags("series", "kernel", "tree", "json")
-    | {"matrix": "try every port of every series on every kernel instead"}
+    | {"ports": "try every port of every series on every kernel instead"}
 )
 def apply(
     _: Context,
     series: str = "v0",
     kernel: str = "mainline",
     tree: str = "",
-    matrix: bool = False,
+    ports: bool = False,
     json: bool = False,
 ) -> None:
     """Apply SERIES to KERNEL with a three-way merge, and print the tree."""
-    if matrix:
-        _apply_matrix(as_json=json)
+    if ports:
+        _apply_ports(as_json=json)
         return
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
         applied = run.apply(run.source(kernel, tree), series)
@@ -48,7 +48,7 @@ def apply(
     | {
         "to": "the kernel line of the port to compare with, for example 7.3",
         "from": "the kernel line of the other port",
-        "against": "the other revision; the same series if left out",
+        "against": "the other revision; by default the same series",
     },
 )
 def range_diff(
@@ -67,7 +67,7 @@ def build(
     tree: str = "",
     flavour: str = "bench",
 ) -> None:
-    """Build the ARM64 image of SERIES on KERNEL; --series none is the kernel as it is."""
+    """Build the arm64 image of SERIES on KERNEL; --series none: the unpatched kernel."""
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
         (image,) = run.images(run.source(kernel, tree), [series], flavour)
         print(f"image {image.key[:12]}  {image.release}  {image.path}")
@@ -96,17 +96,17 @@ def boot(
         (arm,) = run.arms(
             run.source(kernel, tree), [series], flavour=flavour, machine=on, workload=chosen
         )
-        console, told = run.boot_once(arm, seed)
+        console, booted = run.boot_once(arm, seed)
         print(console)
-        rows = [(one.metric, one.label, reports.number(one.value)) for one in told.record.samples]
+        rows = [(one.metric, one.label, reports.number(one.value)) for one in booted.record.samples]
         print_table(("metric", "label", "value"), rows)
 
 
-def _apply_matrix(*, as_json: bool) -> None:
+def _apply_ports(*, as_json: bool) -> None:
     """Print which port applies where, and leave it as JSON and Markdown."""
     with exits():
         with pipeline.opened(ROOT, Terminal()) as run:
-            fits = porting.matrix(run)
+            fits = porting.fits(run)
         out = ROOT / "results/reports"
         out.mkdir(parents=True, exist_ok=True)
         text = json.dumps(porting.as_json(fits), indent=1)
