@@ -69,6 +69,18 @@ class BuildFailed(PipelineError):
     exit_code = 22
 
 
+class Unfit(PipelineError):
+    """A file that a container left is not one that the host may read: a link, a FIFO, too large."""
+
+    exit_code = 22
+
+
+class Overrun(PipelineError):
+    """What ran in a container was ended, because it filled the host's disk."""
+
+    exit_code = 22
+
+
 class BootFailed(PipelineError):
     """One boot gave no samples that can be used; `bench` keeps and counts it."""
 
