@@ -3,15 +3,16 @@
 
 An entry is a folder KIND/KEY that holds the artefact's files, `ingredients.json` (what the
 key was made from) and `sums.json` (sha256 of every file). It appears by one rename, so an
-entry that exists is whole; a file that no longer has its sum is as good as absent.
+entry that exists is whole. One with a damaged file or note is as good as absent, and made again.
 """
 
 import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,9 +64,19 @@ class Store:
         return self.root / kind / key(ingredients)
 
     def get(self, kind: str, ingredients: Mapping[str, Json]) -> Path | None:
-        """Return the entry's folder, or None if it is absent or a file lost its sum."""
+        """Return the entry's folder, or None if it is absent or damaged."""
         folder = self.entry(kind, ingredients)
-        return folder if _whole(folder) else None
+        return folder if _is_whole(folder, ingredients) else None
+
+    def ensure(
+        self, kind: str, ingredients: Mapping[str, Json], fill: Callable[[Path], None]
+    ) -> Path:
+        """Return the entry's folder; where it is absent or damaged, `fill` makes it first."""
+        if folder := self.get(kind, ingredients):
+            return folder
+        with self.publish(kind, ingredients) as new:
+            fill(new)
+        return self.entry(kind, ingredients)
 
     @contextmanager
     def publish(self, kind: str, ingredients: Mapping[str, Json]) -> Iterator[Path]:
@@ -101,9 +112,9 @@ class Store:
         """
         if self.get(kind, ingredients):
             return ()
+        shelved = map(_read_json, sorted(self.root.glob(f"{kind}/*/{_INGREDIENTS}")))
         differences = [
-            tuple(_differing(json.loads(path.read_text()), dict(ingredients)))
-            for path in sorted(self.root.glob(f"{kind}/*/{_INGREDIENTS}"))
+            tuple(_differing(old, dict(ingredients))) for old in shelved if isinstance(old, dict)
         ]
         return min(differences, key=len, default=("nothing of this kind is shelved",))
 
@@ -123,12 +134,39 @@ def _fsync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _whole(folder: Path) -> bool:
-    try:
-        sums = json.loads((folder / _SUMS).read_text())
-        return all(file_sha256(folder / name) == digest for name, digest in sums.items())
-    except (OSError, ValueError):
+def _is_whole(folder: Path, ingredients: Mapping[str, Json]) -> bool:
+    """Return whether an entry holds what was published, no more and no less."""
+    sums = _read_json(folder / _SUMS)
+    if not (isinstance(sums, dict) and sums):
         return False
+    try:
+        files = {*_regular_files(folder)} - {_SUMS, _INGREDIENTS}
+        return (
+            (folder / _INGREDIENTS).read_bytes() == f"{canonical(ingredients)}\n".encode()
+            and files == sums.keys()
+            and all(file_sha256(folder / name) == digest for name, digest in sums.items())
+        )
+    except OSError:
+        return False
+
+
+def _regular_files(folder: Path) -> Iterator[str]:
+    """Give what lies below a folder, but for folders; a link or a FIFO is an error."""
+    for path in folder.rglob("*"):
+        mode = path.lstat().st_mode
+        if stat.S_ISREG(mode):
+            yield str(path.relative_to(folder))
+        elif not stat.S_ISDIR(mode):
+            raise OSError(f"{path} is no regular file")
+
+
+def _read_json(path: Path) -> Json:
+    """Return what a note of the shelf says, or None if it cannot be read."""
+    try:
+        read: Json = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return read
 
 
 def _differing(old: Json, new: Json, path: str = "") -> Iterator[str]:

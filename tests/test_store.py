@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The shelf."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,13 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "shelf")
 
 
+def writes(folder: Path, text: str) -> None:
+    (folder / "Image").write_text(text)
+
+
 def shelve(store: Store, text: str = "bytes") -> Path:
     with store.publish("images", MADE_OF) as folder:
-        (folder / "Image").write_text(text)
+        writes(folder, text)
     return store.entry("images", MADE_OF)
 
 
@@ -53,6 +58,77 @@ def test_a_damaged_entry_is_replaced(store: Store) -> None:
     (shelve(store) / "Image").unlink()
     shelve(store, "new")
     assert store.get("images", MADE_OF) is not None
+
+
+def empty(note: Path) -> None:
+    note.write_text("")
+
+
+def null(note: Path) -> None:
+    note.write_text("null")
+
+
+def empty_object(note: Path) -> None:
+    note.write_text("{}")
+
+
+def deep(note: Path) -> None:
+    note.write_text("[" * 100_000)
+
+
+def binary(note: Path) -> None:
+    note.write_bytes(b"\xff\xfe")
+
+
+def huge_number(note: Path) -> None:
+    note.write_text("9" * 5000)
+
+
+def numbers(note: Path) -> None:
+    note.write_text('{"Image": 5}')
+
+
+def folder(note: Path) -> None:
+    note.unlink()
+    note.mkdir()
+
+
+@pytest.mark.parametrize(
+    "damage", [empty, null, empty_object, deep, binary, huge_number, numbers, folder]
+)
+@pytest.mark.parametrize("note", ["sums.json", "ingredients.json"])
+def test_an_entry_with_a_damaged_note_is_absent_and_made_again(
+    store: Store, note: str, damage: Callable[[Path], None]
+) -> None:
+    damage(shelve(store) / note)
+    assert store.get("images", MADE_OF) is None
+    assert store.explain("images", {"tree": "other"})
+    made = store.ensure("images", MADE_OF, lambda new: writes(new, "again"))
+    assert (made / "Image").read_text() == "again"
+    assert store.get("images", MADE_OF) == made
+
+
+def test_an_entry_under_another_s_key_is_absent(store: Store) -> None:
+    other: dict[str, Json] = {"tree": "other"}
+    shelve(store).rename(store.entry("images", other))
+    assert store.get("images", other) is None
+
+
+def test_an_entry_with_a_file_too_many_or_a_link_is_absent(store: Store) -> None:
+    entry = shelve(store)
+    (entry / "more").write_text("x")
+    assert store.get("images", MADE_OF) is None
+    (entry / "more").unlink()
+    assert store.get("images", MADE_OF) == entry
+    (entry / "Image").rename(entry.parent / "elsewhere")
+    (entry / "Image").symlink_to(entry.parent / "elsewhere")
+    assert store.get("images", MADE_OF) is None
+
+
+def test_what_is_shelved_is_not_made_again(store: Store) -> None:
+    folder = shelve(store, "first")
+    assert store.ensure("images", MADE_OF, lambda new: writes(new, "second")) == folder
+    assert (folder / "Image").read_text() == "first"
 
 
 def test_explain_names_the_ingredient_that_differs_from_the_nearest(store: Store) -> None:

@@ -8,9 +8,11 @@ from patchbench.errors import BuildFailed
 from patchbench.model import Json, Toolchain
 from patchbench.store import Store
 from patchbench.story import Story
+from patchbench.tools import files
 from patchbench.tools.container import Bind, Engine, Limits, own
 
 _NAME = "profile.so"
+_MOST_BYTES = 16 << 20
 # For the host: the toolchain image has its compiler for the kernel's own build tools.
 _COMPILE = [
     *("gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"),
@@ -30,8 +32,8 @@ def build(
 ) -> Path:
     """Return the compiled plugin of the folder `sources`; BuildFailed if it does not compile."""
     made_of = _ingredients(sources, toolchain)
-    folder = store.get("plugins", made_of)
-    if folder is None:
+
+    def fill(new: Path) -> None:
         story.say("building the profiler")
         out = own(work / "plugin")
         done = engine.run(
@@ -42,15 +44,14 @@ def build(
         )
         if done.status != 0:
             raise BuildFailed(f"the plugin in {sources} does not compile\n{done.said[-3000:]}")
-        with store.publish("plugins", made_of) as new:
-            (new / _NAME).write_bytes((out / _NAME).read_bytes())
-        folder = store.entry("plugins", made_of)
-    return folder / _NAME
+        files.copy(out, _NAME, new / _NAME, most_bytes=_MOST_BYTES)
+
+    return store.ensure("plugins", made_of, fill) / _NAME
 
 
 def _ingredients(sources: Path, toolchain: Toolchain) -> dict[str, Json]:
-    files: dict[str, Json] = {
+    sums: dict[str, Json] = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(sources.glob("*.[ch]"))
     }
-    return {"compile": [*_COMPILE], "files": files, "toolchain": toolchain.digest}
+    return {"compile": [*_COMPILE], "files": sums, "toolchain": toolchain.digest}

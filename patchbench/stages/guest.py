@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Stage 4: qemu/guest/init and workloads/*.c in, an initrd with one program out.
 
-With that program alone, and keyed by its bytes: the size of an initrd moves what the kernel
-does at boot, so another workload beside it would change numbers that it has no part in.
+It holds that program alone and is keyed by its bytes: the size of an initrd changes what the
+kernel does at boot, so another workload beside it would change numbers that it has no part in.
 """
 
 import hashlib
@@ -15,12 +15,14 @@ from patchbench.errors import BuildFailed
 from patchbench.model import Guest, Json, Toolchain
 from patchbench.store import Store, key
 from patchbench.story import Story
+from patchbench.tools import files
 from patchbench.tools.container import Bind, Engine, Limits, own
 
 _COMPILE = (
     "make -C /src CROSS_COMPILE=aarch64-linux-gnu- O=/out; cp /opt/guest/usr/bin/busybox /out"
 )
 _BUSYBOX = "busybox"
+_MOST_BYTES = 32 << 20  # of one program
 _FOLDERS = ("bin", "dev", "proc", "sys", "tmp")
 #: The kernel opens it for init before anything is mounted.
 _CONSOLE = (5, 1)
@@ -50,34 +52,31 @@ def build(
 
     Raises BuildFailed if a workload does not compile, or if there is no such program.
     """
-    made = _programs(engine, store, root, toolchain, work, story)
-    if not (made / program).is_file():
+    shelved = _programs(engine, store, root, toolchain, work, story)
+    if not (shelved / program).is_file():
         raise BuildFailed(f"{root / 'workloads'} makes no program {program}")
-    programs = {name: (made / name).read_bytes() for name in (_BUSYBOX, program)}
+    programs = {name: (shelved / name).read_bytes() for name in (_BUSYBOX, program)}
     archive = cpio(_entries(root / "qemu/guest/init", programs))
     made_of: dict[str, Json] = {"initrd": hashlib.sha256(archive).hexdigest()}
-    folder = store.get("guests", made_of)
-    if folder is None:
-        with store.publish("guests", made_of) as new:
-            (new / "initrd").write_bytes(archive)
-        folder = store.entry("guests", made_of)
-    return Guest(key(made_of), folder / "initrd")
+
+    def fill(new: Path) -> None:
+        (new / "initrd").write_bytes(archive)
+
+    return Guest(key(made_of), store.ensure("guests", made_of, fill) / "initrd")
 
 
 def _programs(
     engine: Engine, store: Store, root: Path, toolchain: Toolchain, work: Path, story: Story
 ) -> Path:
     """Return the folder of all programs, compiled unless they are shelved."""
-    made_of = _ingredients(root, toolchain)
-    folder = store.get("programs", made_of)
-    if folder is None:
+
+    def fill(new: Path) -> None:
         story.say("building the guest's programs")
-        programs = _compile(engine, root / "workloads", toolchain, own(work / "guest"))
-        with store.publish("programs", made_of) as new:
-            for name, data in programs.items():
-                (new / name).write_bytes(data)
-        folder = store.entry("programs", made_of)
-    return folder
+        programs = _compile(engine, root / "workloads", toolchain, work / "guest")
+        for name, data in programs.items():
+            (new / name).write_bytes(data)
+
+    return store.ensure("programs", _ingredients(root, toolchain), fill)
 
 
 def cpio(entries: Iterable[CpioEntry]) -> bytes:
@@ -107,23 +106,27 @@ def _entries(init: Path, programs: dict[str, bytes]) -> list[CpioEntry]:
 
 
 def _compile(engine: Engine, sources: Path, toolchain: Toolchain, out: Path) -> dict[str, bytes]:
-    for old in out.iterdir():
-        old.unlink()
+    files.remove(out)
     done = engine.run(
         toolchain.image_id,
         ["sh", "-euc", _COMPILE],
         Limits(timeout_s=300),
-        binds=[Bind(sources, "/src"), Bind(out, "/out", writable=True)],
+        binds=[Bind(sources, "/src"), Bind(own(out), "/out", writable=True)],
     )
     if done.status != 0:
         raise BuildFailed(f"the workloads in {sources} do not compile\n{done.said[-3000:]}")
-    return {path.name: path.read_bytes() for path in out.iterdir() if path.suffix != ".o"}
+    return {
+        path.name: files.take(out, path.name, most_bytes=_MOST_BYTES)
+        for path in sorted(out.iterdir())
+        if path.suffix != ".o"
+    }
 
 
 def _ingredients(root: Path, toolchain: Toolchain) -> dict[str, Json]:
-    files = [*sorted((root / "workloads").glob("*.[ch]")), root / "workloads/Makefile"]
+    sources = [*sorted((root / "workloads").glob("*.[ch]")), root / "workloads/Makefile"]
     sums: dict[str, Json] = {
-        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sources
     }
     return {"compile": _COMPILE, "files": sums, "toolchain": toolchain.digest}
 

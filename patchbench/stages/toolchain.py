@@ -12,7 +12,7 @@ from patchbench.tools.container import Engine, Limits
 
 BASE = "debian:trixie-slim"
 _BASE_TAG = "patchbench/base:trixie"
-#: Says of an image where its base came from; an image from a registry has no such label.
+#: The label that says where an image's base came from; one from a registry has none.
 ORIGIN_LABEL = "patchbench.base"
 
 
@@ -80,11 +80,11 @@ def _base(engine: Engine, story: Story, bootstrap_base: Callable[[str], None]) -
 def _describe(engine: Engine, store: Store, tag: str, sums: dict[str, str]) -> Toolchain:
     image_id = engine.image_id(tag) or tag
     ingredients: dict[str, Json] = {"image": image_id, "files": dict(sums)}
-    shelved = store.get("toolchain", ingredients)
-    if shelved is None:
-        with store.publish("toolchain", ingredients) as folder:
-            (folder / "toolchain.txt").write_text(_interrogate(engine, tag))
-        shelved = store.entry("toolchain", ingredients)
+
+    def fill(new: Path) -> None:
+        (new / "toolchain.txt").write_text(_interrogate(engine, tag))
+
+    shelved = store.ensure("toolchain", ingredients, fill)
     packages, _, rest = (shelved / "toolchain.txt").read_text().partition("\n\n")
     gcc, binutils, qemu, busybox = rest.splitlines()
     return Toolchain(
@@ -99,7 +99,7 @@ def _describe(engine: Engine, store: Store, tag: str, sums: dict[str, str]) -> T
 
 def _interrogate(engine: Engine, tag: str) -> str:
     """Return the packages of the image, an empty line, and four lines on its tools."""
-    told = engine.run(tag, ["describe-toolchain"], Limits(timeout_s=60))
-    if told.status != 0 or len(told.said.partition("\n\n")[2].splitlines()) != 4:
-        raise ToolFailed(f"the toolchain image {tag} is broken:\n{told.said[-2000:]}")
-    return told.said
+    done = engine.run(tag, ["describe-toolchain"], Limits(timeout_s=60))
+    if done.status != 0 or len(done.said.partition("\n\n")[2].splitlines()) != 4:
+        raise ToolFailed(f"the toolchain image {tag} is broken:\n{done.said[-2000:]}")
+    return done.said
