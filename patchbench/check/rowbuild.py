@@ -6,7 +6,6 @@ and if it is strict these files once more with W=1 and sparse. The logs are shel
 nothing left to do has no warnings to give.
 """
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from patchbench.stages.make import Lane, Make, ended, reader
 from patchbench.store import Store
 from patchbench.story import Story
 from patchbench.tools.container import Engine
+from patchbench.tools.files import remove
 
 #: Where the architecture's folder below arch/ is not called as make calls the architecture.
 _SRCARCH = {"i386": "x86", "x86_64": "x86", "sparc32": "sparc", "sparc64": "sparc"}
@@ -123,22 +123,22 @@ class Site:
             "toolchain": self._toolchain.digest,
             "tree": self._tree.id,
         }
-        folder = self._store.get("rows", made_of)
-        if folder is None:
+
+        def fill(new: Path) -> None:
             self._story.say(f"{what} {self._config.name}, {self._tree.series.name}")
             before = self._engine.cpu_seconds
-            told = replace(self._cleanly(do), cpu_seconds=self._engine.cpu_seconds - before)
-            self._story.say(f"  took {told.cpu_seconds:.0f} s of CPU time")
-            with self._store.publish("rows", made_of) as new:
-                (new / _LOG).write_bytes(_STORED.dump_json(told, indent=1))
-            folder = self._store.entry("rows", made_of)
+            compiled = replace(self._cleanly(do), cpu_seconds=self._engine.cpu_seconds - before)
+            self._story.say(f"  took {compiled.cpu_seconds:.0f} s of CPU time")
+            (new / _LOG).write_bytes(_STORED.dump_json(compiled, indent=1))
+
+        folder = self._store.ensure("rows", made_of, fill)
         return _STORED.validate_json((folder / _LOG).read_bytes())
 
     def _cleanly(self, do: Callable[[], Compiled]) -> Compiled:
         """Do it on objects that no killed make left: those may be half a file."""
         under_way = self._lane.logs / f"under-way-{self._name}"
         if under_way.exists():
-            shutil.rmtree(self._lane.objects, ignore_errors=True)
+            remove(self._lane.objects)
         under_way.parent.mkdir(parents=True, exist_ok=True)
         under_way.touch()
         try:
@@ -152,17 +152,20 @@ class Site:
 
     def _configure(self) -> None:
         make = self._maker()
-        got, read = kconfig.settings(make.configure()), reader(self._lane.source)
+        got = kconfig.settings(make.configure())
         asked, arch = self._config.asked, self._config.compiler.arch
-        srcarch = _SRCARCH.get(arch, arch)
-        absent = kconfig.unknown(asked, got, read, srcarch)
+        gone = kconfig.dropped(asked, got)
+        if not gone and asked.keys() <= got.keys():
+            return
+        every = kconfig.Definitions(reader(self._lane.source), _SRCARCH.get(arch, arch))
+        absent = every.unknown(asked, got)
         wrong = [
             f"  CONFIG_{symbol}: no Kconfig file of this kernel defines it" for symbol in absent
         ]
         wrong += [
             f"  CONFIG_{drop.symbol}: asked {drop.asked}, got {drop.got}\n"
-            f"    {kconfig.explain(drop.symbol, got, read, srcarch)}"
-            for drop in kconfig.dropped(asked, got)
+            f"    {every.explain(drop.symbol, got)}"
+            for drop in gone
             if drop.symbol not in absent
         ]
         if wrong:

@@ -7,15 +7,15 @@ release string carries the key, so a guest can prove which image it runs.
 """
 
 import re
-import shutil
 from pathlib import Path
 
-from patchbench.errors import BuildFailed, KconfigDropped
+from patchbench.errors import BuildFailed, KconfigDropped, Unfit
 from patchbench.model import Flavour, Image, Json, Toolchain, Tree
 from patchbench.stages import kconfig
-from patchbench.stages.make import ARM64, FIXED, Lane, Make, ended, made, reader, tail
+from patchbench.stages.make import ARM64, FIXED, Lane, Make, ended, reader, tail
 from patchbench.store import Store, key
 from patchbench.story import Story
+from patchbench.tools import files
 from patchbench.tools.container import Engine
 
 _TARGET = "Image"
@@ -27,6 +27,17 @@ _KEPT = {
     "vmlinux": "vmlinux",  # the symbols' sizes and code, for profiles
     "vmlinux.o": "vmlinux.o",  # the same before linking, to tell which functions differ
 }
+#: The most that each may have: some times what the largest debug kernel has.
+_MOST_BYTES = {
+    "Image": 256 << 20,
+    "System.map": 64 << 20,
+    "config": 4 << 20,
+    "release": 128,
+    "vmlinux": 1 << 30,
+    "vmlinux.o": 1 << 30,
+}
+#: What setlocalversion may make of a version, our key and a localversion file.
+_RELEASE = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+~_-]{0,63}")
 _STEP = re.compile(r"^  (?:CC|AS|AR|LD|HOSTCC|GEN|OBJCOPY|NM|KSYMS|UPD|WRAP|VDSO\w*|HOSTLD)\b")
 _ERROR = re.compile(
     r"^(?P<where>\S+?:\d+)(?::\d+)?: (?:fatal )?error: (?P<what>.*)$"
@@ -38,7 +49,7 @@ _FIRST_GUESS_STEPS = 1300
 
 
 def ingredients(tree: Tree, flavour: Flavour, toolchain: Toolchain) -> dict[str, Json]:
-    """Return everything that decides an image's bytes, and which of them are kept."""
+    """Return everything that decides an image's bytes, and which files of a build are kept."""
     return {
         "fixed": dict(FIXED),
         "kept": [*_KEPT],
@@ -53,7 +64,9 @@ def shelved(store: Store, tree: Tree, flavour: Flavour, toolchain: Toolchain) ->
     """Return the image if it has been built before."""
     made_of = ingredients(tree, flavour, toolchain)
     folder = store.get("images", made_of)
-    return _image(folder, made_of, tree, flavour) if folder else None
+    if folder is None or not _release(folder / "release"):
+        return None
+    return _image(folder, made_of, tree, flavour)
 
 
 def build(
@@ -75,24 +88,23 @@ def build(
     name = f"{lane.name}-{flavour.name}"
     under_way = lane.logs / f"under-way-{name}"
     if under_way.exists():
-        story.say(f"the last build of {name} was cut off; building from nothing")
-        shutil.rmtree(lane.objects, ignore_errors=True)
+        story.say(f"the last build of {name} was cut short; building from scratch")
+        files.remove(lane.objects)
     make = Make(engine, toolchain.image_id, lane, flavour.fragment, release=_local_version(made_of))
 
-    # A make that is killed may leave half a file that the next one takes for whole.
+    # A make that is killed may leave half a file, which the next one would take for whole.
     under_way.touch()
     try:
         story.say(f"configuring {name}")
         _configure(make, tree, flavour, lane)
         _compile(make, name, lane, story)
     except (BuildFailed, KconfigDropped):
-        under_way.unlink()  # make ended by itself, and cleared up after itself
+        under_way.unlink()  # make ended by itself, and cleaned up after itself
         raise
     under_way.unlink()
 
     with store.publish("images", made_of) as folder:
-        for kept, where in _KEPT.items():
-            (folder / kept).write_bytes(made(lane.objects, where))
+        _keep(lane.objects, folder)
     return _image(store.entry("images", made_of), made_of, tree, flavour)
 
 
@@ -107,25 +119,50 @@ def first_error(log: str) -> str | None:
     return None
 
 
+def _keep(objects: Path, folder: Path) -> None:
+    """Copy what is kept of a build; BuildFailed if a patch had something else put in its place."""
+    for kept, where in _KEPT.items():
+        try:
+            files.copy(objects, where, folder / kept, most_bytes=_MOST_BYTES[kept])
+        except Unfit as err:
+            raise BuildFailed(
+                f"{err}\n  the build left it; the series may have seen to that"
+            ) from err
+    if not _release(folder / "release"):
+        raise BuildFailed(
+            f"{objects / _KEPT['release']} holds no kernel release\n"
+            "  the build left it; the series may have seen to that"
+        )
+
+
+def _release(path: Path) -> str:
+    """Return a kernel's release as its build wrote it; empty if it is none."""
+    text = path.read_bytes().decode("ascii", errors="replace").strip()
+    return text if _RELEASE.fullmatch(text) else ""
+
+
 def _configure(make: Make, tree: Tree, flavour: Flavour, lane: Lane) -> None:
-    """Configure; raise KconfigDropped, with reasons, if not as the flavour asks."""
+    """Configure; raise KconfigDropped, with reasons, if a line of the flavour is dropped."""
     got = kconfig.settings(make.configure())
-    if gone := kconfig.dropped(kconfig.settings(flavour.fragment), got):
-        reasons = "\n".join(
-            f"  CONFIG_{drop.symbol}: asked {drop.asked}, got {drop.got}\n"
-            f"    {kconfig.explain(drop.symbol, got, reader(lane.source))}"
-            for drop in gone
-        )
-        raise KconfigDropped(
-            f"{tree.source.kernel} {tree.source.version} does not give what flavour "
-            f"{flavour.name} asks\n{reasons}"
-        )
+    gone = kconfig.dropped(kconfig.settings(flavour.fragment), got)
+    if not gone:
+        return
+    every = kconfig.Definitions(reader(lane.source))
+    reasons = "\n".join(
+        f"  CONFIG_{drop.symbol}: asked {drop.asked}, got {drop.got}\n"
+        f"    {every.explain(drop.symbol, got)}"
+        for drop in gone
+    )
+    raise KconfigDropped(
+        f"{tree.source.kernel} {tree.source.version} does not give what flavour "
+        f"{flavour.name} asks for\n{reasons}"
+    )
 
 
 def _compile(make: Make, name: str, lane: Lane, story: Story) -> None:
     counter = lane.logs / f"steps-{name}"
-    expected = int(counter.read_text()) if counter.is_file() else _FIRST_GUESS_STEPS
-    clean = not (lane.objects / "System.map").exists()
+    expected = _steps_before(counter)
+    clean = not files.exists(lane.objects, "System.map")
     steps = 0
     with story.meter(f"building {name}", expected, "steps") as meter:
 
@@ -147,12 +184,19 @@ def _compile(make: Make, name: str, lane: Lane, story: Story) -> None:
     )
 
 
+def _steps_before(counter: Path) -> int:
+    try:
+        return max(int(counter.read_text()[:9]), 1)
+    except (OSError, ValueError):
+        return _FIRST_GUESS_STEPS
+
+
 def _image(folder: Path, made_of: dict[str, Json], tree: Tree, flavour: Flavour) -> Image:
     return Image(
         key=key(made_of),
         path=folder / "Image",
-        # The kernel's own word: localversion files and EXTRAVERSION have a say in it.
-        release=(folder / "release").read_text().strip(),
+        # As its build says: localversion files and EXTRAVERSION are part of it.
+        release=_release(folder / "release"),
         series=tree.series.name,
         tree_id=tree.id,
         flavour=flavour.name,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Asked against got: which configuration lines a kernel dropped, and why. Pure.
+"""Asked for against got: which configuration lines a kernel dropped, and why. Pure.
 
-Kconfig files are read, never executed: they may come from an untrusted patch.
+Kconfig files are read, never executed, and within bounds: they may come from an untrusted patch.
 """
 
 import re
@@ -11,10 +11,21 @@ from dataclasses import dataclass
 _ASKED = re.compile(r"(CONFIG_\w+)=(.+)|# (CONFIG_\w+) is not set")
 _TOKEN = re.compile(r'\$\([^)]*\)|"[^"]*"|&&|\|\||!=|<=|>=|[=!()<>]|[\w.\-/]+')
 
+_ENTRIES = {
+    *("config", "menuconfig", "if", "endif", "menu", "endmenu", "choice", "endchoice"),
+    *("source", "comment"),
+}
+#: Several times what any kernel has: lines in all files, files and blocks within one another, what
+#: one condition is made of.
+_MOST_LINES = 500_000
+_MOST_DEPTH = 40
+_MOST_TOKENS = 200
+_MOST_LETTERS = 4000
+
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A symbol that came out other than asked; "n" stands for not set."""
+    """A symbol whose value is not what was asked for; "n" stands for not set."""
 
     symbol: str
     asked: str
@@ -32,12 +43,12 @@ class Definition:
 
 def settings(text: str) -> dict[str, str]:
     """Return the symbols of a .config or a fragment with their values, without CONFIG_."""
-    told = {}
+    values = {}
     for line in text.splitlines():
         if match := _ASKED.match(line.strip()):
             set_name, value, unset_name = match.groups()
-            told[(set_name or unset_name).removeprefix("CONFIG_")] = value or "n"
-    return told
+            values[(set_name or unset_name).removeprefix("CONFIG_")] = value or "n"
+    return values
 
 
 def dropped(asked: Mapping[str, str], got: Mapping[str, str]) -> tuple[Dropped, ...]:
@@ -49,96 +60,112 @@ def dropped(asked: Mapping[str, str], got: Mapping[str, str]) -> tuple[Dropped, 
     )
 
 
-def unknown(
-    asked: Mapping[str, str],
-    got: Mapping[str, str],
-    read: Callable[[str], str | None],
-    srcarch: str = "arm64",
-) -> tuple[str, ...]:
-    """Return the symbols that the kernel does not have: asked to be off, these look obeyed."""
-    silent = {symbol for symbol in asked if symbol not in got}
-    if not silent:
-        return ()
-    known = {name for name, _ in definitions(read, "Kconfig", srcarch)}
-    return tuple(symbol for symbol in asked if symbol in silent - known)
-
-
-def explain(
-    symbol: str,
-    got: Mapping[str, str],
-    read: Callable[[str], str | None],
-    srcarch: str = "arm64",
-) -> str:
-    """Return why a symbol is not what was asked, as far as its Kconfig stanzas tell.
+class Definitions:
+    """Every `config` stanza of a kernel, read once: a kernel has thousands of Kconfig files.
 
     `read` gives a Kconfig file's text by its path in the kernel, or None if there is none.
-    srcarch: the folder below arch/, which SRCARCH stands for in Kconfig files.
+    srcarch: the folder below arch/ that SRCARCH stands for in Kconfig files.
     """
-    every = definitions(read, "Kconfig", srcarch)
-    found = [definition for name, definition in every if name == symbol]
-    if not found:
-        return "no Kconfig file of this kernel defines it"
-    told = []
-    for definition in found:
-        unmet = [text for text in definition.conditions if not holds(text, got)]
-        if unmet:
-            needs = "; ".join(f"{text} ({_values(text, got)})" for text in unmet)
-            told.append(f"{definition.place} depends on {needs}")
-        elif not definition.prompt:
-            told.append(f"{definition.place} has no prompt: only another symbol's select sets it")
-        else:
-            told.append(
-                f"{definition.place}: its dependencies hold; a choice, a range or a select decides"
-            )
-    return "\n    ".join(told)
+
+    def __init__(self, read: Callable[[str], str | None], srcarch: str = "arm64") -> None:
+        self._of: dict[str, list[Definition]] = {}
+        self._endless = False
+        try:
+            for name, definition in _definitions(_Files(read, srcarch), "Kconfig", ()):
+                self._of.setdefault(name, []).append(definition)
+        except _EndlessError:
+            self._endless = True
+
+    def unknown(self, asked: Mapping[str, str], got: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the symbols that no file defines: asked to be off, they look as if they were."""
+        return tuple(symbol for symbol in asked if symbol not in got and symbol not in self._of)
+
+    def explain(self, symbol: str, got: Mapping[str, str]) -> str:
+        """Return why a symbol is not what was asked for, as far as its stanzas say."""
+        if symbol not in self._of:
+            if self._endless:
+                return "this kernel's Kconfig files source one another without end"
+            return "no Kconfig file of this kernel defines it"
+        return "\n    ".join(_reason(definition, got) for definition in self._of[symbol])
+
+
+def _reason(definition: Definition, got: Mapping[str, str]) -> str:
+    unmet = [text for text in definition.conditions if not holds(text, got)]
+    if unmet:
+        needs = "; ".join(f"{text} ({_values(text, got)})" for text in unmet)
+        return f"{definition.place} depends on {needs}"
+    if not definition.prompt:
+        return f"{definition.place} has no prompt: only another symbol's select sets it"
+    return f"{definition.place}: its dependencies hold; a choice, a range or a select decides"
 
 
 def holds(expression: str, got: Mapping[str, str]) -> bool:
-    """Return whether a `depends on` expression holds; macros such as $(cc-option) do."""
-    value, rest = _either(_TOKEN.findall(expression), got)
+    """Return whether a `depends on` expression holds; macros such as $(cc-option) do.
+
+    So does what cannot be read, or is longer than any that a kernel has.
+    """
+    tokens = _tokens(expression)
+    value, rest = _either(tokens, got) if len(tokens) <= _MOST_TOKENS else (True, [])
     return value if not rest else True
 
 
-def definitions(  # noqa: C901  # one case for each of Kconfig's words
-    read: Callable[[str], str | None],
-    path: str,
-    srcarch: str,
-    above: tuple[str, ...] = (),
+class _EndlessError(Exception):
+    """There are more lines, or more files or blocks within one another, than a kernel can have."""
+
+
+class _Files:
+    """Kconfig files as they are read, and how many lines that has been."""
+
+    def __init__(self, read: Callable[[str], str | None], srcarch: str) -> None:
+        self._read = read
+        self._left_lines = _MOST_LINES
+        self.srcarch = srcarch
+
+    def lines(self, path: str) -> Iterator[tuple[int, str]]:
+        text = self._read(path)
+        for number, line in enumerate(_joined(text or ""), start=1):
+            self._left_lines -= 1
+            if self._left_lines < 0:
+                raise _EndlessError
+            yield number, line
+
+
+def _definitions(  # noqa: C901  # one case for each of Kconfig's words
+    files: _Files, path: str, above: tuple[str, ...], depth: int = 0
 ) -> Iterator[tuple[str, Definition]]:
     """Walk Kconfig files from `path`, following `source`, and give every stanza's definition.
 
     `above` holds the conditions of the blocks around the file. A block's own `depends on`
     lines come before its entries, so one pass is enough.
     """
-    text = read(path)
-    if text is None:
-        return
+    if depth > _MOST_DEPTH:
+        raise _EndlessError
     blocks: list[list[str]] = [list(above)]
     stanza: tuple[str, str, list[str], list[bool]] | None = None
 
-    for number, line in enumerate(_joined(text), start=1):
+    for number, line in files.lines(path):
         word, _, rest = line.strip().partition(" ")
         rest = rest.split(" #")[0].strip()
-        if word in {"config", "menuconfig", "if", "endif", "menu", "endmenu", "choice",
-                    "endchoice", "source", "comment"}:  # fmt: skip
+        if word in _ENTRIES:
             if stanza:
                 yield _definition(stanza, blocks)
             stanza = None
         match word:
             case "config" | "menuconfig":
                 stanza = (rest, f"{path}:{number}", [], [])
-            case "if":
-                blocks.append([rest])
-            case "menu" | "choice":
-                blocks.append([])
-            case "endif" | "endmenu" | "endchoice":
+            case "if" | "menu" | "choice":
+                if len(blocks) > _MOST_DEPTH:
+                    raise _EndlessError
+                blocks.append([rest] if word == "if" else [])
+            case "endif" | "endmenu" | "endchoice" if len(blocks) > 1:
                 blocks.pop()
             case "depends" if stanza or len(blocks) > 1:
                 condition = " ".join(rest.removeprefix("on ").split())
                 (stanza[2] if stanza else blocks[-1]).append(condition)
             case "source":
                 inherited = tuple(condition for block in blocks for condition in block)
-                yield from definitions(read, _sourced(rest, srcarch), srcarch, inherited)
+                sourced = _sourced(rest, files.srcarch)
+                yield from _definitions(files, sourced, inherited, depth + 1)
             case "bool" | "tristate" | "string" | "int" | "hex" | "prompt" if stanza and rest:
                 stanza[3].append(True)
     if stanza:
@@ -154,9 +181,9 @@ def _definition(
 
 
 def _joined(text: str) -> Iterator[str]:
-    """Give the lines with continuations put together, help texts blanked, numbers kept."""
+    """Give the lines with continuations joined, help texts blanked, and numbers kept."""
     help_indent: int | None = None
-    held = ""
+    held: list[str] = []
     for line in text.expandtabs().splitlines():
         indent = len(line) - len(line.lstrip())
         if help_indent == -1 and line.strip():
@@ -169,19 +196,23 @@ def _joined(text: str) -> Iterator[str]:
             help_indent = -1
             yield ""
         elif line.rstrip().endswith("\\"):
-            held += line.rstrip()[:-1] + " "
+            held.append(line.rstrip()[:-1])
             yield ""
         else:
-            yield held + line
-            held = ""
+            yield " ".join([*held, line])
+            held = []
 
 
 def _sourced(path: str, srcarch: str) -> str:
     return re.sub(r"\$\(?(SRCARCH|HEADER_ARCH)\)?", srcarch, path.strip('"'))
 
 
+def _tokens(expression: str) -> list[str]:
+    return _TOKEN.findall(expression[:_MOST_LETTERS])
+
+
 def _values(expression: str, got: Mapping[str, str]) -> str:
-    names = [token for token in _TOKEN.findall(expression) if re.fullmatch(r"[A-Z]\w*", token)]
+    names = [token for token in _tokens(expression) if re.fullmatch(r"[A-Z]\w*", token)]
     return ", ".join(f"{name}={got.get(name, 'n')}" for name in dict.fromkeys(names))
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from patchbench.errors import BuildFailed, ToolFailed
+from patchbench.errors import BuildFailed, ToolFailed, Unfit
+from patchbench.tools import files
 from patchbench.tools.container import Bind, Engine, Finished, Limits, own
 
 FIXED = {
@@ -16,6 +17,9 @@ FIXED = {
     "KBUILD_BUILD_VERSION": "1",
 }
 TIMEOUT_S = 3600
+#: The most that is read of a configuration, and of one file of the source.
+_CONFIG_BYTES = 4 << 20
+_SOURCE_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,8 @@ class Compiler:
 
     def line(self, *targets: str) -> list[str]:
         """Return the command that makes the targets."""
-        told = [f"CROSS_COMPILE={self.prefix}", f"CC=ccache {self.prefix}gcc"]
-        return ["make", "-C", "/src", "O=/out", f"ARCH={self.arch}", *told, *targets]
+        tools = [f"CROSS_COMPILE={self.prefix}", f"CC=ccache {self.prefix}gcc"]
+        return ["make", "-C", "/src", "O=/out", f"ARCH={self.arch}", *tools, *targets]
 
 
 ARM64 = Compiler("arm64", "aarch64-linux-gnu-")
@@ -109,15 +113,15 @@ class Make:
         )
 
     def link(self, objects: Sequence[str]) -> Finished:
-        """Link objects or archives, only to hear what they miss; paths are below /out."""
+        """Link objects or archives, to see what they leave undefined; paths are below /out."""
         return self._tool("ld", "--entry=0", "--output=/tmp/linked", *objects)
 
     def undefined(self, name: str) -> Finished:
-        """List what an object misses, and of what type it is; the path is below /out."""
+        """List an object's undefined symbols with their types; the path is below /out."""
         return self._tool("nm", "--undefined-only", "--format=sysv", name)
 
-    def _tool(self, tool: str, *told: str) -> Finished:
-        words = [word if word.startswith("-") else f"/out/{word}" for word in told]
+    def _tool(self, tool: str, *arguments: str) -> Finished:
+        words = [word if word.startswith("-") else f"/out/{word}" for word in arguments]
         return self._engine.run(
             self._image,
             [f"{self._compiler.prefix}{tool}", *words],
@@ -131,20 +135,28 @@ class Make:
         A file that is not touched tells make that nothing changed.
         """
         aside, final = self._lane.objects / ".config.new", self._lane.objects / ".config"
-        aside.unlink(missing_ok=True)
+        files.remove(aside)
         done = self("allnoconfig", environment={"KCONFIG_CONFIG": "/out/.config.new"})
         if done.status != 0:
             raise BuildFailed(f"make allnoconfig failed:\n{tail(done.said)}")
-        got = made(self._lane.objects, aside.name).decode()
-        if final.is_file() and final.read_text() == got:
+        got = files.take_text(self._lane.objects, aside.name, most_bytes=_CONFIG_BYTES)
+        if self._configured() == got:
             aside.unlink()
         else:
+            files.remove(final)  # a folder in its place could not be replaced
             aside.replace(final)
         return got
 
+    def _configured(self) -> str | None:
+        """Return the .config that the last build left, or None if it is no file of ours."""
+        try:
+            return files.take_text(self._lane.objects, ".config", most_bytes=_CONFIG_BYTES)
+        except Unfit:
+            return None
+
 
 def ended(done: Finished, name: str, log: Path, objects: Path) -> bool:
-    """Return whether a build went well; ToolFailed if the host is to blame that it did not."""
+    """Return whether a build succeeded; ToolFailed if it failed and the host is to blame."""
     if done.status == 0:
         return True
     if "No space left on device" in done.said:
@@ -152,7 +164,7 @@ def ended(done: Finished, name: str, log: Path, objects: Path) -> bool:
     if done.status is None:
         raise ToolFailed(f"{name} was not built within {TIMEOUT_S} s\n  log: {log}")
     if done.status > 128:  # 128 and the signal's number
-        raise ToolFailed(f"make was killed while it built {name}; is memory short?\n  log: {log}")
+        raise ToolFailed(f"make was killed while building {name}; is memory short?\n  log: {log}")
     return False
 
 
@@ -162,20 +174,12 @@ def tail(text: str) -> str:
 
 
 def reader(root: Path) -> Callable[[str], str | None]:
-    """Return a reader of the source's files that follows no link out of it."""
+    """Return a reader of the source's files that follows no link and reads no huge file."""
 
     def read(name: str) -> str | None:
-        path = root / name
-        if not path.resolve().is_relative_to(root.resolve()) or not path.is_file():
+        try:
+            return files.take_text(root, name, most_bytes=_SOURCE_BYTES)
+        except Unfit:
             return None
-        return path.read_text(errors="replace")
 
     return read
-
-
-def made(objects: Path, name: str) -> bytes:
-    """Return a file that the build made; a link could lead anywhere on the host."""
-    path = objects / name
-    if path.resolve() != objects.resolve() / name or not path.is_file():
-        raise BuildFailed(f"the build left no regular file {path}; a patch may have seen to that")
-    return path.read_bytes()

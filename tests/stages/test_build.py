@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The build stage, with an engine that only pretends to run make."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from patchbench.model import Flavour, Image, Series, Source, Toolchain, Tree
 from patchbench.stages import build, make
 from patchbench.store import Store
 from patchbench.tools.container import Bind, Engine, Finished, Limits
+from patchbench.tools.files import remove
 from tests.fakes import Listener
 
 TOOLCHAIN = Toolchain("sha256:1", "digest", "debootstrap", "14.2.0", "2.44", "10.0.13")
@@ -28,6 +30,7 @@ class FakeMake:
     log: str = "  CC      mm/swapfile.o\n  LD      vmlinux"
     status: int | None = 0
     calls: list[Mapping[str, Any]] = field(default_factory=list)
+    at_end: Callable[[], object] = lambda: None
 
     def run(
         self,
@@ -55,6 +58,7 @@ class FakeMake:
             (self.objects / "include/config").mkdir(parents=True, exist_ok=True)
             release = "7.3.4" + (environment or {})["LOCALVERSION"]
             (self.objects / "include/config/kernel.release").write_text(f"{release}\n")
+            self.at_end()
         return Finished(self.status, self.log, 0, 1)
 
 
@@ -200,13 +204,61 @@ def test_a_log_without_an_error_has_none() -> None:
     assert build.first_error("  CC mm/swap.o\n  LD vmlinux\n") is None
 
 
-def test_a_link_in_place_of_the_image_is_not_followed(site: Site) -> None:
-    secret = site.root / "secret"
-    secret.write_text("the host's")
-    boot = site.make.objects / "arch/arm64/boot"
-    boot.mkdir(parents=True)
-    (boot / "Image").symlink_to(secret)
-    with pytest.raises(BuildFailed, match="left no regular file"):
+def leave_link(path: Path) -> None:
+    (path.parent / "secret").write_text("the host's")
+    path.symlink_to(path.parent / "secret")
+
+
+def leave_link_to_itself(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def leave_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def leave_folder(path: Path) -> None:
+    (path / "deeper").mkdir(parents=True)
+
+
+def leave_sparse(path: Path) -> None:
+    with path.open("wb") as stream:
+        stream.truncate(3 << 30)
+
+
+@pytest.mark.parametrize(
+    "leave", [leave_link, leave_link_to_itself, leave_fifo, leave_folder, leave_sparse]
+)
+@pytest.mark.parametrize("name", [*build._KEPT.values()])
+def test_whatever_a_build_leaves_in_place_of_a_file_is_refused_and_shelved_nowhere(
+    site: Site, name: str, leave: Callable[[Path], None]
+) -> None:
+    def hostile() -> None:
+        remove(site.make.objects / name)
+        leave(site.make.objects / name)
+
+    site.make.at_end = hostile
+    with pytest.raises(BuildFailed, match="the series may have seen to that"):
+        site.build()
+    assert not list((site.root / "shelf").glob("images/*"))
+
+
+@pytest.mark.parametrize(
+    "leave", [leave_link, leave_link_to_itself, leave_fifo, leave_folder, leave_sparse]
+)
+def test_what_the_last_build_left_in_place_of_its_configuration_stops_no_build(
+    site: Site, leave: Callable[[Path], None]
+) -> None:
+    site.make.objects.mkdir()
+    leave(site.make.objects / ".config")
+    assert site.build().release
+
+
+@pytest.mark.parametrize("release", [b"\xff\xfe", b"", b"7.3.4\n7.3.5", b"7.3 \x1b[2J", b"7" * 100])
+def test_a_release_that_is_none_is_refused(site: Site, release: bytes) -> None:
+    path = site.make.objects / "include/config/kernel.release"
+    site.make.at_end = lambda: path.write_bytes(release) and None
+    with pytest.raises(BuildFailed, match="no kernel release"):
         site.build()
 
 

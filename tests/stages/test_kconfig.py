@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Asked against got."""
+"""Asked for against got."""
+
+import time
+
+import pytest
 
 from patchbench.stages import kconfig
 
@@ -32,7 +36,7 @@ GOT = {"MMU": "y", "BLOCK": "y", "NOMMU": "y", "MULTIUSER": "y"}
 
 
 def explain(symbol: str, **changes: str) -> str:
-    return kconfig.explain(symbol, {**GOT, **changes}, FILES.get)
+    return kconfig.Definitions(FILES.get).explain(symbol, {**GOT, **changes})
 
 
 def test_settings_read_set_and_unset_symbols() -> None:
@@ -93,7 +97,7 @@ def test_expressions_hold_as_kconfig_says() -> None:
 def test_a_symbol_that_nothing_defines_is_told_even_if_it_looks_obeyed() -> None:
     asked = {"TINY": "n", "NO_SUCH": "n", "SWAP": "y"}
     assert kconfig.dropped(asked, {"SWAP": "y"}) == ()
-    assert kconfig.unknown(asked, {"SWAP": "y"}, FILES.get) == ("NO_SUCH",)
+    assert kconfig.Definitions(FILES.get).unknown(asked, {"SWAP": "y"}) == ("NO_SUCH",)
 
 
 def test_an_architecture_s_symbols_are_looked_for_in_its_own_folder() -> None:
@@ -101,5 +105,48 @@ def test_an_architecture_s_symbols_are_looked_for_in_its_own_folder() -> None:
         "Kconfig": 'source "arch/$(SRCARCH)/Kconfig"\n',
         "arch/sparc/Kconfig": 'config SPARC_ONLY\n    bool "x"\n',
     }
-    assert kconfig.unknown({"SPARC_ONLY": "n"}, {}, files.get, "sparc") == ()
-    assert kconfig.unknown({"SPARC_ONLY": "n"}, {}, files.get, "arm64") == ("SPARC_ONLY",)
+    asked = {"SPARC_ONLY": "n"}
+    assert kconfig.Definitions(files.get, "sparc").unknown(asked, {}) == ()
+    assert kconfig.Definitions(files.get, "arm64").unknown(asked, {}) == ("SPARC_ONLY",)
+
+
+HOSTILE = {
+    "sources itself": {"Kconfig": 'source "Kconfig"\n'},
+    "source one another, doubling": {
+        "Kconfig": 'source "0"\n',
+        **{str(n): f'source "{n + 1}"\n' * 2 for n in range(30)},
+    },
+    "blocks within blocks": {"Kconfig": "if A\n" * 100_000},
+    "ends of what never began": {"Kconfig": "endif\nendmenu\n" * 1000},
+    "a long line of backslashes": {"Kconfig": "\\\n" * 100_000},
+}
+
+
+@pytest.mark.parametrize("files", HOSTILE.values(), ids=HOSTILE.keys())
+def test_kconfig_files_without_end_are_read_no_further_than_a_kernel_s_go(
+    files: dict[str, str],
+) -> None:
+    began = time.process_time()
+    explained = kconfig.Definitions(files.get).explain("SWAP", {})
+    assert "source one another" in explained or "no Kconfig file" in explained
+    assert time.process_time() - began < 8
+
+
+@pytest.mark.parametrize(
+    "expression", ["(" * 50_000, "!" * 50_000 + "A", "$(" * 50_000, "A && " * 50_000]
+)
+def test_a_condition_longer_than_any_is_taken_to_hold(expression: str) -> None:
+    assert kconfig.holds(expression, {})
+
+
+def test_every_file_is_read_once_however_many_symbols_are_explained() -> None:
+    read: list[str] = []
+
+    def reading(path: str) -> str | None:
+        read.append(path)
+        return FILES.get(path)
+
+    every = kconfig.Definitions(reading)
+    for symbol in ("SWAP", "TINY", "TASKSTATS"):
+        every.explain(symbol, GOT)
+    assert read == [*dict.fromkeys(read)]
