@@ -25,11 +25,11 @@ from patchbench.model import NONE, Boot, Finding, Source, Workload
 from patchbench.pipeline import Pipeline, kernel_flag
 from patchbench.runs import folder as runs
 from patchbench.runs import published
+from patchbench.runs.archive import FINDINGS
 from patchbench.stages import boot, series
 from patchbench.stages import boots as bench
 from patchbench.store import write_whole
 
-FINDINGS = "findings.json"
 #: From good to bad.
 _SHOWN = {"pass": "pass", "untested": "untested", "fail": "FAIL"}
 
@@ -97,20 +97,6 @@ def as_json(findings: Sequence[Finding]) -> str:
 def headings(findings: Sequence[Finding]) -> list[str]:
     """Return the table's headings: a column for each arm."""
     return ["kernel", "what", *hazards.arms(findings)]
-
-
-def find(results: Path, name: str) -> Path | None:
-    """Return a check's folder by its name or the beginning of it; None if no check is meant.
-
-    `latest` is the newest run if that was a check; `published/NAME` is one that is kept.
-    """
-    if name.startswith("published/") and (results / name / FINDINGS).is_file():
-        return results / name
-    folders = sorted(path for path in (results / "runs").glob("*") if path.is_dir())
-    meant = folders[-1:] if name == "latest" else [one for one in folders if one.name == name]
-    meant = meant or [one for one in folders if name and one.name.startswith(name)]
-    checks = [one for one in meant if (one / FINDINGS).is_file()]
-    return checks[0] if len(checks) == 1 == len(meant) else None
 
 
 def read(folder: Path) -> tuple[Finding, ...]:

@@ -31,12 +31,12 @@ from patchbench.errors import (
 )
 from patchbench.model import Boot, CodeMap, Comparison, Json, Plan
 from patchbench.report import report
-from patchbench.runs import across, published
+from patchbench.runs import across, archive, published
+from patchbench.runs.archive import PLAN
 from patchbench.stages import boot, compare
 from patchbench.stages import boots as bench
 from patchbench.store import file_sha256, write_whole
 
-PLAN = "plan.json"
 TIMINGS = "timings.json"
 SUMS = "SHA256SUMS"
 
@@ -100,42 +100,6 @@ def check_seal(folder: Path) -> None:
             )
 
 
-def stored(results: Path) -> dict[str, Path]:
-    """Return the folders of all runs by the runs' names, in the order of time.
-
-    A published run keeps the name it was made under; one that is still here comes once.
-    """
-    kept = (f"published/*/{PLAN}", f"published/*/runs/*/{PLAN}")  # the latter a study's
-    published_ones = {_run_of(path): path.parent for one in kept for path in results.glob(one)}
-    ours = {path.parent.name: path.parent for path in results.glob(f"runs/*/{PLAN}")}
-    return dict(sorted({**published_ones, **ours}.items()))
-
-
-def find(results: Path, name: str) -> Path:
-    """Return a run's folder by its name or the beginning of it; `latest` is this machine's newest.
-
-    `published/NAME` or a path to such a folder will do as well. Raises BadInput for a name that
-    no run has, or more than one.
-    """
-    for folder in (results / name, Path(name)):
-        if name != "latest" and (folder / PLAN).is_file():
-            return folder
-    runs = stored(results)
-    if name == "latest":
-        ours = [folder for folder in runs.values() if not published.is_published(folder)]
-        if not ours:
-            raise BadInput(f"{results / 'runs'} holds no run; `invoke bench` makes one")
-        return ours[-1]
-    meant = [run for run in runs if run == name] or [run for run in runs if run.startswith(name)]
-    if not meant or not name:
-        newest = ", ".join([*runs][-5:]) or "none; `invoke bench` makes one"
-        raise BadInput(f"no run is called {name!r}\n  newest: {newest}")
-    if len(meant) > 1:
-        listed = "\n  ".join(meant)
-        raise BadInput(f"{name!r} is the beginning of {len(meant)} runs:\n  {listed}")
-    return runs[meant[0]]
-
-
 def told(root: Path, folder: Path, *, under_way: bool = False) -> tuple[Comparison, list[Boot]]:
     """Return what a run's folder says, and the boots it says it of, the lost ones too.
 
@@ -162,7 +126,7 @@ def comparison(root: Path, folder: Path, *, under_way: bool = False) -> Comparis
 
 def comparisons(root: Path) -> Iterator[tuple[str, Comparison | PipelineError]]:
     """Give every run's name and what it says, or why it cannot be read, by time."""
-    for name, folder in stored(root / "results").items():
+    for name, folder in archive.benches(root / "results").items():
         try:
             yield name, comparison(root, folder)
         except PipelineError as err:
@@ -177,7 +141,7 @@ def compare_arms(root: Path, base: str, test: str, machines: Sequence[str]) -> C
     sides = []
     for name in (base, test):
         run, _, series = name.partition(":")
-        folder = find(root / "results", run)
+        folder = archive.find_bench(root / "results", run)
         plan, boots = _read(root, folder)
         sides.append((folder, plan, across.arm(plan, series), boots))
     (here, ours, base_arm, base_boots), (there, theirs, test_arm, test_boots) = sides
@@ -268,14 +232,6 @@ def _read(root: Path, folder: Path) -> tuple[Plan, list[Boot]]:
     if (folder / SUMS).is_file():
         check_seal(folder)
     return plan, read_boots(root, folder, plan)
-
-
-def _run_of(path: Path) -> str:
-    """Return the name of the run that a published plan is of, or of its folder if it is broken."""
-    try:
-        return str(json.loads(path.read_text())["run"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return path.parent.name
 
 
 def _with_seal(said: Comparison, folder: Path) -> Comparison:

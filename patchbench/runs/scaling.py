@@ -14,7 +14,7 @@ from pathlib import Path
 
 from patchbench.errors import BadInput, PipelineError
 from patchbench.model import Boot, Comparison, Json, Machine, Plan, Scale, ScalePoint, Scaling
-from patchbench.runs import across
+from patchbench.runs import across, archive
 from patchbench.runs import folder as runs
 
 
@@ -23,7 +23,7 @@ def told(root: Path, folder: Path) -> tuple[Comparison, list[Boot]]:
     said, boots = runs.told(root, folder)
     if said.nothing_to_measure:
         return said, boots
-    folders = runs.stored(root / "results")
+    folders = archive.benches(root / "results")
     plans, broken = [], []
     for name, place in folders.items():
         try:

@@ -15,10 +15,10 @@ from pydantic import ValidationError
 
 from patchbench.catalog import adapter
 from patchbench.errors import BadInput
+from patchbench.runs.archive import STUDY
 from patchbench.store import write_whole
 from patchbench.study.plan import Leg, Scale, StudyPlan
 
-STUDY = "study.json"
 _SCHEMA = 1
 
 State: TypeAlias = Literal["to do", "done", "failed", "left out"]
@@ -53,22 +53,6 @@ class Note:
         """Return the name of a leg's run."""
         stamp = self.study.partition("-")[0]
         return f"{stamp}-{leg.series}-{leg.key.replace('/', '-')}"
-
-
-def find(results: Path, name: str) -> Path | None:
-    """Return a study's folder by its name or the beginning of it, or results/studies/NAME.
-
-    `latest-study` is the newest. None if no study is meant.
-    """
-    folders = sorted(path.parent for path in results.glob(f"studies/*/{STUDY}"))
-    if name == "latest-study":
-        return folders[-1] if folders else None
-    for folder in (results / name, Path(name)):
-        if name and (folder / STUDY).is_file():
-            return folder
-    meant = [one for one in folders if one.name == name]
-    meant = meant or [one for one in folders if name and one.name.startswith(name)]
-    return meant[0] if len(meant) == 1 else None
 
 
 def read(folder: Path) -> Note:

@@ -7,10 +7,10 @@ runs/RUN/ is a bench as published.py has it, a hazard's findings.json, or a prof
 import shutil
 from pathlib import Path
 
-from patchbench.check import checking
 from patchbench.errors import BadInput
 from patchbench.runs import folder as runs
 from patchbench.runs import published
+from patchbench.runs.archive import FINDINGS, PLAN, STUDY
 from patchbench.store import write_whole
 from patchbench.study import evidence, page
 from patchbench.study import folder as studies
@@ -34,7 +34,7 @@ def publish(root: Path, folder: Path, name: str) -> Path:
             _copy(root, evidence.runs_of(root, folder) / run, target / "runs" / run)
         for file, text in page.files(told).items():
             write_whole(target / file, text)
-        shutil.copyfile(folder / studies.STUDY, target / studies.STUDY)
+        shutil.copyfile(folder / STUDY, target / STUDY)
         runs.seal(target)
     except BaseException:
         shutil.rmtree(target)  # half a study is none
@@ -44,13 +44,13 @@ def publish(root: Path, folder: Path, name: str) -> Path:
 
 def _copy(root: Path, run: Path, place: Path) -> None:
     place.mkdir(parents=True)
-    if (run / runs.PLAN).is_file():
+    if (run / PLAN).is_file():
         said, boots = runs.told(root, run)
         if said.failures and (error := runs.verdict_error(said)):
             raise error
         published.publish(run, boots, place)
         runs.seal(place)
         return
-    for name in (checking.FINDINGS, evidence.SHARES):
+    for name in (FINDINGS, evidence.SHARES):
         if (run / name).is_file():
             shutil.copyfile(run / name, place / name)

@@ -14,6 +14,7 @@ from patchbench.model import Comparison, Finding
 from patchbench.report import formats
 from patchbench.report import report as reports
 from patchbench.runs import folder as runs
+from patchbench.runs.archive import FINDINGS
 from patchbench.tools.terminal import print_table
 
 ROOT = Path(__file__).absolute().parents[2]
@@ -92,7 +93,7 @@ def show_findings(
             print(line)
         if answers:
             print(f"answers {answers}")
-        print(f"findings {folder / checking.FINDINGS}")
+        print(f"findings {folder / FINDINGS}")
     if error := checking.verdict_error(findings, errors):
         raise error
 

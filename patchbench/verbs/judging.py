@@ -14,9 +14,8 @@ from patchbench.errors import GateFailed, Undecided
 from patchbench.gate import calibrating, calibration, gating, revisions, verdicts
 from patchbench.gate import policy as policies
 from patchbench.model import Verdict
+from patchbench.runs import archive, verifying
 from patchbench.runs import folder as runs
-from patchbench.runs import verifying
-from patchbench.study import folder as studies
 from patchbench.study import publishing
 from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, flags, seconds_of, show_findings
@@ -133,20 +132,21 @@ def calibrate(
 def publish(_: Context, name: str, run: str = "latest") -> None:
     """Put a run, a check or a study into results/published/; `verify` repeats a run."""
     with exits():
-        if study := studies.find(ROOT / "results", run):
-            folder = publishing.publish(ROOT, study, name)
-        elif check := checking.find(ROOT / "results", run):
-            folder = checking.publish(ROOT, check, name)
-        else:
-            folder = runs.publish(ROOT, runs.find(ROOT / "results", run), name)
-        print(f"published {folder}")
+        match archive.find(ROOT / "results", run):
+            case archive.Study(folder):
+                kept = publishing.publish(ROOT, folder, name)
+            case archive.Check(folder):
+                kept = checking.publish(ROOT, folder, name)
+            case archive.Bench(folder):
+                kept = runs.publish(ROOT, folder, name)
+        print(f"published {kept}")
 
 
 @task(positional=["folder"], help={"folder": "results/published/NAME", "all": "replay every boot"})
 def verify(_: Context, folder: str, all: bool = False) -> None:  # noqa: A002  # the flag's name
     """Build a published run's images again, replay some of its boots, and compare."""
     with exits():
-        place = runs.find(ROOT / "results", folder)
+        place = archive.find_bench(ROOT / "results", folder)
         with pipeline.opened(ROOT, Terminal()) as run:
             told = verifying.verify(run, place, everything=all)
         print_table(verifying.HEADINGS, told.rows(), told.name, words=4)

@@ -10,17 +10,17 @@ from invoke.tasks import task
 
 from patchbench import pipeline
 from patchbench.check import checking
+from patchbench.errors import BadInput
 from patchbench.model import Boot, Comparison
 from patchbench.profile import profiling
 from patchbench.profile import tables as profiles
 from patchbench.profile.profiling import ProfileRequest
 from patchbench.report import claims, formats
 from patchbench.report import report as reports
-from patchbench.runs import benching, scaling
+from patchbench.runs import archive, benching, scaling
 from patchbench.runs import folder as runs
 from patchbench.runs import history as histories
 from patchbench.store import write_whole
-from patchbench.study import folder as studies
 from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, flags, parameters, show, show_findings
 from patchbench.verbs.studies import report_study
@@ -101,7 +101,7 @@ def profile(
             parameters=parameters(set),
         )
         if run:
-            bench_run = runs.find(ROOT / "results", run)
+            bench_run = archive.find_bench(ROOT / "results", run)
             request = profiling.of_run(runs.read_plan(bench_run), seed)
         with pipeline.opened(ROOT, Terminal()) as opened:
             folder, profiled = profiling.profile(opened, request)
@@ -136,13 +136,9 @@ def report(
         if check_claims:
             _check_claims(Path(check_claims))
         elif format:
-            _export(run, format)
-        elif folder := studies.find(ROOT / "results", run):
-            report_study(folder)
-        elif folder := checking.find(ROOT / "results", run):
-            show_findings(folder, checking.read(folder), as_json=json)
+            _export(archive.find(ROOT / "results", run), format)
         else:
-            report_run(runs.find(ROOT / "results", run), as_json=json)
+            _report(archive.find(ROOT / "results", run), as_json=json)
 
 
 @task(
@@ -189,18 +185,31 @@ def report_run(folder: Path, *, as_json: bool) -> None:
     show(told, as_json=as_json, written=out)
 
 
-def _export(run: str, name: str) -> None:
+def _report(stored: archive.Stored, *, as_json: bool) -> None:
+    match stored:
+        case archive.Study(folder):
+            report_study(folder)
+        case archive.Check(folder):
+            show_findings(folder, checking.read(folder), as_json=as_json)
+        case archive.Bench(folder):
+            report_run(folder, as_json=as_json)
+
+
+def _export(stored: archive.Stored, name: str) -> None:
     """Print a run or a check in a format, and leave the status that it deserves."""
-    if folder := checking.find(ROOT / "results", run):
-        findings = checking.read(folder)
-        sys.stdout.write(formats.find_for_findings(name)(folder.name, findings))
-        if worse := checking.verdict_error(findings):
-            raise worse
-        return
-    render = formats.find(name)
-    told, boots = scaling.told(ROOT, runs.find(ROOT / "results", run))
-    sys.stdout.write(render(told, boots))
-    if error := runs.verdict_error(told):
+    match stored:
+        case archive.Study(folder):
+            raise BadInput(f"--format {name}: {folder} is a study; `report --run` writes its page")
+        case archive.Check(folder):
+            findings = checking.read(folder)
+            sys.stdout.write(formats.find_for_findings(name)(folder.name, findings))
+            error = checking.verdict_error(findings)
+        case archive.Bench(folder):
+            render = formats.find(name)
+            comparison, boots = scaling.told(ROOT, folder)
+            sys.stdout.write(render(comparison, boots))
+            error = runs.verdict_error(comparison)
+    if error:
         raise error
 
 
@@ -209,7 +218,7 @@ def _check_claims(path: Path) -> None:
 
     @functools.cache
     def read(name: str) -> tuple[Comparison, list[Boot]]:
-        return runs.told(ROOT, runs.find(ROOT / "results", name))
+        return runs.told(ROOT, archive.find_bench(ROOT / "results", name))
 
     findings = claims.check(claims.parse(claims.read_mail(path)), read)
     if findings:

@@ -12,6 +12,7 @@ from patchbench import doctor as doctors
 from patchbench import pipeline
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, PipelineError
+from patchbench.runs import archive
 from patchbench.runs import folder as runs
 from patchbench.tools import process
 from patchbench.tools.terminal import Terminal, print_table
@@ -118,5 +119,5 @@ def _lint() -> int:
 def timings(_: Context, run: str = "latest") -> None:
     """Print where a run's time went: make, QEMU, and what is ours."""
     with exits():
-        folder = runs.find(ROOT / "results", run)
+        folder = archive.find_bench(ROOT / "results", run)
         print_table(("what", "wall s", "share"), runs.timings(folder))

@@ -14,6 +14,7 @@ from patchbench.errors import BadInput
 from patchbench.model import Finding, Source
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
+from patchbench.runs.archive import FINDINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 FOUND = Finding("build", "mainline", "7.3.4", "v0", "arm64-noswap: build", "fail", "broken")
@@ -25,7 +26,7 @@ def results(tmp_path: Path) -> Path:
     for name, file in (("20260101T000000-v0", "plan.json"), ("20260102T000000-check-v0", "")):
         folder = tmp_path / "runs" / name
         folder.mkdir(parents=True)
-        (folder / (file or checking.FINDINGS)).write_text(checking.as_json([FOUND]))
+        (folder / (file or FINDINGS)).write_text(checking.as_json([FOUND]))
     return tmp_path
 
 
@@ -35,21 +36,13 @@ def test_nothing_asked_for_is_everything() -> None:
     assert checking.parts(matrix=False, hazards=True) == ("hazards",)
 
 
-def test_a_check_is_found_by_the_beginning_of_its_name_and_read_as_it_was(results: Path) -> None:
-    for name in ("20260102T000000-check-v0", "20260102", "latest"):
-        folder = checking.find(results, name)
-        assert folder, name
-        assert checking.read(folder) == (FOUND,)
-
-
-def test_a_bench_and_a_name_that_could_be_either_are_no_check(results: Path) -> None:
-    for name in ("20260101", "2026", "nothing"):
-        assert checking.find(results, name) is None
+def test_a_check_is_read_as_it_was_found(results: Path) -> None:
+    assert checking.read(results / "runs/20260102T000000-check-v0") == (FOUND,)
 
 
 def test_a_damaged_file_is_named(results: Path) -> None:
     folder = results / "runs/20260102T000000-check-v0"
-    (folder / checking.FINDINGS).write_text("[{")
+    (folder / FINDINGS).write_text("[{")
     with pytest.raises(BadInput, match=r"findings\.json is damaged"):
         checking.read(folder)
 
@@ -61,10 +54,9 @@ def test_a_published_check_keeps_its_answers_and_is_not_overwritten(tmp_path: Pa
     left = replace(FOUND, check="hazard", subject="residue: left_pages", questions=("C8",))
     folder = tmp_path / "results/runs/20260102T000000-check-v0"
     folder.mkdir(parents=True)
-    (folder / checking.FINDINGS).write_text(checking.as_json([left]))
+    (folder / FINDINGS).write_text(checking.as_json([left]))
 
     kept = checking.publish(tmp_path, folder, "v0-hazards")
-    assert checking.find(tmp_path / "results", "published/v0-hazards") == kept
     assert checking.read(kept) == (left,)
     assert "| C8 | " in (kept / "answers.md").read_text()
     runs.check_seal(kept)

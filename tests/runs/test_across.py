@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from patchbench.errors import BadInput, NotComparable
+from patchbench.runs import archive
 from patchbench.runs import folder as runs
 from tests import recorded
 from tests.fakes import machine
@@ -64,13 +65,13 @@ def test_another_kernel_is_refused_and_both_are_named(checkout: Path) -> None:
 
 
 def test_other_parameters_of_the_workload_are_refused(checkout: Path) -> None:
-    workload = runs.read_plan(runs.find(checkout / "results", recorded.RUN)).workload
+    workload = runs.read_plan(archive.find_bench(checkout / "results", recorded.RUN)).workload
     other = replace(workload, parameters={**workload.parameters, "mib": 64})
     assert "workload mib: 32 against 64" in refusal(checkout, workload=other)
 
 
 def test_another_machine_file_is_refused(checkout: Path) -> None:
-    one = runs.read_plan(runs.find(checkout / "results", recorded.RUN)).machines[0]
+    one = runs.read_plan(archive.find_bench(checkout / "results", recorded.RUN)).machines[0]
     told = refusal(checkout, machines=(replace(one, memory_mib=2048, summary="new words"),))
     assert "machine exact memory_mib: 1024 against 2048" in told
     assert "summary" not in told

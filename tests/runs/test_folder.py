@@ -12,7 +12,6 @@ from patchbench.binaries import codemap
 from patchbench.errors import BadInput, KernelSplat, LostGuest, NotEngaged
 from patchbench.model import CodeMap, FunctionChange, Plan
 from patchbench.runs import folder as runs
-from tests import recorded
 from tests.fakes import CLEAN_CONSOLE, plan, results
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,18 +89,6 @@ def test_a_series_that_was_not_at_work_is_not_comparable(tmp_path: Path) -> None
     assert error.exit_code == 25
 
 
-def test_the_latest_run_is_the_newest(tmp_path: Path) -> None:
-    folder = write_run(tmp_path, plan())
-    assert runs.find(tmp_path, "latest") == folder
-    with pytest.raises(BadInput, match=f"newest: {folder.name}"):
-        runs.find(tmp_path, "nosuch")
-
-
-def test_without_any_run_the_way_to_make_one_is_told(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="invoke bench"):
-        runs.find(tmp_path, "latest")
-
-
 @pytest.mark.parametrize("text", ["", "{}", '{"schema": 1, "unknown": 2}'])
 def test_a_broken_plan_is_bad_input(tmp_path: Path, text: str) -> None:
     folder = write_run(tmp_path, plan())
@@ -140,27 +127,6 @@ def test_a_run_without_its_boots_was_cut_off_and_tells_how_to_make_it_again(
     error = runs.verdict_error(runs.comparison(ROOT, folder))
     assert isinstance(error, LostGuest)
     assert "cut off: 4 boots were never made\n  make it again: ./bootstrap bench" in str(error)
-
-
-def test_the_beginning_of_a_name_is_enough_if_it_is_one_run_s(tmp_path: Path) -> None:
-    folder = write_run(tmp_path, plan())
-    assert runs.find(tmp_path, "20260101T00") == folder
-    write_run(tmp_path, replace(plan(), run="20260101T000000-v1"))
-    assert runs.find(tmp_path, folder.name) == folder
-    with pytest.raises(BadInput, match="the beginning of 2 runs"):
-        runs.find(tmp_path, "20260101T00")
-
-
-def test_a_published_run_is_found_by_its_name_and_is_never_the_latest(tmp_path: Path) -> None:
-    checkout = recorded.root(tmp_path)
-    made = checkout / "results/runs" / recorded.RUN
-    published = runs.publish(checkout, made, "v0-on-7.3")
-    assert runs.find(checkout / "results", recorded.RUN) == made
-    shutil.rmtree(made)
-    for name in (recorded.RUN, "20261123", "published/v0-on-7.3"):
-        assert runs.find(checkout / "results", name) == published
-    with pytest.raises(BadInput, match="invoke bench"):
-        runs.find(checkout / "results", "latest")
 
 
 def test_side_by_side_containers_count_once_in_the_timings(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from patchbench.errors import BadInput, LostGuest, NotComparable, NotRepeatable
+from patchbench.runs import archive
 from patchbench.runs import folder as runs
 from patchbench.runs.verifying import Ingredient, Replay, Verification
 from patchbench.study import evidence, publishing
@@ -40,7 +41,7 @@ def test_a_published_run_says_what_the_run_said(project: Path) -> None:
         ("exit_ns", 100), ("drain_ns", 200),
     ]  # fmt: skip
     assert (folder / "report.md").is_file()
-    assert runs.find(project / "results", "published/v0") == folder
+    assert archive.find_bench(project / "results", "published/v0") == folder
 
 
 def test_a_published_run_keeps_no_console_and_no_host(project: Path) -> None:
@@ -62,7 +63,7 @@ def test_what_is_published_is_not_overwritten(project: Path) -> None:
     folder = publish(project)
     before = (folder / "SHA256SUMS").read_text()
     with pytest.raises(BadInput, match="published already"):
-        runs.publish(project, runs.find(project / "results", "latest"), "v0")
+        runs.publish(project, archive.find_bench(project / "results", "latest"), "v0")
     assert (folder / "SHA256SUMS").read_text() == before
 
 
@@ -139,7 +140,7 @@ def test_a_published_study_says_the_same_without_the_runs_it_was_made_of(
     assert after.answers == before.answers
     source = next(iter(after.sources.values()))
     assert isinstance(source, Source)
-    assert runs.find(project / "results", source.run) == kept / "runs" / source.run
+    assert archive.find_bench(project / "results", source.run) == kept / "runs" / source.run
     runs.check_seal(kept)
 
 

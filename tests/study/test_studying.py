@@ -10,6 +10,7 @@ import pytest
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, LostGuest
 from patchbench.pipeline import Pipeline
+from patchbench.runs.archive import STUDY
 from patchbench.runs.benching import BenchRequest
 from patchbench.study import folder as studies
 from patchbench.study import plan as study
@@ -95,18 +96,9 @@ def test_a_study_that_is_carried_on_runs_no_leg_twice(note: Note, tmp_path: Path
     assert {*first.ran, *again.ran} == {one.leg.key for one in note.legs}
 
 
-def test_a_study_is_found_by_the_beginning_of_its_name(note: Note, tmp_path: Path) -> None:
-    folder = tmp_path / "studies" / note.study
-    folder.mkdir(parents=True)
-    studies.save(folder, note)
-    assert studies.find(tmp_path, "20260101") == folder
-    assert studies.find(tmp_path, f"studies/{note.study}") == folder
-    assert studies.find(tmp_path, "2027") is None
-
-
 def test_a_damaged_study_is_bad_input(note: Note, tmp_path: Path) -> None:
     studies.save(tmp_path, note)
-    path = tmp_path / studies.STUDY
+    path = tmp_path / STUDY
     path.write_text(path.read_text().replace('"schema": 1', '"schema": 2'))
     with pytest.raises(BadInput, match="has schema 2: update patchbench"):
         studies.read(tmp_path)
