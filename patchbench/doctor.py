@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What this machine has and lacks, with what to do about each lack."""
+"""What this machine has and what it lacks, with the remedy for each lack."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ _DISK_GIB = 12
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at; `remedy` is the command that puts it right."""
+    """One thing that was looked at; `remedy` is the command that puts it right."""
 
     what: str
     good: bool
@@ -50,13 +50,15 @@ def _engine() -> Finding:
     try:
         return Finding("container engine", True, find_engine())
     except PipelineError as err:
-        remedy = "any engine task of ./bootstrap, for example `./bootstrap build`, sets one up"
+        remedy = (
+            "./bootstrap sets one up for the verbs that need it, for example `./bootstrap build`"
+        )
         return Finding("container engine", False, str(err), remedy)
 
 
 def _debootstrap() -> Finding:
     path = shutil.which("debootstrap", path=os.environ.get("PATH", "") + ":/usr/sbin")
-    detail = path or "not there; needed only where no container registry answers"
+    detail = path or "not installed; needed only where no container registry answers"
     return Finding("debootstrap", True, detail)
 
 
@@ -69,5 +71,5 @@ def _disk(cache: Path) -> Finding:
     place = next(folder for folder in [cache, *cache.parents] if folder.exists())
     free = shutil.disk_usage(place).free / (1 << 30)
     good = free >= _DISK_GIB
-    detail = f"{free:.0f} GiB free at {place}; {_DISK_GIB} GiB are needed"
-    return Finding("disk", good, detail, "make room, or set PATCHBENCH_CACHE to another disk")
+    detail = f"{free:.0f} GiB free at {place}; {_DISK_GIB} GiB needed"
+    return Finding("disk", good, detail, "make room, or point PATCHBENCH_CACHE to another disk")

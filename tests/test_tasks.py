@@ -4,15 +4,12 @@
 import csv
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from invoke.program import Program
 
-import tasks
-from patchbench.verbs import common, judging, kernels, measuring, studies, upkeep
 from tests import recorded
+from tests.command import in_checkout, invoke
 
 ROOT = Path(__file__).resolve().parents[1]
 STORM = "published/v0-exit-storm-7.3"
@@ -23,36 +20,6 @@ def process(*arguments: str) -> "subprocess.CompletedProcess[str]":
         [sys.executable, "-m", "invoke", *arguments],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a verb ended, and what it said."""
-
-    returncode: str | int | None
-    stdout: str
-    stderr: str
-
-
-class Invoke:
-    """Runs a verb as the command line does, without starting a process for it."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-
-    def __call__(self, *arguments: str) -> Done:
-        status: str | int | None = 0
-        try:
-            Program(namespace=tasks.namespace).run(["invoke", *arguments])
-        except SystemExit as ended:
-            status = ended.code
-        said = self._capsys.readouterr()
-        return Done(status, said.out, said.err)
-
-
-@pytest.fixture
-def invoke(capsys: pytest.CaptureFixture[str]) -> Invoke:
-    return Invoke(capsys)
 
 
 def test_the_list_of_verbs_says_what_each_does() -> None:
@@ -67,7 +34,7 @@ def test_a_process_ends_with_the_status_of_its_verb_and_says_why_on_stderr() -> 
     assert "clean what?" in done.stderr
 
 
-def test_list_names_what_is_dropped_in(invoke: Invoke) -> None:
+def test_list_names_what_is_dropped_in() -> None:
     listed = invoke("list").stdout
     for name in ("v0", "mainline", "exact", "parallel", "exit-storm", "bench"):
         assert name in listed
@@ -98,34 +65,33 @@ def test_list_names_what_is_dropped_in(invoke: Invoke) -> None:
 def test_a_mistake_says_what_and_leaves_its_own_status(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    invoke: Invoke,
     arguments: tuple[str, ...],
     status: int,
     words: str,
 ) -> None:
     monkeypatch.setenv("PATCHBENCH_CACHE", str(tmp_path))
     done = invoke(*arguments)
-    assert (done.returncode, done.stdout) == (status, "")
+    assert (done.status, done.stdout) == (status, "")
     assert words in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_without_an_engine_a_build_ends_with_thirty(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, invoke: Invoke
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATCHBENCH_CACHE", str(tmp_path))
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     done = invoke("build")
-    assert done.returncode == 30
+    assert done.status == 30
     assert "no container engine answers" in done.stderr
 
 
 def test_doctor_names_the_lack_and_the_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, invoke: Invoke
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     done = invoke("doctor")
-    assert done.returncode == 30
+    assert done.status == 30
     assert "MISSING" in done.stdout
     assert "./bootstrap" in done.stderr
     assert "install Python" not in done.stderr, "a remedy for what is there"
@@ -134,59 +100,58 @@ def test_doctor_names_the_lack_and_the_remedy(
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout with one stored run, in which the verbs work."""
-    for module in (common, judging, kernels, measuring, studies, upkeep):
-        monkeypatch.setattr(module, "ROOT", tmp_path)
+    in_checkout(monkeypatch, tmp_path)
     return recorded.root(tmp_path)
 
 
-def test_a_format_is_all_there_is_on_stdout(checkout: Path, invoke: Invoke) -> None:
+def test_a_format_is_all_there_is_on_stdout(checkout: Path) -> None:
     done = invoke("report", "--format", "csv")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.status, done.stderr) == (0, "")
     assert len(list(csv.reader(done.stdout.splitlines()))) == 1 + 6 * 15
 
 
 def test_the_format_of_a_run_that_lost_boots_is_printed_and_the_status_tells(
-    checkout: Path, invoke: Invoke
+    checkout: Path,
 ) -> None:
     recorded.lose(checkout / "results/runs" / recorded.RUN, "exact/v0/seed-2")
     done = invoke("report", "--format", "mail")
-    assert done.returncode == 23
+    assert done.status == 23
     assert "INVALID: 1 boots gave no usable samples" in done.stdout
 
 
-def test_the_page_on_stdout_is_the_file_with_its_curves(checkout: Path, invoke: Invoke) -> None:
+def test_the_page_on_stdout_is_the_file_with_its_curves(checkout: Path) -> None:
     for victims in (4, 8):
         recorded.add_victims(checkout, f"2026112{victims}T000000-v0", victims)
-    assert invoke("report", "--run", recorded.RUN).returncode == 0
+    assert invoke("report", "--run", recorded.RUN).status == 0
     done = invoke("report", "--run", recorded.RUN, "--format", "html")
     page = checkout / "results/reports" / recorded.RUN / "report.html"
     assert done.stdout == page.read_text()
     assert "<title>exact: times by victims</title>" in done.stdout
 
 
-def test_a_mail_is_believed_until_a_number_of_it_is_changed(checkout: Path, invoke: Invoke) -> None:
+def test_a_mail_is_believed_until_a_number_of_it_is_changed(checkout: Path) -> None:
     mail = checkout / "cover.txt"
     mail.write_text(invoke("report", "--format", "mail").stdout)
     done = invoke("report", "--check-claims", str(mail))
-    assert (done.returncode, "all 19 claims hold" in done.stdout) == (0, True)
+    assert (done.status, "all 19 claims hold" in done.stdout) == (0, True)
     mail.write_text(mail.read_text().replace("117.826", "107.826"))
     done = invoke("report", "--check-claims", str(mail))
-    assert done.returncode == 10
+    assert done.status == 10
     assert "FAILS" in done.stdout
     assert "1 of 19 claims do not hold" in done.stderr
 
 
-def test_history_draws_its_plot_beside_the_reports(checkout: Path, invoke: Invoke) -> None:
+def test_history_draws_its_plot_beside_the_reports(checkout: Path) -> None:
     done = invoke("history", "--metric", "exit_ns")
-    assert done.returncode == 0
+    assert done.status == 0
     assert "126.332 ms" in done.stdout
     assert (checkout / "results/reports/history-exit_ns.svg").is_file()
 
 
-def test_two_stored_arms_are_compared_or_refused_by_name(checkout: Path, invoke: Invoke) -> None:
+def test_two_stored_arms_are_compared_or_refused_by_name(checkout: Path) -> None:
     recorded.add_run(checkout, "20261124T090000-x", flavour="debug")
     done = invoke("compare", f"{recorded.RUN}:none", recorded.RUN)
-    assert (done.returncode, "-6.10 %" in done.stdout) == (0, True)
+    assert (done.status, "-6.10 %" in done.stdout) == (0, True)
     done = invoke("compare", recorded.RUN, "20261124")
-    assert (done.returncode, done.stdout) == (25, "")
+    assert (done.status, done.stdout) == (25, "")
     assert "flavour: bench against debug" in done.stderr

@@ -19,6 +19,7 @@ from patchbench.runs import folder as runs
 from patchbench.study import publishing
 from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, flags, seconds_of, show_findings
+from patchbench.verbs.needs import needs
 
 
 @task(
@@ -30,6 +31,7 @@ from patchbench.verbs.common import ROOT, exits, flags, seconds_of, show_finding
         "changed-since": "gate what differs from this commit, against its revision before and none",
     }
 )
+@needs("engine")
 def gate(
     _: Context,
     series: str = "v0",
@@ -73,6 +75,7 @@ def gate(
         "seeds": "boots of each hazard on each arm; one that fails is enough",
     }
 )
+@needs("engine")
 def check(
     _: Context,
     series: str = "v0",
@@ -109,6 +112,7 @@ def check(
         "trials": "comparisons drawn from the boots",
     }
 )
+@needs("engine")
 def calibrate(
     _: Context,
     kernel: str = "mainline",
@@ -129,6 +133,7 @@ def calibrate(
 
 
 @task(help=flags("run") | {"name": "its folder in results/published/"})
+@needs()
 def publish(_: Context, name: str, run: str = "latest") -> None:
     """Put a run, a check or a study into results/published/; `verify` repeats a run."""
     with exits():
@@ -143,6 +148,7 @@ def publish(_: Context, name: str, run: str = "latest") -> None:
 
 
 @task(positional=["folder"], help={"folder": "results/published/NAME", "all": "replay every boot"})
+@needs("engine")
 def verify(_: Context, folder: str, all: bool = False) -> None:  # noqa: A002  # the flag's name
     """Build a published run's images again, replay some of its boots, and compare."""
     with exits():

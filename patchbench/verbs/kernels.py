@@ -11,9 +11,11 @@ from patchbench.report import report as reports
 from patchbench.store import write_whole
 from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, flags, parameters
+from patchbench.verbs.needs import needs
 
 
 @task(help=flags("kernel"))
+@needs("engine")
 def fetch(_: Context, kernel: str = "mainline") -> None:
     """Fetch the newest version of KERNEL from its origin (other verbs use what is there)."""
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
@@ -25,6 +27,7 @@ def fetch(_: Context, kernel: str = "mainline") -> None:
     help=flags("series", "kernel", "tree", "json")
     | {"ports": "try every port of every series on every kernel instead"}
 )
+@needs("engine")
 def apply(
     _: Context,
     series: str = "v0",
@@ -51,6 +54,7 @@ def apply(
         "against": "the other revision; by default the same series",
     },
 )
+@needs("engine")
 def range_diff(
     _: Context, series: str = "v0", from_: str = "6.12", to: str = "7.3", against: str = ""
 ) -> None:
@@ -60,6 +64,7 @@ def range_diff(
 
 
 @task(help=flags("series", "kernel", "tree", "flavour"))
+@needs("engine")
 def build(
     _: Context,
     series: str = "v0",
@@ -78,6 +83,7 @@ def build(
     | {"seed": "which seed to boot with"},
     iterable=["set"],
 )
+@needs("engine")
 def boot(
     _: Context,
     series: str = "v0",

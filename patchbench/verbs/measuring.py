@@ -23,6 +23,7 @@ from patchbench.runs import history as histories
 from patchbench.store import write_whole
 from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, flags, parameters, show, show_findings
+from patchbench.verbs.needs import needs
 from patchbench.verbs.studies import report_study
 
 
@@ -33,6 +34,7 @@ from patchbench.verbs.studies import report_study
     ),
     iterable=["set"],
 )  # fmt: skip
+@needs("engine")
 def bench(
     _: Context,
     series: str = "v0",
@@ -74,6 +76,7 @@ def bench(
     },
     iterable=["set"],
 )
+@needs("engine")
 def profile(
     _: Context,
     run: str = "",
@@ -124,6 +127,7 @@ def profile(
     help=flags("run", "json", "format")
     | {"check-claims": "a mail or text whose marked numbers are checked against the runs' logs"}
 )
+@needs()
 def report(
     _: Context,
     run: str = "latest",
@@ -149,6 +153,7 @@ def report(
         "machine": "exact machines that both runs were made on, with commas",
     }
 )
+@needs()
 def compare(_: Context, base: str, test: str, machine: str = "exact", json: bool = False) -> None:
     """Compare arms of two stored runs: what nothing but the image tells apart."""
     with exits():
@@ -162,6 +167,7 @@ def compare(_: Context, base: str, test: str, machine: str = "exact", json: bool
         "machine": "machines, with commas; all of them if left out",
     }
 )
+@needs()
 def history(_: Context, metric: str, machine: str = "") -> None:
     """Follow METRIC over all runs, and plot it."""
     with exits():

@@ -14,6 +14,7 @@ from patchbench.study.plan import FOLDER, SCALES
 from patchbench.study.studying import StudyRequest, study_series
 from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, flags, seconds_of
+from patchbench.verbs.needs import needs
 
 
 @task(
@@ -25,6 +26,7 @@ from patchbench.verbs.common import ROOT, exits, flags, seconds_of
         "budget": "run the most valuable cells that fit: 90s, 10m, 2h",
     }
 )
+@needs("engine")
 def study(
     _: Context,
     series: str = "v0",

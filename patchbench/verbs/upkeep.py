@@ -17,11 +17,13 @@ from patchbench.runs import folder as runs
 from patchbench.tools import process
 from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, finish, flags
+from patchbench.verbs.needs import needs
 
 _PYTEST = [sys.executable, "-m", "pytest"]
 
 
 @task(name="list")
+@needs()
 def list_(_: Context) -> None:
     """List the series, kernels, flavours, machines and workloads that are dropped in."""
     with exits():
@@ -33,6 +35,7 @@ def list_(_: Context) -> None:
 
 
 @task
+@needs()
 def doctor(_: Context) -> None:
     """Say what this machine has, what it lacks, and how to get that."""
     with exits():
@@ -52,6 +55,7 @@ def doctor(_: Context) -> None:
         "everything": "all of these, and the compiler cache",
     }
 )
+@needs()
 def clean(
     _: Context,
     work: bool = False,
@@ -77,6 +81,7 @@ def clean(
 
 
 @task(help={"fast": "stop before the container engine: seconds instead of minutes"})
+@needs("engine", "browser", unless="fast")
 def test(_: Context, fast: bool = False) -> None:
     """Run lint, the pure tests, the stages' tests, then the real thing on a real kernel."""
     with exits():
@@ -87,6 +92,7 @@ def test(_: Context, fast: bool = False) -> None:
 
 
 @task
+@needs()
 def lint(_: Context) -> None:
     """Check Python and shell for style and types."""
     with exits():
@@ -116,6 +122,7 @@ def _lint() -> int:
 
 
 @task(help=flags("run"))
+@needs()
 def timings(_: Context, run: str = "latest") -> None:
     """Print where a run's time went: make, QEMU, and what is ours."""
     with exits():

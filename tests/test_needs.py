@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a verb says that it needs is what it needs: a stored text is read without an engine."""
+
+from pathlib import Path
+
+import pytest
+
+import tasks
+from patchbench.verbs.needs import needed
+from tests import recorded
+from tests.command import in_checkout, invoke
+
+STORED = recorded.RUN
+#: Every verb, with words that make it go as far as it can in a checkout with one stored run.
+COMMANDS = {
+    "list": [],
+    "fetch": [],
+    "apply": [],
+    "range-diff": [],
+    "build": [],
+    "boot": [],
+    "bench": ["--machine", "exact"],
+    "profile": [],
+    "report": ["--run", STORED],
+    "compare": [f"{STORED}:none", STORED],
+    "history": ["--metric", "exit_ns"],
+    "study": [],
+    "gate": [],
+    "check": [],
+    "calibrate": [],
+    "publish": ["--run", STORED, "--name", "kept"],
+    "verify": [STORED],
+    "doctor": [],
+    "clean": ["--results"],
+    "dev.timings": ["--run", STORED],
+    # These start other processes; what they need is in the next test.
+    "test": ["--fast"],
+    "lint": ["--help"],
+}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout with one stored run, an empty cache, and an engine that does not answer."""
+    for name in ("patches", "qemu", "workloads", "docs"):
+        (tmp_path / name).symlink_to(recorded.PROJECT / name)
+    in_checkout(monkeypatch, recorded.root(tmp_path))
+    monkeypatch.setenv("PATCHBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    return tmp_path
+
+
+def test_every_verb_is_among_those_that_are_tried() -> None:
+    assert {*COMMANDS} == {*tasks.namespace.task_names}
+
+
+@pytest.mark.usefixtures("checkout")
+@pytest.mark.parametrize("verb", sorted({*COMMANDS} - {"doctor", "test", "lint"}))
+def test_a_verb_ends_for_lack_of_an_engine_exactly_if_it_says_that_it_needs_one(verb: str) -> None:
+    command = [verb, *COMMANDS[verb]]
+    lacks_engine = "no container engine answers" in invoke(*command).stderr
+    assert lacks_engine == ("engine" in needed(tasks.namespace, command))
+
+
+@pytest.mark.parametrize(
+    ("command", "needs"),
+    [
+        ("test", ("engine", "browser")),
+        ("test --fast", ()),
+        ("lint", ()),
+        ("doctor", ()),
+        ("bench --help", ()),
+        ("--help bench", ()),
+        ("nosuch", ()),
+    ],
+)
+def test_what_a_command_line_needs(command: str, needs: tuple[str, ...]) -> None:
+    assert needed(tasks.namespace, command.split()) == needs
