@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
@@ -286,12 +286,14 @@ def adapter(kind: type[T]) -> TypeAdapter[T]:
 
 
 _adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
+#: A study names the same few files hundreds of times.
+_parse = lru_cache(tomllib.loads)
 
 
 def load_toml(path: Path, kind: type[T], **known: str) -> T:
     """Return a TOML file as a `kind`; BadInput names the file and the key that is wrong."""
     try:
-        told = tomllib.loads(path.read_text())
+        told = _parse(path.read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as err:
         raise BadInput(f"{path}: {err}") from err
     try:

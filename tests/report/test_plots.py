@@ -24,6 +24,9 @@ CURVES = [[(0.0, 1.0), (1.0, 5.0)]]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
+KINDS = ("ecdf", "pairs", "strip", "curves", "scaling")
+
+
 def plots() -> dict[str, Markup]:
     return {
         "ecdf": report_plots.ecdf(ARMS, NAMES, "exits", "ms"),
@@ -34,9 +37,14 @@ def plots() -> dict[str, Markup]:
     }
 
 
-@pytest.mark.parametrize("name", plots())
-def test_a_plot_is_one_svg_that_names_itself(name: str) -> None:
-    root = ElementTree.fromstring(plots()[name])  # noqa: S314  # our own
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, Markup]:
+    return plots()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_plot_is_one_svg_that_names_itself(drawn: dict[str, Markup], name: str) -> None:
+    root = ElementTree.fromstring(drawn[name])  # noqa: S314  # our own
     assert root.tag == f"{SVG}svg"
     assert root.get("role") == "img"
     title, description = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
@@ -46,28 +54,30 @@ def test_a_plot_is_one_svg_that_names_itself(name: str) -> None:
     assert description.text
 
 
-@pytest.mark.parametrize("name", plots())
-def test_a_plot_takes_its_colours_from_the_page(name: str) -> None:
-    text = plots()[name]
+@pytest.mark.parametrize("name", KINDS)
+def test_a_plot_takes_its_colours_from_the_page(drawn: dict[str, Markup], name: str) -> None:
+    text = drawn[name]
     assert "currentColor" in text
     assert "#0" not in text.replace("#000000", "")  # none of the stand-ins is left
     assert "<style" not in text  # it would apply to the whole page
 
 
-def test_the_same_numbers_give_the_same_bytes_whatever_the_reader_has_set() -> None:
-    first = plots()
+def test_the_same_numbers_give_the_same_bytes_whatever_the_reader_has_set(
+    drawn: dict[str, Markup],
+) -> None:
     with mpl.rc_context({"font.size": 30, "svg.hashsalt": "another", "lines.linewidth": 9}):
-        assert plots() == first
+        assert plots() == drawn
 
 
-def test_a_clock_that_never_stopped_is_in_the_plot_and_in_its_words() -> None:
-    text = plots()
-    assert ">never<" in text["pairs"]
-    assert "never in 1 pairs" in text["pairs"]
-    assert "51 ms to 52.5 ms to never" in text["ecdf"]
-    assert text["scaling"].count(">never<") == 2
-    assert "victims 4: exit $x$: none 88 ms, exit $x$: v0 never" in text["scaling"]
-    assert "swapoff: none not measured" in text["scaling"]
+def test_a_clock_that_never_stopped_is_in_the_plot_and_in_its_words(
+    drawn: dict[str, Markup],
+) -> None:
+    assert ">never<" in drawn["pairs"]
+    assert "never in 1 pairs" in drawn["pairs"]
+    assert "51 ms to 52.5 ms to never" in drawn["ecdf"]
+    assert drawn["scaling"].count(">never<") == 2
+    assert "victims 4: exit $x$: none 88 ms, exit $x$: v0 never" in drawn["scaling"]
+    assert "swapoff: none not measured" in drawn["scaling"]
 
 
 def test_words_of_a_guest_are_text_and_neither_markup_nor_formulas() -> None:
