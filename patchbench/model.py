@@ -76,6 +76,10 @@ class SeriesName:
         """Return the name without the variant: STEM[@N][~COMMIT]."""
         return self.today() if self.commit is None else f"{self.today()}~{self.commit}"
 
+    def __str__(self) -> str:
+        """Return the whole name: STEM[@N][~COMMIT][+VARIANT]."""
+        return self.unvaried() if self.variant is None else f"{self.unvaried()}+{self.variant}"
+
 
 @dataclass(frozen=True, slots=True)
 class Patch:
@@ -406,28 +410,6 @@ class Profile:
     instructions: Mapping[str, int]
     stacks: Mapping[tuple[str, ...], int]
     functions: frozenset[str]
-
-
-FindingState: TypeAlias = Literal["pass", "fail", "untested"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found on one series: a row of the build matrix, a debug boot, a hazard.
-
-    `untested` carries its reason and is never a pass. `evidence` is the figure, the
-    console or compiler lines, the command that shows it again: enough to argue with.
-    """
-
-    check: str  # build, checkpatch, sparse, debug, hazard ...
-    kernel: str
-    version: str
-    series: str  # none, v0@1, v0
-    subject: str  # the row, patch or workload
-    state: FindingState
-    says: str  # one sentence, with the figure
-    evidence: str = ""
-    questions: tuple[str, ...] = ()  # of the answer sheet that it bears on: C8
 
 
 @dataclass(frozen=True, slots=True)

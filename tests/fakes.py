@@ -4,10 +4,12 @@
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from patchbench.findings import CheckResult, Finding, FindingState
 from patchbench.model import (
+    NONE,
     Arm,
     ArmNote,
     Boot,
@@ -147,6 +149,20 @@ def boot(series: str, seed: int, log: str, on: str = "exact") -> Boot:
 def lost(series: str, seed: int, on: str = "exact") -> Boot:
     """Return a boot that gave nothing."""
     return Boot(on, series, seed, Record(False, (), (), {}, ""), "it hung", 23)
+
+
+def condition(
+    series: str, state: FindingState, on: str = "left_pages", **fields: object
+) -> Finding:
+    """Return a finding on a condition of the hazard residue."""
+    finding = Finding("condition", "mainline", "7.3.4", series, "residue", state, "5120", on=on)
+    return replace(finding, **fields)  # type: ignore[arg-type]
+
+
+def check_result(*found: Finding, series: str = "v0", against: str = NONE) -> CheckResult:
+    """Return the result of a check with these findings."""
+    kernels = {one.kernel: one.version for one in found}
+    return CheckResult(series, against, "./bootstrap check", kernels, found)
 
 
 def git(folder: Path, *arguments: str) -> str:

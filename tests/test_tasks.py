@@ -50,7 +50,7 @@ def test_list_names_what_is_dropped_in() -> None:
         (("build", "--tree", "/"), 20, "no Makefile"),
         (("check", "--hazards", "exit-storm"), 20, "exit-storm has no conditions"),
         (("check", "--tree", "/"), 20, "no Makefile"),
-        (("check", "--machine", "parallel"), 20, "parallel is none"),
+        (("check", "--machine", "parallel"), 20, "exact machines only"),
         (("check", "--seeds", "0"), 20, "at least 1"),
         (("clean",), 20, "clean what?"),
         (("report", "--run", "nosuch"), 20, "run"),

@@ -13,8 +13,8 @@ from typing import Literal, TypeAlias
 from pydantic import with_config
 
 from patchbench.catalog import load_toml
-from patchbench.check import hazards
-from patchbench.model import STRICT, Finding
+from patchbench.findings import CheckResult, Finding
+from patchbench.model import STRICT
 from patchbench.store import write_whole
 
 FILE = Path("configs/questions.toml")
@@ -56,23 +56,21 @@ def questions(root: Path) -> Mapping[str, Question]:
     return load_toml(root / FILE, _Sheet).questions
 
 
-def answer(
-    asked: Mapping[str, Question], findings: Sequence[Finding], series: str, run: str
-) -> tuple[Answer, ...]:
-    """Return an answer for each kernel and hazard, from what was found of the whole series."""
-    worse = hazards.regressions(findings)
-    told = []
-    for kernel, version in dict.fromkeys((one.kernel, one.version) for one in findings):
+def answer(asked: Mapping[str, Question], result: CheckResult, run: str) -> tuple[Answer, ...]:
+    """Return an answer for each kernel and question, from the findings on the whole series."""
+    worse, series = result.regressions(), result.series
+    answers = []
+    for kernel, version in result.kernels.items():
         for name, question in asked.items():
             these = [
-                one
-                for one in findings
-                if (one.kernel, one.series) == (kernel, series) and name in one.questions
+                one for one in result.of(series) if one.kernel == kernel and name in one.questions
             ]
             state = _state(question, these, worse)
-            evidence = (question.untestable,) if question.untestable else (*_lines(these, worse),)
-            told.append(Answer(run, kernel, version, series, name, question.claim, state, evidence))
-    return tuple(told)
+            evidence = (*_lines(question, these, worse, result.baseline),)
+            answers.append(
+                Answer(run, kernel, version, series, name, question.claim, state, evidence)
+            )
+    return tuple(answers)
 
 
 def markdown(answers: Sequence[Answer], run: str) -> str:
@@ -101,19 +99,24 @@ def write(out: Path, answers: Sequence[Answer], run: str) -> Path:
     return out / "answers.md"
 
 
-def _lines(these: Sequence[Finding], worse: Sequence[Finding]) -> Iterator[str]:
+def _lines(
+    question: Question, these: Sequence[Finding], worse: Sequence[Finding], baseline: str
+) -> Iterator[str]:
     """Give what decides: what the series breaks or is open, else everything that holds."""
+    if question.untestable:
+        yield question.untestable
+        return
     telling = [one for one in these if one.state != "pass"] or _conditions(these)
     for one in telling:
-        own = " (without the series as well)" if one.state == "fail" and one not in worse else ""
-        yield f"{one.state}: {one.subject}: {one.says}{own}"
+        known = f" ({baseline} as well)" if one.state == "fail" and one not in worse else ""
+        yield f"{one.state}: {one.title}: {one.says}{known}"
     if held := len([one for one in _conditions(these) if one not in telling]):
         yield f"pass: {held} more"
 
 
 def _conditions(findings: Sequence[Finding]) -> list[Finding]:
     """Return what was asked of hazards; a quiet console or a lost guest answers no question."""
-    return [one for one in findings if ": " in one.subject and not hazards.is_console(one)]
+    return [one for one in findings if one.kind == "condition"]
 
 
 def _state(question: Question, these: Sequence[Finding], worse: Sequence[Finding]) -> State:

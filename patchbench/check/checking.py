@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What `check` does with the pipeline: the build matrix and the hazards, on every arm."""
+"""What `check` does with the pipeline: the build matrix and the hazards, series by series."""
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from patchbench.catalog import SplatPolicy, adapter
+from patchbench import findings
+from patchbench.catalog import SplatPolicy
 from patchbench.check import answers, hazards, matrix, matrixing, rows
-from patchbench.check.matrixing import CheckRequest
+from patchbench.check.request import HAZARDS, MATRIX, CheckRequest
 from patchbench.errors import (
     BadInput,
     GateFailed,
@@ -21,14 +19,13 @@ from patchbench.errors import (
     Undecided,
     UnknownName,
 )
-from patchbench.model import NONE, Boot, Finding, Source, Workload
+from patchbench.findings import CheckResult, Finding, Target
+from patchbench.model import Boot, Source, Workload
 from patchbench.pipeline import Pipeline, kernel_flag
 from patchbench.runs import folder as runs
 from patchbench.runs import published
-from patchbench.runs.archive import FINDINGS
 from patchbench.stages import boot, series
-from patchbench.stages import boots as bench
-from patchbench.store import write_whole
+from patchbench.stages.boots import Job
 
 #: From good to bad.
 _SHOWN = {"pass": "pass", "untested": "untested", "fail": "FAIL"}
@@ -36,84 +33,70 @@ _SHOWN = {"pass": "pass", "untested": "untested", "fail": "FAIL"}
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What `check` found, and the folder with the consoles that it was found in."""
+    """What `check` found, the folder that holds it, and what kept parts from being looked at."""
 
     folder: Path
-    findings: tuple[Finding, ...]
-    errors: tuple[PipelineError, ...] = ()  # what kept rows and kernels from being looked at
+    result: CheckResult
+    errors: tuple[PipelineError, ...] = ()
 
 
 def check(pipeline: Pipeline, request: CheckRequest) -> Checked:
     """Build the rows and boot the hazards, on each kernel, with the first patches, with all.
 
-    Of several kernels one that the series has no port for is untested, and its error told.
-    Raises BadInput, before anything is built, for a workload without conditions, a machine that
-    is not exact, or no seed.
+    Where several kernels are asked for, one that the series has no port for is untested, and its
+    error is kept. Raises BadInput, before anything is built, for a workload without conditions, a
+    machine that is not exact, or no seed.
     """
     if request.seeds < 1:
         raise BadInput(f"--seeds {request.seeds}: at least 1")
-    workloads = _workloads(pipeline, request) if "hazards" in request.parts else []
+    workloads = _workloads(pipeline, request) if HAZARDS in request.parts else []
     matrix.choose(matrix.load(pipeline.root), request.rows, quick=request.quick)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     folder = pipeline.results / "runs" / (request.run or f"{stamp}-check-{request.series}")
     folder.mkdir(parents=True, exist_ok=bool(request.run))
-    found: list[Finding] = []
+    result = CheckResult(request.series, request.against, request.command(), {}, ())
     errors: list[PipelineError] = []
 
     def keep(more: Iterable[Finding]) -> None:
-        found.extend(more)
-        write_whole(folder / FINDINGS, as_json(found))
+        nonlocal result
+        result = replace(result, findings=(*result.findings, *more))
+        findings.write(folder, result)
 
     for kernel in request.kernels[:1] if request.tree else request.kernels:
         source = pipeline.source(kernel, request.tree)
+        result = replace(result, kernels={**result.kernels, source.kernel: source.version})
         try:
             series.load(pipeline.root, request.series, source.line)
         except UnknownName as err:
             if len(request.kernels) == 1:
                 raise
-            keep([rows.judge_error(_whole(request, source), "series", err)])
+            target = _target(request, source)
+            keep([rows.judge_error(target, "series", request.series, err)])
             errors.append(err)
             continue
-        if "matrix" in request.parts:
-            told = matrixing.check(pipeline, source, request)
-            keep(told.findings)
-            errors += told.errors
+        if MATRIX in request.parts:
+            built = matrixing.check(pipeline, source, request)
+            keep(built.findings)
+            errors += built.errors
         for workload in workloads:
             keep(_check_one(pipeline, request, folder, source, workload))
-    return Checked(folder, tuple(found), tuple(errors))
+    return Checked(folder, result, tuple(errors))
 
 
 def parts(*, matrix: bool, hazards: bool) -> tuple[str, ...]:
-    """Return the halves that a user wants who asked for something of these, or for nothing."""
-    told = {"matrix": matrix, "hazards": hazards}
-    return tuple(name for name, wanted in told.items() if wanted) or tuple(told)
+    """Return the halves that were asked for; both where none was."""
+    wanted = {MATRIX: matrix, HAZARDS: hazards}
+    return tuple(name for name, wanted in wanted.items() if wanted) or tuple(wanted)
 
 
-def as_json(findings: Sequence[Finding]) -> str:
-    """Return findings as the text of findings.json."""
-    return adapter(list[Finding]).dump_json([*findings], indent=1).decode() + "\n"
+def headings(result: CheckResult) -> list[str]:
+    """Return the table's headings: a column for each series."""
+    return ["kernel", "what", *result.series_names]
 
 
-def headings(findings: Sequence[Finding]) -> list[str]:
-    """Return the table's headings: a column for each arm."""
-    return ["kernel", "what", *hazards.arms(findings)]
-
-
-def read(folder: Path) -> tuple[Finding, ...]:
-    """Return what a check found; BadInput if its file is damaged."""
-    try:
-        rows = json.loads((folder / FINDINGS).read_bytes())
-        for row in rows:  # as written before questions had a name of their own
-            if "hazards" in row:
-                row["questions"] = row.pop("hazards")
-        return tuple(adapter(list[Finding]).validate_python(rows))
-    except (ValueError, ValidationError, TypeError, AttributeError) as err:
-        raise BadInput(f"{folder / FINDINGS} is damaged: {err}") from err
-
-
-def answer(root: Path, folder: Path, findings: Sequence[Finding]) -> Path | None:
+def answer(root: Path, folder: Path, result: CheckResult) -> Path | None:
     """Write the answer sheet into results/reports/, and return it; None if no hazard was booted."""
-    return _answer(root, folder, findings, root / "results/reports" / folder.name)
+    return _answer(root, folder, result, root / "results/reports" / folder.name)
 
 
 def publish(root: Path, folder: Path, name: str) -> Path:
@@ -121,70 +104,68 @@ def publish(root: Path, folder: Path, name: str) -> Path:
 
     Raises BadInput if its findings are damaged, or as published.new_folder.
     """
-    findings = read(folder)
+    result = findings.read(folder)
     target = published.new_folder(root, name)
-    write_whole(target / FINDINGS, as_json(findings))
-    _answer(root, folder, findings, target)
+    findings.write(target, result)
+    _answer(root, folder, result, target)
     runs.seal(target)
     return target
 
 
-def _answer(root: Path, folder: Path, findings: Sequence[Finding], out: Path) -> Path | None:
-    if not any(one.questions for one in findings):
+def _answer(root: Path, folder: Path, result: CheckResult, out: Path) -> Path | None:
+    if not any(one.questions for one in result.findings):
         return None
-    told = answers.answer(
-        answers.questions(root), findings, hazards.arms(findings)[-1], folder.name
-    )
-    return answers.write(out, told, folder.name)
+    sheet = answers.answer(answers.questions(root), result, folder.name)
+    return answers.write(out, sheet, folder.name)
 
 
-def table(findings: Sequence[Finding]) -> list[list[str]]:
-    """Return the table's rows: the worst that each condition came to on each arm."""
-    arms = headings(findings)[2:]
-    states = {
-        (one.kernel, one.subject, one.series): one.state
-        for one in sorted(findings, key=lambda one: [*_SHOWN].index(one.state))
-    }
-    lines = dict.fromkeys((one.kernel, one.subject) for one in findings)
+def table(result: CheckResult) -> list[list[str]]:
+    """Return the table's rows: the worst answer to each question, by series."""
+    from_good_to_bad = sorted(result.findings, key=lambda one: [*_SHOWN].index(one.state))
+    states = {(*one.question, one.series): _SHOWN[one.state] for one in from_good_to_bad}
+    lines = {one.question: (one.kernel, one.title) for one in result.findings}
     return [
-        [*line, *(_SHOWN[states[(*line, arm)]] if (*line, arm) in states else "-" for arm in arms)]
-        for line in lines
+        [*shown, *(states.get((*question, name), "-") for name in result.series_names)]
+        for question, shown in lines.items()
     ]
 
 
-def complaints(findings: Sequence[Finding], against: str = NONE) -> list[str]:
-    """Return a line for each condition that does not hold or is untested."""
-    worse = hazards.regressions(findings, against)
-    own = [one for one in findings if one.state == "fail" and one.series != against]
-    beside = "without the series" if against == NONE else f"with {against}"
+def complaints(result: CheckResult) -> list[str]:
+    """Return a line for each finding that fails or is untested."""
+    worse = result.regressions()
+    known = [
+        one
+        for one in result.findings
+        if one.state == "fail" and one.series != result.against and one not in worse
+    ]
     return [
-        f"{one.kernel} {one.series}, {one.subject}: {one.says}"
-        + (f" (as {beside})" if one in own and one not in worse else "")
-        for one in findings
+        f"{one.kernel} {one.series}, {one.title}: {one.says}"
+        + (f" ({result.baseline} as well)" if one in known else "")
+        for one in result.findings
         if one.state != "pass"
     ]
 
 
 def verdict_error(
-    findings: Sequence[Finding],
-    errors: Sequence[PipelineError] = (),
-    against: str = NONE,
+    result: CheckResult, errors: tuple[PipelineError, ...] = ()
 ) -> PipelineError | None:
     """Return what keeps a series from passing, as the error to end with.
 
     errors: what kept rows from being built; a series that fails elsewhere fails all the same.
     """
-    if splats := hazards.splats_on_base(findings):
-        return KernelSplat(f"{splats[0].subject}: the kernel without the series complained")
-    if lost := hazards.lost_on_base(findings):
-        return LostGuest(f"{lost[0].subject}: the kernel without the series did not get through it")
-    if worse := hazards.regressions(findings, against):
-        return GateFailed(f"{len(worse)} conditions hold with {against} and not with the series")
+    if splats := result.failed_unpatched("console"):
+        return KernelSplat(f"{splats[0].subject}: the unpatched kernel splats, {splats[0].on}")
+    if lost := result.failed_unpatched("boot"):
+        return LostGuest(f"{lost[0].subject}: the boot of the unpatched kernel did not finish")
+    if worse := result.regressions():
+        return GateFailed(
+            f"{len(worse)} checks fail with the series and not with {result.against}; "
+            "the lines above say which"
+        )
     if errors:
         return errors[0]
-    open_ones = [one for one in findings if one.state == "untested"]
-    if open_ones:
-        return Undecided(f"{len(open_ones)} are untested; the table tells why")
+    if untested := [one for one in result.findings if one.state == "untested"]:
+        return Undecided(f"{len(untested)} checks are untested; the lines above say why")
     return None
 
 
@@ -196,7 +177,7 @@ def _workloads(pipeline: Pipeline, request: CheckRequest) -> list[Workload]:
     ]
     for workload in asked:
         if not workload.conditions:
-            raise BadInput(f"workload {workload.name} has no conditions: `bench` it instead")
+            raise BadInput(f"workload {workload.name} has no conditions to check; use `bench`")
     asked = [
         replace(
             one,
@@ -207,14 +188,14 @@ def _workloads(pipeline: Pipeline, request: CheckRequest) -> list[Workload]:
     ]
     for name in {one.machine for one in asked}:
         if not catalog.machine(name).exact:
-            raise BadInput(f"hazards are booted on exact machines, and {name} is none")
+            raise BadInput(f"--machine {name}: hazards are booted on exact machines only")
     return asked
 
 
-def _whole(request: CheckRequest, source: Source) -> hazards.Place:
-    """Return the place of what is not of one row or hazard."""
-    command = request.command(source, "").rstrip()
-    return hazards.Place(source.kernel, source.version, request.series, command)
+def _target(request: CheckRequest, source: Source) -> Target:
+    """Return the target of what concerns no single row or hazard."""
+    command = request.part_command(source, "")
+    return Target(source.kernel, source.version, request.series, command)
 
 
 def _check_one(
@@ -224,37 +205,38 @@ def _check_one(
     source: Source,
     workload: Workload,
 ) -> list[Finding]:
-    names = dict.fromkeys((request.against, *request.arms(pipeline, source)))
+    """Boot one hazard, every series with every seed, and return what that says of each."""
+    names = dict.fromkeys((request.against, *request.prefixes(pipeline, source)))
     if not pipeline.catalog.flavour(workload.flavour, source.line).comparable:
         workload = hazards.without_timings(workload)
     machine = pipeline.catalog.machine(workload.machine)
     arms = pipeline.arms(
         source, names, flavour=workload.flavour, machine=machine, workload=workload
     )
-    jobs = [bench.Job(arm, seed) for seed in range(1, request.seeds + 1) for arm in arms]
-    place = folder / source.kernel / workload.name
+    jobs = [Job(arm, seed) for seed in range(1, request.seeds + 1) for arm in arms]
+    run = folder / source.kernel / workload.name
     pipeline.story.say(f"{workload.name} on {source.kernel}")
-    # Splats are judged apart, so that the record still counts.
-    boots = pipeline.booter(place, SplatPolicy(deny=())).exact(jobs, fresh=request.fresh, pick=None)
-    bases = {told.seed: told for told in boots if told.series == request.against}
+    # hazards.judge looks for splats itself: a boot with one still has its record.
+    boots = pipeline.booter(run, SplatPolicy(deny=())).exact(jobs, fresh=request.fresh, pick=None)
+    bases = {one.seed: one for one in boots if one.series == request.against}
     policy = pipeline.catalog.splat_policy()
     found: list[Finding] = []
-    for job, told in zip(jobs, boots, strict=True):
-        command = _command(told, kernel_flag(source.kernel, request.tree), workload)
+    for job, booted in zip(jobs, boots, strict=True):
+        command = _command(booted, kernel_flag(source.kernel, request.tree), workload)
         found += hazards.judge(
             workload,
-            hazards.Place(source.kernel, source.version, told.series, command),
-            told,
-            boot.read_console(job.folder(place)),
+            Target(source.kernel, source.version, booted.series, command),
+            booted,
+            boot.read_console(job.folder(run)),
             policy,
-            base=bases[told.seed] if told.series != request.against else None,
+            base=bases[booted.seed] if booted.series != request.against else None,
         )
     return found
 
 
-def _command(told: Boot, kernel: str, workload: Workload) -> str:
+def _command(booted: Boot, kernel: str, workload: Workload) -> str:
     return (
-        f"./bootstrap boot --series {told.series} {kernel} "
+        f"./bootstrap boot --series {booted.series} {kernel} "
         f"--flavour {workload.flavour} --machine {workload.machine} --workload {workload.name} "
-        f"--seed {told.seed}"
+        f"--seed {booted.seed}"
     )

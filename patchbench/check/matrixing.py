@@ -9,14 +9,15 @@ from functools import partial
 from pathlib import Path
 
 from patchbench.check import matrix, rows
-from patchbench.check.hazards import Place
 from patchbench.check.matrix import Config
 from patchbench.check.partial import Counts, folders
+from patchbench.check.request import CheckRequest
 from patchbench.check.rowbuild import Site
 from patchbench.check.rows import Built
 from patchbench.errors import BadInput, BuildFailed, KconfigDropped, PipelineError
-from patchbench.model import NONE, Finding, SeriesName, Source, Tree
-from patchbench.pipeline import Pipeline, kernel_flag
+from patchbench.findings import Finding, Target
+from patchbench.model import NONE, Source, Tree
+from patchbench.pipeline import Pipeline
 from patchbench.stages import series
 from patchbench.store import key
 from patchbench.tools.container import Bind, Limits
@@ -27,45 +28,6 @@ _SOURCES = ("*.[chS]", "*.rs")
 _DEFINING = ("*.[cS]", "*.rs", "*.lds.h")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _CHECKPATCH = ("--strict", "--terse", "--show-types", "--showfile", "--root=/src")
-
-
-@dataclass(frozen=True, slots=True)
-class CheckRequest:
-    """What `check` was asked for; empty `hazards` and `rows` are all there are.
-
-    tree: instead of the kernels. against: what to compare with. parts: which of the two halves,
-    `matrix` and `hazards`. quick: of the rows, the quick ones. first_patches: the series without
-    its last ones as well. style: let checkpatch judge each patch.
-    """
-
-    series: str
-    kernels: tuple[str, ...]
-    hazards: tuple[str, ...] = ()
-    flavour: str = ""  # instead of each hazard's own
-    machine: str = ""  # likewise
-    seeds: int = 1
-    fresh: bool = False
-    rows: tuple[str, ...] = ()
-    quick: bool = False
-    parts: tuple[str, ...] = ("matrix", "hazards")
-    tree: str = ""
-    against: str = "none"
-    first_patches: bool = True
-    style: bool = True
-    run: str = ""  # a name for the folder, which may be there
-
-    def arms(self, pipeline: Pipeline, source: Source) -> tuple[str, ...]:
-        """Return what the series is judged as: its first patch, its first two, ..., the whole."""
-        name = SeriesName.parse(self.series)
-        if not self.first_patches or name.is_none or name.first is not None:
-            return (self.series,)
-        count = len(series.load(pipeline.root, self.series, source.line).patches)
-        return (*(f"{self.series}@{first}" for first in range(1, count)), self.series)
-
-    def command(self, source: Source, part: str) -> str:
-        """Return the command that does a part of it again."""
-        kernel = kernel_flag(source.kernel, self.tree)
-        return f"./bootstrap check --series {self.series} {kernel} {part}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +62,7 @@ def check(pipeline: Pipeline, source: Source, request: CheckRequest) -> Told:
     """
     told = matrix.load(pipeline.root)
     chosen = matrix.choose(told, request.rows, quick=request.quick)
-    names = request.arms(pipeline, source)
+    names = request.prefixes(pipeline, source)
     trees = {name: pipeline.apply(source, name) for name in (*names, request.against)}
     repository = Repository(source.repository)
     differing = [repository.differing(source.commit, tree.commit) for tree in trees.values()]
@@ -254,21 +216,21 @@ def _judge(pipeline: Pipeline, arms: _Arms, chosen: Sequence[str]) -> Iterator[F
         against = arms.request.against
         base = arms.built.get((against, row))
         for arm in dict.fromkeys((against, *arms.names)):
-            place = _place(arms, arm, f"--rows {row}")
+            target = _target(arms, arm, f"--rows {row}")
             if (arm, row) in arms.errors:
-                yield rows.judge_error(place, f"{row}: build", arms.errors[arm, row])
+                yield rows.judge_error(target, "build", row, arms.errors[arm, row])
             elif built := arms.built.get((arm, row)):
                 config = arms.configs[row]
                 if arm == against:
-                    yield from rows.judge_build(place, config, tools, built, None)
+                    yield from rows.judge_build(target, config, tools, built, None)
                 else:
-                    yield from rows.judge_build(place, config, tools, built, base)
-                    yield from rows.judge_messages(place, config, tools, built, base, arms.files)
+                    yield from rows.judge_build(target, config, tools, built, base)
+                    yield from rows.judge_messages(target, config, tools, built, base, arms.files)
 
 
-def _place(arms: _Arms, arm: str, part: str) -> Place:
-    command = arms.request.command(arms.source, part)
-    return Place(arms.source.kernel, arms.source.version, arm, command)
+def _target(arms: _Arms, arm: str, part: str) -> Target:
+    command = arms.request.part_command(arms.source, part)
+    return Target(arms.source.kernel, arms.source.version, arm, command)
 
 
 def _style(pipeline: Pipeline, arms: _Arms) -> Iterator[Finding]:
@@ -288,5 +250,5 @@ def _style(pipeline: Pipeline, arms: _Arms) -> Iterator[Finding]:
             Limits(timeout_s=300),
             binds=[Bind(lane.source, "/src"), Bind(patch.path, inside)],
         )
-        place = _place(arms, part, "--matrix")
-        yield rows.judge_style(place, patch, done.said, done.status)
+        target = _target(arms, part, "--matrix")
+        yield rows.judge_style(target, patch, done.said, done.status)

@@ -9,17 +9,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from patchbench.check import buildlog
-from patchbench.check.hazards import Place
 from patchbench.check.matrix import Config
 from patchbench.check.rowbuild import CHECK_FLAG, Compiled
-from patchbench.model import Finding, Patch, Toolchain
+from patchbench.findings import Finding, FindingKind, Target
+from patchbench.model import Patch, Toolchain
 
 #: Which tools' messages are judged together, and under what name, where W=1 and sparse looked.
-_STRICT: Mapping[str, tuple[str, ...]] = {
+_STRICT: Mapping[FindingKind, tuple[str, ...]] = {
     "W=1": ("compiler", "kernel-doc"),
     "sparse": ("sparse",),
 }
-_CHECKS: Mapping[str, str] = {"warnings": "warning", "W=1": "warning", "sparse": "sparse"}
 _STYLE = re.compile(r"(?P<place>\S*): (?P<level>ERROR|WARNING|CHECK):(?P<type>\w+): (?P<text>.+)")
 _SHOWN = 20
 
@@ -65,7 +64,7 @@ def _messages(built: Built, files: Sequence[str]) -> list[buildlog.Message]:
 
 
 def judge_build(
-    place: Place, config: Config, toolchain: Toolchain, built: Built, base: Built | None
+    target: Target, config: Config, toolchain: Toolchain, built: Built, base: Built | None
 ) -> tuple[Finding, ...]:
     """Return whether the row builds; where the kernel does not either, what is new as well.
 
@@ -73,9 +72,9 @@ def judge_build(
     """
     if built.compiled is None:
         return ()
-    empty = _empty(place, f"{config.name}: build", "build")
+    empty = target.untested("build", config.name)
     log = built.compiled.log
-    context = _context(place, config, toolchain, afterwards=buildlog.afterwards(log))
+    context = _context(target, config, toolchain, afterwards=buildlog.afterwards(log))
     if built.compiled.good:
         return (replace(empty, state="pass", says="it builds", evidence=context("")),)
     found = buildlog.errors(log)
@@ -88,15 +87,14 @@ def judge_build(
         return (broken,)
     own = {_unplaced(error) for error in buildlog.errors(base.compiled.log)}
     fresh = [error for error in found if _unplaced(error) not in own]
-    subject = f"{config.name}: errors of its own"
     if not fresh:
         says = "no error that the kernel does not have without the series"
-        return (broken, replace(broken, subject=subject, state="pass", says=says))
-    return (broken, replace(broken, subject=subject, says=_first(fresh, "does not build")))
+        return (broken, replace(broken, kind="errors", state="pass", says=says))
+    return (broken, replace(broken, kind="errors", says=_first(fresh, "does not build")))
 
 
 def judge_messages(
-    place: Place,
+    target: Target,
     config: Config,
     toolchain: Toolchain,
     built: Built,
@@ -105,17 +103,17 @@ def judge_messages(
 ) -> tuple[Finding, ...]:
     """Return what the compiler, W=1 and sparse say of the files only with the series."""
     base = base or Built()
-    told: list[tuple[str, tuple[str, ...], Compiled, Compiled | None]] = []
+    told: list[tuple[FindingKind, tuple[str, ...], Compiled, Compiled | None]] = []
     if built.compiled:
         looked = base.looked if base.looked and base.looked.good else None
         beside = base.compiled or looked
         told.append(("warnings", ("compiler",), built.compiled, beside))
     if built.inspected:
-        for name, tools in _STRICT.items():
-            told.append((name, tools, built.inspected, base.inspected))
+        for kind, tools in _STRICT.items():
+            told.append((kind, tools, built.inspected, base.inspected))
     return tuple(
-        _judge_messages(place, config, toolchain, name, ours, theirs, _Heard(files, tools))
-        for name, tools, ours, theirs in told
+        _judge_messages(target, config, toolchain, kind, ours, theirs, _Heard(files, tools))
+        for kind, tools, ours, theirs in told
     )
 
 
@@ -132,25 +130,25 @@ class _Heard:
 
 
 def _judge_messages(
-    place: Place,
+    target: Target,
     config: Config,
     toolchain: Toolchain,
-    name: str,
+    kind: FindingKind,
     built: Compiled,
     base: Compiled | None,
     heard: _Heard,
 ) -> Finding:
     ours = heard(built)
     fresh = buildlog.new(ours, heard(base))
-    inspected = built.sources if name in _STRICT else ()
-    context = _context(place, config, toolchain, inspected)
+    inspected = built.sources if kind in _STRICT else ()
+    context = _context(target, config, toolchain, inspected)
     shown = context("\n".join(map(str, fresh[:_SHOWN])))
-    finding = replace(_empty(place, f"{config.name}: {name}", _CHECKS[name]), evidence=shown)
-    if name in _STRICT and not built.good:
+    finding = replace(target.untested(kind, config.name), evidence=shown)
+    if kind in _STRICT and not built.good:
         return replace(finding, says="make ended before it had looked at all of the files")
-    if name == "sparse" and (unseen := [one for one in built.sources if one not in built.checked]):
+    if kind == "sparse" and (unseen := [one for one in built.sources if one not in built.checked]):
         return replace(finding, says=_unseen(built.log, unseen))
-    if ours and (base is None or not _covers(name, base)):
+    if ours and (base is None or not _covers(kind, base)):
         return replace(finding, says=f"{len(ours)} messages, and none to compare with")
     if fresh:
         return replace(finding, state="fail", says=_first([str(one) for one in fresh], "new"))
@@ -158,10 +156,10 @@ def _judge_messages(
     return replace(finding, state="pass", says=f"nothing new in {len(built.sources)} files{own}")
 
 
-def _covers(name: str, base: Compiled) -> bool:
+def _covers(kind: FindingKind, base: Compiled) -> bool:
     """Return whether a base's silence means anything: what nobody looked at is silent as well."""
-    looked = name != "sparse" or {*base.sources} <= {*base.checked}
-    return looked and (base.good or name not in _STRICT)
+    looked = kind != "sparse" or {*base.sources} <= {*base.checked}
+    return looked and (base.good or kind not in _STRICT)
 
 
 def _unseen(log: str, sources: Sequence[str]) -> str:
@@ -171,26 +169,26 @@ def _unseen(log: str, sources: Sequence[str]) -> str:
     return f"sparse did not look at {', '.join(sources)}"
 
 
-def judge_error(place: Place, subject: str, error: Exception) -> Finding:
+def judge_error(target: Target, kind: FindingKind, subject: str, error: Exception) -> Finding:
     """Return the finding of what could not even begin: untested, and why.
 
     An error's second line has the name that the first one is about.
     """
     says = "; ".join(line.strip() for line in str(error).splitlines()[:2])
-    told = _empty(place, subject, "build")
-    return replace(told, says=says, evidence=f"{error}\n$ {place.command}")
+    empty = target.untested(kind, subject)
+    return replace(empty, says=says, evidence=f"{error}\n$ {target.command}")
 
 
-def judge_style(place: Place, patch: Patch, log: str, status: int | None) -> Finding:
+def judge_style(target: Target, patch: Patch, log: str, status: int | None) -> Finding:
     """Return what checkpatch says of a patch: errors and warnings fail it, checks are shown.
 
     log: of `checkpatch.pl --strict --terse --show-types`; its last line is the sum,
     but of a clean patch it says nothing.
     """
-    told = _empty(place, f"checkpatch: {patch.path.name}", "checkpatch")
+    told = target.untested("checkpatch", patch.path.name)
     matches = [match for line in log.splitlines() if (match := _STYLE.fullmatch(line.strip()))]
     told = replace(
-        told, evidence="\n".join([*(match[0] for match in matches), f"$ {place.command}"])
+        told, evidence="\n".join([*(match[0] for match in matches), f"$ {target.command}"])
     )
     if status != 0 and not re.search(r"^total: \d+ errors", log, re.MULTILINE):
         return replace(told, says=f"checkpatch did not end well, status {status}", evidence=log)
@@ -203,19 +201,6 @@ def judge_style(place: Place, patch: Patch, log: str, status: int | None) -> Fin
     return replace(told, state="fail", says=f"{len(grave)} errors and warnings{also}: {first}")
 
 
-def _empty(place: Place, subject: str, check: str) -> Finding:
-    return Finding(
-        check=check,
-        kernel=place.kernel,
-        version=place.version,
-        series=place.series,
-        subject=subject,
-        state="untested",
-        says="",
-        evidence=f"$ {place.command}",
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _Context:
     above: str
@@ -226,7 +211,7 @@ class _Context:
 
 
 def _context(
-    place: Place,
+    target: Target,
     config: Config,
     toolchain: Toolchain,
     inspected: Sequence[str] = (),
@@ -239,7 +224,7 @@ def _context(
     if inspected:
         objects = " ".join(name.removesuffix(".c") + ".o" for name in inspected)
         last = last.removesuffix("vmlinux") + f"W=1 C=2 CF={CHECK_FLAG} {objects}"
-    commands = (*by_hand, last, *afterwards, place.command)
+    commands = (*by_hand, last, *afterwards, target.command)
     return _Context(
         f"config: ARCH={config.compiler.arch} allnoconfig {asked}\ncompiler: {compiler}",
         "\n".join(f"$ {command}" for command in commands),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from patchbench import noise
 from patchbench.check import checking
-from patchbench.check.matrixing import CheckRequest
+from patchbench.check.request import CheckRequest
 from patchbench.errors import GateFailed, HostOverloaded, PipelineError, Undecided
 from patchbench.gate import policy as policies
 from patchbench.gate import rules, verdicts
@@ -207,7 +207,7 @@ class _Trial:
             style=False,
         )
         told = checking.check(self.pipeline, request)
-        match checking.verdict_error(told.findings, told.errors, against):
+        match checking.verdict_error(told.result, told.errors):
             case GateFailed():
                 self.broken = True
             case Undecided():
@@ -216,7 +216,7 @@ class _Trial:
                 raise error
             case None:
                 pass
-        self.reasons += checking.complaints(told.findings, against)
+        self.reasons += checking.complaints(told.result)
 
     def ruled(self) -> Ruled:
         """Return the verdict in one word."""

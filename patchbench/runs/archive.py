@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from patchbench import findings
 from patchbench.errors import BadInput
 
 PLAN = "plan.json"
-FINDINGS = "findings.json"
+FINDINGS = findings.FILE
 STUDY = "study.json"
 LATEST = "latest"
 LATEST_STUDY = "latest-study"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from patchbench import findings
 from patchbench.catalog import Catalog, adapter
-from patchbench.check import checking
 from patchbench.errors import PipelineError
 from patchbench.model import NONE, Comparison, Machine
 from patchbench.profile.sorting import Profiles
@@ -54,8 +54,8 @@ def read(root: Path, folder: Path, leg: Leg, machine: Machine) -> Source | str:
                 shares = adapter(Shares).validate_json((folder / SHARES).read_text())
                 return Source(run, _profile_command(leg), label, leg.at_work, shares)
             case "hazard":
-                findings = checking.read(folder)
-                return Source(run, _hazard_command(leg), label, leg.at_work, findings)
+                result = findings.read(folder)
+                return Source(run, _hazard_command(leg), label, leg.at_work, result)
     except (PipelineError, OSError, ValidationError) as err:
         return str(err).splitlines()[0]
 

@@ -8,12 +8,12 @@ nothing: it neither confirms nor refutes.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from patchbench import stats
-from patchbench.check import hazards
-from patchbench.model import NEVER, NONE, Comparison, Delta, Finding
+from patchbench.findings import CheckResult
+from patchbench.model import NEVER, Comparison, Delta, SeriesName
 from patchbench.report import report
 from patchbench.stages import compare
 from patchbench.study.plan import Rule, Statement, StudyPlan, key
@@ -48,7 +48,7 @@ class Source:
     command: str
     machine: str
     at_work: bool
-    told: Comparison | Shares | tuple[Finding, ...]
+    told: Comparison | Shares | CheckResult
 
 
 #: Gives a leg's source by its key, or says why there is none.
@@ -122,8 +122,8 @@ def weigh(rule: Rule, look: Look) -> Weighed:
             found = _measured(rule, source, look)
         case Shares() as shares:
             found = _share(rule, shares)
-        case findings:
-            return _found(rule, empty, findings)
+        case CheckResult() as result:
+            return _found(rule, empty, result)
     if isinstance(found, str):
         return _with(empty, "not answered", why=f"{name}: {found}")
     return _bounded(rule, empty, found)
@@ -236,29 +236,25 @@ def _share(rule: Rule, told: Shares) -> _Range | str:
     return _Range(share, share - error, share + error, samples, lambda value: f"{value:.1f} %")
 
 
-def _found(rule: Rule, empty: Weighed, findings: Sequence[Finding]) -> Weighed:
+def _found(rule: Rule, empty: Weighed, result: CheckResult) -> Weighed:
     """Return what a hazard's condition says, with the series and without."""
-    whole = hazards.arms(findings)[-1] if findings else ""
-    wanted = f"{whole}@{rule.patches}" if rule.patches else whole
-    of_arm = [one for one in findings if one.series == wanted]
+    wanted = result.series
+    if rule.patches:
+        wanted = str(replace(SeriesName.parse(wanted), first=str(rule.patches)))
     # A boot that was lost, or that lacks something, has one finding for all of its conditions.
-    if open_ones := [one for one in of_arm if ": " not in one.subject or one.state == "untested"]:
-        return _with(empty, "not answered", why=open_ones[0].says)
-    mine = [one for one in of_arm if _condition(one) == rule.finding]
+    ours = result.of(wanted)
+    if undecided := [one for one in ours if one.kind == "boot" or one.state == "untested"]:
+        return _with(empty, "not answered", why=undecided[0].says)
+    mine = [one for one in ours if (one.kind, one.on) == ("condition", rule.finding)]
     if not mine:
-        return _with(empty, "not answered", why=f"{wanted or 'no arm'} was not asked")
+        return _with(empty, "not answered", why=f"{wanted} was not checked")
     says = "; ".join(dict.fromkeys(one.says for one in mine))
     failed = [one for one in mine if one.state == "fail"]
-    own = {one.subject for one in findings if one.series == NONE and one.state == "fail"}
-    if any(one.subject in own for one in failed):
-        return _with(empty, "undecided", "fails", why=f"{says} (without the series as well)")
+    worse = result.regressions()
+    if any(one not in worse for one in failed):
+        return _with(empty, "undecided", "fails", why=f"{says} ({result.baseline} as well)")
     state: State = "confirmed" if bool(failed) == (rule.says == "fail") else "refuted"
     return _with(empty, state, "fails" if failed else "passes", why=says)
-
-
-def _condition(finding: Finding) -> str:
-    """Return what a finding's condition is on: `swapoff` of "residue: swapoff against none"."""
-    return finding.subject.partition(": ")[2].partition(" ")[0]
 
 
 def _bounded(rule: Rule, empty: Weighed, found: _Range) -> Weighed:

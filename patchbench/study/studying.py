@@ -15,7 +15,7 @@ from pathlib import Path
 from patchbench import store
 from patchbench.catalog import adapter
 from patchbench.check import checking
-from patchbench.check.matrixing import CheckRequest
+from patchbench.check.request import CheckRequest
 from patchbench.errors import BadInput, PipelineError
 from patchbench.model import NONE, Json
 from patchbench.pipeline import Pipeline

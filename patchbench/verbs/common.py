@@ -2,15 +2,17 @@
 """What the verbs share: their flags, their exit statuses, how a comparison is shown."""
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from invoke.exceptions import Exit
 
+from patchbench import findings
 from patchbench.check import checking
 from patchbench.errors import BadInput, PipelineError
-from patchbench.model import Comparison, Finding
+from patchbench.findings import CheckResult
+from patchbench.model import Comparison
 from patchbench.report import formats
 from patchbench.report import report as reports
 from patchbench.runs import folder as runs
@@ -78,23 +80,23 @@ def show(told: Comparison, *, as_json: bool, written: Path | None = None) -> Non
 
 def show_findings(
     folder: Path,
-    findings: Sequence[Finding],
-    errors: Sequence[PipelineError] = (),
+    result: CheckResult,
+    errors: tuple[PipelineError, ...] = (),
     *,
     as_json: bool,
 ) -> None:
     """Print what a check found, with its answer sheet, and leave the status that it deserves."""
-    answers = checking.answer(ROOT, folder, findings)
+    answers = checking.answer(ROOT, folder, result)
     if as_json:
-        print(checking.as_json(findings))
+        print(findings.dumps(result), end="")
     else:
-        print_table(checking.headings(findings), checking.table(findings), words=9)
-        for line in checking.complaints(findings):
+        print_table(checking.headings(result), checking.table(result), words=9)
+        for line in checking.complaints(result):
             print(line)
         if answers:
             print(f"answers {answers}")
         print(f"findings {folder / FINDINGS}")
-    if error := checking.verdict_error(findings, errors):
+    if error := checking.verdict_error(result, errors):
         raise error
 
 

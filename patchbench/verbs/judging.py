@@ -9,7 +9,7 @@ from invoke.tasks import task
 
 from patchbench import pipeline
 from patchbench.check import checking
-from patchbench.check.matrixing import CheckRequest
+from patchbench.check.request import CheckRequest
 from patchbench.errors import GateFailed, Undecided
 from patchbench.gate import calibrating, calibration, gating, revisions, verdicts
 from patchbench.gate import policy as policies
@@ -63,22 +63,24 @@ def gate(
 
 
 @task(
-    help=flags("series", "tree", "fresh", "json")
+    help=flags("series", "against", "tree", "fresh")
     | {
         "kernel": "files in configs/kernels/, with commas",
         "matrix": "the build matrix and no hazards, unless those are named",
         "rows": "rows of configs/matrix.toml, with commas, and no hazards",
         "quick": "the quick rows of the matrix, and no hazards",
-        "hazards": "workloads with conditions, with commas, and no matrix; `all` for all there are",
+        "hazards": "workloads with conditions, with commas, and no matrix; `all` for every one",
         "flavour": "file in configs/kconfig/, instead of each hazard's own",
         "machine": "file in qemu/machines/, instead of each hazard's own",
-        "seeds": "boots of each hazard on each arm; one that fails is enough",
+        "seeds": "boots of each hazard per series; a single failure fails it",
+        "json": "print findings.json and nothing else",
     }
 )
 @needs("engine")
 def check(
     _: Context,
     series: str = "v0",
+    against: str = "none",
     kernel: str = "mainline",
     tree: str = "",
     matrix: bool = False,
@@ -91,7 +93,7 @@ def check(
     fresh: bool = False,
     json: bool = False,
 ) -> None:
-    """Build SERIES as a robot would, boot the hazards, and tell what does not hold."""
+    """Build SERIES in many configurations, boot the hazards, and report what breaks."""
     with exits():
         request = CheckRequest(
             series, tuple(kernel.split(",")),
@@ -99,10 +101,11 @@ def check(
             flavour, machine, seeds, fresh,
             tuple(name for name in rows.split(",") if name), quick,
             checking.parts(matrix=matrix or quick or bool(rows), hazards=bool(hazards)), tree,
+            against,
         )  # fmt: skip
         with pipeline.opened(ROOT, Terminal()) as run:
-            told = checking.check(run, request)
-        show_findings(told.folder, told.findings, told.errors, as_json=json)
+            checked = checking.check(run, request)
+        show_findings(checked.folder, checked.result, checked.errors, as_json=json)
 
 
 @task(

@@ -8,7 +8,7 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import pipeline
+from patchbench import findings, pipeline
 from patchbench.check import checking
 from patchbench.errors import BadInput
 from patchbench.model import Boot, Comparison
@@ -196,7 +196,7 @@ def _report(stored: archive.Stored, *, as_json: bool) -> None:
         case archive.Study(folder):
             report_study(folder)
         case archive.Check(folder):
-            show_findings(folder, checking.read(folder), as_json=as_json)
+            show_findings(folder, findings.read(folder), as_json=as_json)
         case archive.Bench(folder):
             report_run(folder, as_json=as_json)
 
@@ -207,9 +207,9 @@ def _export(stored: archive.Stored, name: str) -> None:
         case archive.Study(folder):
             raise BadInput(f"--format {name}: {folder} is a study; `report --run` writes its page")
         case archive.Check(folder):
-            findings = checking.read(folder)
-            sys.stdout.write(formats.find_for_findings(name)(folder.name, findings))
-            error = checking.verdict_error(findings)
+            result = findings.read(folder)
+            sys.stdout.write(formats.find_for_findings(name)(folder.name, result))
+            error = checking.verdict_error(result)
         case archive.Bench(folder):
             render = formats.find(name)
             comparison, boots = scaling.told(ROOT, folder)
@@ -226,11 +226,11 @@ def _check_claims(path: Path) -> None:
     def read(name: str) -> tuple[Comparison, list[Boot]]:
         return runs.told(ROOT, archive.find_bench(ROOT / "results", name))
 
-    findings = claims.check(claims.parse(claims.read_mail(path)), read)
-    if findings:
-        print_table(claims.HEADINGS, [finding.row() for finding in findings], words=3)
-    for line in claims.reasons(findings):
+    checked = claims.check(claims.parse(claims.read_mail(path)), read)
+    if checked:
+        print_table(claims.HEADINGS, [claim.row() for claim in checked], words=3)
+    for line in claims.reasons(checked):
         print(line)
-    if error := claims.error(findings, path):
+    if error := claims.error(checked, path):
         raise error
-    print(f"all {len(findings)} claims hold")
+    print(f"all {len(checked)} claims hold")

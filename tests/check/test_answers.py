@@ -3,26 +3,27 @@
 
 import json
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
 from patchbench.check import answers
 from patchbench.check.answers import Question
-from patchbench.model import Finding
+from patchbench.findings import Finding, FindingKind, FindingState
+from tests.fakes import check_result, condition
 
 ROOT = Path(__file__).resolve().parents[2]
-State = Literal["pass", "fail", "untested"]
 
 
-def found(series: str, state: State, subject: str = "residue: left_pages") -> Finding:
-    return Finding("hazard", "mainline", "7.3.4", series, subject, state, "5120", "", ("C8",))
+def found(
+    series: str, state: FindingState, on: str = "left_pages", kind: FindingKind = "condition"
+) -> Finding:
+    return condition(series, state, on, kind=kind, questions=("C8",))
 
 
 def state(*findings: Finding, question: Question | None = None) -> str:
     asked = {"C8": question or Question("swap stays")}
-    (told,) = answers.answer(asked, findings, "v0", "run")
-    return told.state
+    (answer,) = answers.answer(asked, check_result(*findings), "run")
+    return answer.state
 
 
 def test_every_question_is_here_and_numbered() -> None:
@@ -44,7 +45,7 @@ def test_a_claim_of_harm_needs_a_regression(findings: tuple[Finding, ...], expec
 
 
 def test_one_open_condition_leaves_a_claim_open_unless_another_confirms_it() -> None:
-    base, open_one = found("none", "pass"), found("v0", "untested", "residue: swapoff")
+    base, open_one = found("none", "pass"), found("v0", "untested", "swapoff")
     assert state(base, found("v0", "pass"), open_one) == "not tested"
     assert state(base, found("v0", "fail"), open_one) == "confirmed"
 
@@ -58,25 +59,34 @@ def test_a_claim_that_all_is_as_it_should_be_is_confirmed_by_passing() -> None:
 
 def test_a_lost_guest_answers_nothing_and_leaves_the_question_open() -> None:
     base = found("none", "pass")
-    assert state(base, found("v0", "fail", "residue")) == "not tested"
-    assert state(base, found("v0", "pass"), found("v0", "fail", "residue")) == "not tested"
+    assert state(base, found("v0", "fail", "", "boot")) == "not tested"
+    assert state(base, found("v0", "pass"), found("v0", "fail", "", "boot")) == "not tested"
 
 
 def test_a_quiet_console_is_no_answer() -> None:
-    quiet = [found(series, "pass", "residue: console") for series in ("none", "v0")]
+    quiet = [found(series, "pass", "", "console") for series in ("none", "v0")]
     assert state(*quiet) == "not tested"
+
+
+def test_the_sheet_answers_for_the_judged_series_and_not_for_the_older_revision() -> None:
+    """The revision with the longest name was taken for the judged one: v0~COMMIT, which fails."""
+    older, newer = found("v0~0123456789ab", "fail"), found("v0", "pass")
+    result = check_result(older, newer, against="v0~0123456789ab")
+    (answer,) = answers.answer({"C8": Question("swap stays")}, result, "run")
+    assert (answer.series, answer.state) == ("v0", "not confirmed")
 
 
 def test_what_no_run_can_answer_says_why() -> None:
     never = Question("setting up fails", untestable="it cannot be made to fail")
-    (told,) = answers.answer({"C14": never}, [found("v0", "pass")], "v0", "run")
-    assert (told.state, told.evidence) == ("not testable here", ("it cannot be made to fail",))
+    (answer,) = answers.answer({"C14": never}, check_result(found("v0", "pass")), "run")
+    assert (answer.state, answer.evidence) == ("not testable here", ("it cannot be made to fail",))
 
 
 def test_the_sheet_is_written_with_the_figure_and_the_run(tmp_path: Path) -> None:
     asked = {"C8": Question("swap stays"), "C9": Question("groups stay")}
-    told = answers.answer(asked, [found("none", "pass"), found("v0", "fail")], "v0", "20260101T0")
-    text = answers.write(tmp_path, told, "20260101T0").read_text()
+    result = check_result(found("none", "pass"), found("v0", "fail"))
+    sheet = answers.answer(asked, result, "20260101T0")
+    text = answers.write(tmp_path, sheet, "20260101T0").read_text()
     assert "| C8 | swap stays | confirmed |" in text
     assert "| C9 | groups stay | not tested |" in text
     assert "fail: residue: left_pages: 5120" in text

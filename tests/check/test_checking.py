@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a check is asked for, and how a stored one is found again."""
+"""What a check goes through, what it comes to, and what is kept of it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,26 +8,17 @@ from typing import cast
 
 import pytest
 
+from patchbench import findings
 from patchbench.check import checking
-from patchbench.check.matrixing import CheckRequest
-from patchbench.errors import BadInput
-from patchbench.model import Finding, Source
+from patchbench.check.request import CheckRequest
+from patchbench.errors import BadInput, GateFailed, KernelSplat, LostGuest, Undecided
+from patchbench.findings import Finding
+from patchbench.model import Source
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
-from patchbench.runs.archive import FINDINGS
+from tests.fakes import check_result, condition
 
 ROOT = Path(__file__).resolve().parents[2]
-FOUND = Finding("build", "mainline", "7.3.4", "v0", "arm64-noswap: build", "fail", "broken")
-
-
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
-    """Return a results folder with a bench and, after it, a check."""
-    for name, file in (("20260101T000000-v0", "plan.json"), ("20260102T000000-check-v0", "")):
-        folder = tmp_path / "runs" / name
-        folder.mkdir(parents=True)
-        (folder / (file or FINDINGS)).write_text(checking.as_json([FOUND]))
-    return tmp_path
 
 
 def test_nothing_asked_for_is_everything() -> None:
@@ -36,28 +27,17 @@ def test_nothing_asked_for_is_everything() -> None:
     assert checking.parts(matrix=False, hazards=True) == ("hazards",)
 
 
-def test_a_check_is_read_as_it_was_found(results: Path) -> None:
-    assert checking.read(results / "runs/20260102T000000-check-v0") == (FOUND,)
-
-
-def test_a_damaged_file_is_named(results: Path) -> None:
-    folder = results / "runs/20260102T000000-check-v0"
-    (folder / FINDINGS).write_text("[{")
-    with pytest.raises(BadInput, match=r"findings\.json is damaged"):
-        checking.read(folder)
-
-
 def test_a_published_check_keeps_its_answers_and_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "configs").mkdir()
     sheet = "configs/questions.toml"
     (tmp_path / sheet).write_bytes((ROOT / sheet).read_bytes())
-    left = replace(FOUND, check="hazard", subject="residue: left_pages", questions=("C8",))
+    result = check_result(condition("v0", "fail", questions=("C8",)))
     folder = tmp_path / "results/runs/20260102T000000-check-v0"
     folder.mkdir(parents=True)
-    (folder / FINDINGS).write_text(checking.as_json([left]))
+    findings.write(folder, result)
 
     kept = checking.publish(tmp_path, folder, "v0-hazards")
-    assert checking.read(kept) == (left,)
+    assert findings.read(kept) == result
     assert "| C8 | " in (kept / "answers.md").read_text()
     runs.check_seal(kept)
     with pytest.raises(BadInput, match="published already"):
@@ -75,21 +55,52 @@ def test_a_kernel_without_a_port_is_untested_and_the_others_still_run(tmp_path: 
         source=lambda kernel, _: Source(kernel, versions[kernel], "a test's", tmp_path, "c0"),
     )
     request = CheckRequest("vx", ("mainline", "stable"), parts=("matrix",))
-    told = checking.check(cast(Pipeline, pipeline), request)
-    assert [(one.kernel, one.state) for one in told.findings] == [
+    checked = checking.check(cast(Pipeline, pipeline), request)
+    assert [(one.kernel, one.state) for one in checked.result.findings] == [
         ("mainline", "untested"),
         ("stable", "untested"),
     ]
-    assert "no port of series vx is called '7.3'" in told.findings[0].says
-    assert checking.read(told.folder) == told.findings
-    error = checking.verdict_error(told.findings, told.errors)
+    assert "no port of series vx is called '7.3'" in checked.result.findings[0].says
+    assert findings.read(checked.folder) == checked.result
+    error = checking.verdict_error(checked.result, checked.errors)
     assert error
     assert error.exit_code == 20
 
 
-def test_the_table_shows_the_arms_in_the_order_of_the_patches() -> None:
-    found = [
-        Finding("build", "mainline", "7.3.4", arm, "row: build", "pass", "it builds")
-        for arm in ("v0@2", "v0", "none", "v0@1", "v0@10")
+def test_the_status_tells_a_worse_series_from_a_bad_kernel_and_from_an_open_question() -> None:
+    good = [condition("none", "pass"), condition("v0", "pass")]
+    worse = condition("v0", "fail", "x")
+    splat, lost = (condition("none", "fail", "", kind=kind) for kind in ("console", "boot"))
+
+    def error(*more: Finding) -> type | None:
+        found = checking.verdict_error(check_result(*good, *more))
+        return type(found) if found else None
+
+    assert error() is None
+    assert error(condition("v0", "untested", "x")) is Undecided
+    assert error(worse) is GateFailed
+    assert error(worse, splat) is KernelSplat
+    assert error(worse, lost) is LostGuest
+
+
+def test_what_fails_with_the_revision_before_as_well_is_no_news() -> None:
+    known = [condition("v0", "fail"), condition("v1", "fail")]
+    result = check_result(*known, series="v1", against="v0")
+    assert checking.verdict_error(result) is None
+    assert checking.complaints(result)[1].endswith("(with v0 as well)")
+    worse = (condition("v0", "pass", "x"), condition("v1", "fail", "x"))
+    error = checking.verdict_error(replace(result, findings=(*known, *worse)))
+    assert isinstance(error, GateFailed)
+    assert "1 checks fail with the series and not with v0" in str(error)
+
+
+def test_the_table_has_a_row_for_each_question_and_a_column_for_each_series() -> None:
+    result = check_result(
+        condition("none", "pass"), condition("v0", "pass"), condition("v0", "fail"),
+        condition("v0", "pass", "swapoff"),
+    )  # fmt: skip
+    assert checking.headings(result) == ["kernel", "what", "none", "v0"]
+    assert checking.table(result) == [
+        ["mainline", "residue: left_pages", "pass", "FAIL"],
+        ["mainline", "residue: swapoff", "-", "pass"],
     ]
-    assert checking.headings(found)[2:] == ["none", "v0@1", "v0@2", "v0@10", "v0"]

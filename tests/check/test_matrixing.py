@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from patchbench.check import matrixing
-from patchbench.check.matrixing import CheckRequest
+from patchbench.check.request import CheckRequest
 from patchbench.model import Series, Source, Tree
 from patchbench.tools.git import FileEntry, Repository
 

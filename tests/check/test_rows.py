@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from patchbench.check import checking, hazards, rows
-from patchbench.check.hazards import Place
+from patchbench.check import checking, rows
 from patchbench.check.matrix import Config
 from patchbench.check.rowbuild import Compiled
 from patchbench.check.rows import Built
 from patchbench.errors import GateFailed, KconfigDropped
-from patchbench.model import Finding, Patch, Toolchain
+from patchbench.findings import Finding, FindingKind, Target
+from patchbench.model import Patch, Toolchain
 from patchbench.report import formats
 from patchbench.stages.make import Compiler
+from tests.fakes import check_result
 
 LINK = (Path(__file__).parents[1] / "data/builds/link.log").read_text()
 TOOLS = Toolchain("sha256:1", "digest", "registry", "14.2.0", "2.44", "10.0.13")
@@ -33,12 +34,12 @@ UNUSED = "mm/memory.c:4:2: warning: unused variable 'x' [-Wunused-variable]\n"
 STATIC = "mm/memory.c:9:5: sparse: warning: symbol 'g' was not declared. Should it be static?\n"
 
 
-def place(series: str = "v0") -> Place:
-    return Place("mainline", "7.3.4", series, f"./bootstrap check --series {series}")
+def target(series: str = "v0") -> Target:
+    return Target("mainline", "7.3.4", series, f"./bootstrap check --series {series}")
 
 
 def judge(built: Built, base: Built | None, series: str = "v0") -> tuple[Finding, ...]:
-    return rows.judge_build(place(series), CONFIG, TOOLS, built, base)
+    return rows.judge_build(target(series), CONFIG, TOOLS, built, base)
 
 
 def looked(log: str, *, good: bool = True, checked: tuple[str, ...] = FILES) -> Built:
@@ -46,17 +47,17 @@ def looked(log: str, *, good: bool = True, checked: tuple[str, ...] = FILES) -> 
     return Built(GOOD, told)
 
 
-def messages(ours: Built, base: Built | None) -> dict[str, Finding]:
-    told = rows.judge_messages(place(), CONFIG, TOOLS, ours, base, FILES)
-    return {one.subject.removeprefix("sparc64-noswap: "): one for one in told}
+def messages(ours: Built, base: Built | None) -> dict[FindingKind, Finding]:
+    told = rows.judge_messages(target(), CONFIG, TOOLS, ours, base, FILES)
+    return {one.kind: one for one in told}
 
 
 def test_a_row_that_only_the_series_breaks_is_a_regression_with_symbol_and_user() -> None:
     found = (*judge(Built(GOOD), None, "none"), *judge(Built(BROKEN), Built(GOOD)))
-    (worse,) = hazards.regressions(found)
+    (worse,) = check_result(*found).regressions()
     assert "`exiting_task_count': do_exit (kernel/exit.o)" in worse.says
     assert "add_to_swap_gather_cache" in worse.evidence
-    assert isinstance(checking.verdict_error(found), GateFailed)
+    assert isinstance(checking.verdict_error(check_result(*found)), GateFailed)
 
 
 def test_how_to_see_it_again_tells_what_make_keeps_to_itself() -> None:
@@ -71,14 +72,14 @@ def test_how_to_see_it_again_tells_what_make_keeps_to_itself() -> None:
 
 def test_a_row_that_the_kernel_breaks_itself_is_the_kernel_s_own() -> None:
     found = (*judge(Built(BROKEN), None, "none"), *judge(Built(BROKEN), Built(BROKEN)))
-    assert hazards.regressions(found) == ()
-    assert checking.verdict_error(found) is None
+    assert check_result(*found).regressions() == ()
+    assert checking.verdict_error(check_result(*found)) is None
 
 
 def test_an_error_beside_the_kernel_s_own_is_the_series_all_the_same() -> None:
     more = Compiled(False, "mm/memory.c:7:1: error: no such thing\n" + LINK, FILES, 1)
     found = (*judge(Built(BROKEN), None, "none"), *judge(Built(more), Built(BROKEN)))
-    (worse,) = hazards.regressions(found)
+    (worse,) = check_result(*found).regressions()
     assert worse.says == "mm/memory.c:7: no such thing"
 
 
@@ -154,10 +155,10 @@ def test_a_base_is_looked_at_for_what_warns_and_built_for_what_a_header_warns_of
 
 def test_a_row_without_a_configuration_is_untested_and_leaves_the_error_s_status() -> None:
     error = KconfigDropped("mainline has no such symbol\n  CONFIG_NOSUCH: nothing defines it")
-    finding = rows.judge_error(place(), "arm64-noswap: build", error)
+    finding = rows.judge_error(target(), "build", "arm64-noswap", error)
     assert finding.state == "untested"
     assert finding.says.endswith("no such symbol; CONFIG_NOSUCH: nothing defines it")
-    ended = checking.verdict_error((finding,), (error,))
+    ended = checking.verdict_error(check_result(finding), (error,))
     assert ended is error
     assert ended.exit_code == 22
 
@@ -171,17 +172,17 @@ def test_a_row_without_a_configuration_is_untested_and_leaves_the_error_s_status
 )
 def test_checkpatch_fails_a_patch_by_errors_and_warnings_only(said: str, state: str) -> None:
     log = f"{said}total: 0 errors, 1 warnings, 0 checks, 9 lines checked\n"
-    assert rows.judge_style(place(), PATCH, log, 1).state == state
-    assert rows.judge_style(place(), PATCH, "", 0).state == "pass"  # all it says of a clean one
+    assert rows.judge_style(target(), PATCH, log, 1).state == state
+    assert rows.judge_style(target(), PATCH, "", 0).state == "pass"  # all it says of a clean one
 
 
 def test_a_checkpatch_that_did_not_come_to_its_sum_is_no_pass() -> None:
-    assert rows.judge_style(place(), PATCH, "Can't open perl script\n", 2).state == "untested"
+    assert rows.judge_style(target(), PATCH, "Can't open perl script\n", 2).state == "untested"
 
 
 def test_the_robot_s_mail_has_config_compiler_symbol_user_and_commands() -> None:
     found = (*judge(Built(GOOD), None, "none"), *judge(Built(BROKEN), Built(GOOD)))
-    text = formats.find_for_findings("robot")("20260101T000000-check-v0", found)
+    text = formats.find_for_findings("robot")("20260101T000000-check-v0", check_result(*found))
     for part in (
         "1 regression of series v0",
         "config: ARCH=sparc64 allnoconfig SWAP=n",
@@ -198,7 +199,7 @@ def test_the_robot_s_mail_has_config_compiler_symbol_user_and_commands() -> None
 def test_the_robot_tells_once_what_is_the_same_with_one_patch_and_with_all() -> None:
     ours = [judge(Built(BROKEN), Built(GOOD), series) for series in ("v0@1", "v0")]
     found = (*judge(Built(GOOD), None, "none"), *ours[0], *ours[1])
-    text = formats.find_for_findings("robot")("run", found)
+    text = formats.find_for_findings("robot")("run", check_result(*found))
     assert "v0@1, v0 on mainline 7.3.4: sparc64-noswap: build" in text
     assert text.count("reproduce:") == 1
 
@@ -206,8 +207,17 @@ def test_the_robot_tells_once_what_is_the_same_with_one_patch_and_with_all() -> 
 def test_the_robot_names_what_was_not_tested_and_what_is_the_kernel_s_own() -> None:
     own = (*judge(Built(BROKEN), None, "none"), *judge(Built(BROKEN), Built(BROKEN)))
     text = formats.find_for_findings("robot")(
-        "run", (*own, *messages(looked(UNUSED), None).values())
+        "run", check_result(*own, *messages(looked(UNUSED), None).values())
     )
     assert "found 0 regressions" in text
     assert "Fails without the series as well:\n  mainline none" in text
     assert "Not tested:\n  mainline v0, sparc64-noswap: W=1" in text
+
+
+def test_the_robot_s_mail_is_about_the_judged_series_and_not_the_older_revision() -> None:
+    """The longest name was taken for the judged series, and its failure for a regression."""
+    older = "v0~0123456789ab"
+    found = (*judge(Built(BROKEN), None, older), *judge(Built(GOOD), Built(BROKEN)))
+    text = formats.find_for_findings("robot")("run", check_result(*found, against=older))
+    assert "0 regressions of series v0, run run" in text
+    assert f"Fails with {older} as well:\n  mainline {older}" in text

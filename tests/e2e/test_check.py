@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Hazards on a real kernel: what v0 leaves behind is found, and what it does not is not."""
 
-import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from patchbench.check import checking
-from patchbench.check.matrixing import CheckRequest
-from patchbench.model import Finding
+from patchbench.check.request import CheckRequest
+from patchbench.findings import CheckResult, Finding
 from patchbench.pipeline import Pipeline
 from patchbench.tools.git import Repository
 from tests.e2e.conftest import KERNEL, ROOT
@@ -29,7 +29,7 @@ SMALL = {
 }
 
 
-def check(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
+def check(*arguments: str) -> tuple[int, list[Finding]]:
     done = subprocess.run(
         [sys.executable, "-m", "invoke", "check", "--json", *arguments],
         cwd=ROOT,
@@ -38,11 +38,11 @@ def check(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
         check=False,
     )
     assert done.stdout, done.stderr
-    return done.returncode, json.loads(done.stdout)
+    return done.returncode, [*TypeAdapter(CheckResult).validate_json(done.stdout).findings]
 
 
-def states(findings: list[dict[str, Any]], subject: str) -> dict[str, str]:
-    return {one["series"]: one["state"] for one in findings if one["subject"] == subject}
+def states(findings: list[Finding], title: str) -> dict[str, str]:
+    return {one.series: one.state for one in findings if one.title == title}
 
 
 def test_v0_leaves_records_above_its_knee_and_fails_for_it() -> None:
@@ -57,7 +57,7 @@ def test_v0_leaves_records_above_its_knee_and_fails_for_it() -> None:
 def test_below_its_knee_v0_passes() -> None:
     status, findings = check("--hazards", "knee-below")
     assert status == 0
-    assert {one["state"] for one in findings} == {"pass"}
+    assert {one.state for one in findings} == {"pass"}
     assert states(findings, "knee-below: gathered_records") == {"v0@1": "pass", "v0": "pass"}
 
 
@@ -144,13 +144,13 @@ def plant_on_v0(run: Pipeline, tmp_path: Path, changes: dict[str, str]) -> None:
 def beside_v0(
     run: Pipeline, hazard: str, flavour: str = "", machine: str = ""
 ) -> dict[str, dict[str, Finding]]:
-    """Return what a hazard found of v0 and v9, by subject and series."""
+    """Return what a hazard found of v0 and v9, by title and series."""
     request = CheckRequest(
         "v9", (KERNEL,), (hazard,), flavour, machine,
         parts=("hazards",), against="v0", first_patches=False,
     )  # fmt: skip
     told = checking.check(run, request)
     found: dict[str, dict[str, Finding]] = {}
-    for one in told.findings:
-        found.setdefault(one.subject, {})[one.series] = one
+    for one in told.result.findings:
+        found.setdefault(one.title, {})[one.series] = one
     return found

@@ -4,11 +4,12 @@
 from pathlib import Path
 
 from patchbench.check import checking, matrixing
-from patchbench.check.matrixing import CheckRequest
+from patchbench.check.request import CheckRequest
 from patchbench.model import Source
 from patchbench.pipeline import Pipeline
 from patchbench.tools.git import Repository
 from tests.e2e.conftest import KERNEL
+from tests.fakes import check_result
 
 #: The smallest row that is linked whole, and one of which only a part is.
 ROWS = ("sparc64-noswap", "arm64-noswap")
@@ -20,7 +21,7 @@ def test_each_patch_is_failed_for_its_own_bug(copied: Pipeline, tmp_path: Path) 
     write_two(copied.root / "patches/broken" / source.line, source, tmp_path / "author")
     told = matrixing.check(copied, source, CheckRequest("broken", (KERNEL,), rows=ROWS))
     for row in ROWS:
-        builds = {one.series: one for one in told.findings if one.subject == f"{row}: build"}
+        builds = {one.series: one for one in told.findings if one.title == f"{row}: build"}
         assert {name: one.state for name, one in builds.items()} == {
             "none": "pass",
             "broken@1": "fail",
@@ -29,7 +30,7 @@ def test_each_patch_is_failed_for_its_own_bug(copied: Pipeline, tmp_path: Path) 
         assert "kernel/exit.c:" in builds["broken@1"].says
         assert "no_such_thing" in builds["broken@1"].says
         assert "`only_with_swap': do_exit (kernel/exit.o)" in builds["broken"].says
-    error = checking.verdict_error(told.findings, told.errors)
+    error = checking.verdict_error(check_result(*told.findings, series="broken"), told.errors)
     assert error
     assert error.exit_code == 10
 

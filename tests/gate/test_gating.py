@@ -9,11 +9,12 @@ from typing import Any, cast
 import pytest
 
 from patchbench.check.checking import Checked
-from patchbench.check.matrixing import CheckRequest
+from patchbench.check.request import CheckRequest
 from patchbench.errors import HostOverloaded, PipelineError, UnknownName
+from patchbench.findings import Finding, FindingState
 from patchbench.gate import gating
 from patchbench.gate.gating import GateRequest
-from patchbench.model import Comparison, Finding, FindingState, Limit, Policy
+from patchbench.model import Comparison, Limit, Policy
 from patchbench.pipeline import Pipeline
 from patchbench.runs.benching import Prepared
 from tests import fakes
@@ -49,7 +50,8 @@ class FakeCheck:
 
     def __call__(self, _: object, request: CheckRequest) -> Checked:
         self.asked.append(request)
-        return Checked(Path(), self.findings, self.errors)
+        result = fakes.check_result(*self.findings, series=request.series, against=request.against)
+        return Checked(Path(), result, self.errors)
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def trial(request: GateRequest, **policy: Any) -> gating._Trial:
 
 
 def built(series: str, state: FindingState) -> Finding:
-    return Finding("build", "tree-mine", "7.3.4", series, "row: build", state, "it does not link")
+    return Finding("build", "tree-mine", "7.3.4", series, "row", state, "it does not link")
 
 
 def test_the_hazards_and_rows_are_of_the_gate_s_own_tree_and_base(check: FakeCheck) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from patchbench.model import Comparison, Finding
+from patchbench.findings import CheckResult, Finding, FindingState
+from patchbench.model import Comparison
 from patchbench.stages.compare import compare
 from patchbench.study import rules
 from patchbench.study.plan import Rule, Statement, StudyPlan
 from patchbench.study.rules import ArmShares, Shares, Source
 from tests import recorded
-from tests.fakes import boot, plan, results
+from tests.fakes import boot, check_result, condition, plan, results
 from tests.storms import storms
 
 HERE = "storm/mainline/exact"
@@ -24,7 +25,7 @@ def rule(**bounds: object) -> Rule:
     return Rule(**{"cell": "storm", "metric": "exit_ns", **bounds})  # type: ignore[arg-type]
 
 
-def source(told: Comparison | Shares | tuple[Finding, ...], *, at_work: bool = True) -> Source:
+def source(told: Comparison | Shares | CheckResult, *, at_work: bool = True) -> Source:
     return Source("a-run", "./bootstrap bench", "exact (TCG)", at_work, told)
 
 
@@ -171,8 +172,8 @@ def test_a_function_that_was_never_seen_has_no_share() -> None:
     assert "no free_swap_slot among the stacks" in told.why
 
 
-def finding(series: str, state: str, subject: str = "storm: swapoff") -> Finding:
-    return Finding("hazard", "mainline", "7.3.4", series, subject, state, f"{series} {state}")  # type: ignore[arg-type]
+def finding(series: str, state: FindingState) -> Finding:
+    return condition(series, state, "swapoff", says=f"{series} {state}")
 
 
 @pytest.mark.parametrize(
@@ -188,17 +189,25 @@ def finding(series: str, state: str, subject: str = "storm: swapoff") -> Finding
     ],
 )  # fmt: skip
 def test_a_hazard_counts_against_the_kernel_without_the_series(
-    states: dict[str, str], asked: dict[str, object], state: str
+    states: dict[str, FindingState], asked: dict[str, object], state: str
 ) -> None:
-    found = tuple(finding(series, one) for series, one in states.items())
+    found = check_result(*(finding(series, one) for series, one in states.items()))
     told = weigh(rule(metric="", finding="swapoff", **asked), source(found))
     assert told.state == state
 
 
 def test_a_lost_hazard_is_no_answer() -> None:
-    lost = (finding("none", "pass"), finding("v0", "fail", "storm"))
-    told = weigh(rule(metric="", finding="swapoff"), source(lost))
+    lost = replace(finding("v0", "fail"), kind="boot")
+    found = check_result(finding("none", "pass"), lost)
+    told = weigh(rule(metric="", finding="swapoff"), source(found))
     assert (told.state, told.why) == ("not answered", "v0 fail")
+
+
+def test_a_hazard_with_a_variant_s_first_patches_is_looked_up_by_its_whole_name() -> None:
+    found = check_result(finding("v0@1+small", "fail"), finding("v0+small", "pass"))
+    judged = replace(found, series="v0+small")
+    told = weigh(rule(metric="", finding="swapoff", patches=1), source(judged))
+    assert told.state == "refuted"
 
 
 def statement(*asked: Rule) -> StudyPlan:

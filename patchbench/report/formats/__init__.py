@@ -3,7 +3,7 @@
 
 A format's file is named as `--format` names it and opens with a line that says what it is for.
 One for a bench has `render(told: Comparison, boots: Sequence[Boot]) -> str`, one for a check
-`render_findings(run: str, findings: Sequence[Finding]) -> str`; both pure, newline included. What
+`render_findings(run: str, result: CheckResult) -> str`; both pure, newline included. What
 it cannot hold it must say; it drops no lost boot and no clock that never stopped.
 """
 
@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from patchbench.errors import UnknownName
-from patchbench.model import Boot, Comparison, Finding
+from patchbench.findings import CheckResult
+from patchbench.model import Boot, Comparison
 
 Render: TypeAlias = Callable[[Comparison, Sequence[Boot]], str]
-RenderFindings: TypeAlias = Callable[[str, Sequence[Finding]], str]
+RenderFindings: TypeAlias = Callable[[str, CheckResult], str]
 _FOLDER = Path(__file__).parent
 _BENCH, _CHECK = "render", "render_findings"
 

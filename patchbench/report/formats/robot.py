@@ -1,47 +1,48 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a check found broken, as a build robot would write it: for a mail to the author.
 
-At most 72 columns, but for what the tools said and for commands. Only what the series broke is
-told in full; what fails without it as well, and what was not tested, is named.
+At most 72 columns, except for the tools' own lines and for commands. Only what the series broke
+comes with its evidence; what fails without it as well, and what was not tested, gets a line.
 """
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from patchbench.check import hazards
-from patchbench.model import Finding
+from patchbench.findings import CheckResult, Finding
 
 WIDTH = 72
-#: How the lines of a finding's evidence begin that are not the tools' own; see rows.py.
+#: How the lines of a finding's evidence begin that no tool printed; see check/rows.py.
 _CONTEXT = ("config: ", "compiler: ")
 
 
-def render_findings(run: str, findings: Sequence[Finding]) -> str:
-    """Return the mail's text: what was built and found, each thing that broke, what is open."""
-    worse = hazards.regressions(findings)
-    series = hazards.arms(findings)[-1] if findings else "no series"
+def render_findings(run: str, result: CheckResult) -> str:
+    """Return the mail's text: what was built, each thing that broke, what is untested."""
+    worse = result.regressions()
+    known = [one for one in result.findings if one.state == "fail" and one not in worse]
+    untested = [one for one in result.findings if one.state == "untested"]
+    summary = f"patchbench found {_count(worse)} of series {result.series}, run {run}."
     blocks = [
-        _wrapped(f"patchbench found {_count(worse)} of series {series}, run {run}."),
+        _wrapped(summary),
         *([*_broken(alike)] for alike in _alike(worse)),
-        [*_named("Fails without the series as well", _own(findings, worse))],
-        [*_named("Not tested", [one for one in findings if one.state == "untested"])],
-        [*_passed(findings)],
+        [*_named(f"Fails {result.baseline} as well", known)],
+        [*_named("Not tested", untested)],
+        [*_passed(result.findings)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
 def _alike(findings: Sequence[Finding]) -> Iterable[list[Finding]]:
-    """Group what is said in the same words of several arms."""
-    groups: dict[tuple[str, str, str], list[Finding]] = {}
+    """Group the series of which the same is said in the same words."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
     for one in findings:
-        groups.setdefault((one.kernel, one.subject, one.says), []).append(one)
+        groups.setdefault((*one.question, one.says), []).append(one)
     return groups.values()
 
 
 def _broken(alike: Sequence[Finding]) -> Iterator[str]:
     finding = alike[0]
-    arms = ", ".join(one.series for one in alike)
-    yield from _wrapped(f"{arms} on {finding.kernel} {finding.version}: {finding.subject}")
+    names = ", ".join(one.series for one in alike)
+    yield from _wrapped(f"{names} on {finding.kernel} {finding.version}: {finding.title}")
     yield from _wrapped(finding.says, "  ")
     context, said, commands = _parts(finding.evidence)
     for line in context:
@@ -61,21 +62,17 @@ def _parts(evidence: str) -> tuple[list[str], list[str], list[str]]:
     return context, said, commands
 
 
-def _own(findings: Sequence[Finding], worse: Sequence[Finding]) -> list[Finding]:
-    return [one for one in findings if one.state == "fail" and one not in worse]
-
-
 def _named(title: str, those: Sequence[Finding]) -> Iterator[str]:
     if those:
         yield f"{title}:"
         for one in those:
-            yield from _wrapped(f"{one.kernel} {one.series}, {one.subject}: {one.says}", "  ")
+            yield from _wrapped(f"{one.kernel} {one.series}, {one.title}: {one.says}", "  ")
 
 
 def _passed(findings: Sequence[Finding]) -> Iterator[str]:
-    good = [f"{one.kernel} {one.series} {one.subject}" for one in findings if one.state == "pass"]
+    good = [f"{one.kernel} {one.series} {one.title}" for one in findings if one.state == "pass"]
     if good:
-        yield from _wrapped(f"Nothing to complain of, {len(good)}: {', '.join(good)}")
+        yield from _wrapped(f"Passed, {len(good)}: {', '.join(good)}")
 
 
 def _count(worse: Sequence[Finding]) -> str:

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What `check` is asked for, and the commands that ask for it again."""
+
+from dataclasses import dataclass, replace
+
+from patchbench.model import NONE, SeriesName, Source
+from patchbench.pipeline import Pipeline, kernel_flag
+from patchbench.stages import series
+
+MATRIX, HAZARDS = "matrix", "hazards"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRequest:
+    """What to check; empty `hazards` and `rows` mean all there are.
+
+    tree: instead of the kernels. against: what to compare with. parts: which of the two halves,
+    `matrix` and `hazards`. quick: of the rows, the quick ones. first_patches: also the series
+    without its last patches. style: run checkpatch on each patch.
+    """
+
+    series: str
+    kernels: tuple[str, ...]
+    hazards: tuple[str, ...] = ()
+    flavour: str = ""  # instead of each hazard's own
+    machine: str = ""  # likewise
+    seeds: int = 1
+    fresh: bool = False
+    rows: tuple[str, ...] = ()
+    quick: bool = False
+    parts: tuple[str, ...] = (MATRIX, HAZARDS)
+    tree: str = ""
+    against: str = NONE
+    first_patches: bool = True
+    style: bool = True
+    run: str = ""  # a name for the folder, which may exist already
+
+    def prefixes(self, pipeline: Pipeline, source: Source) -> tuple[str, ...]:
+        """Return what is judged: the series' first patch, its first two, ..., the whole."""
+        name = SeriesName.parse(self.series)
+        if not self.first_patches or name.is_none or name.first is not None:
+            return (self.series,)
+        count = len(series.load(pipeline.root, self.series, source.line).patches)
+        first = (str(replace(name, first=str(number))) for number in range(1, count))
+        return (*first, self.series)
+
+    def command(self) -> str:
+        """Return the one command that repeats the check."""
+        kernel = kernel_flag(",".join(self.kernels), self.tree)
+        words = [f"./bootstrap check --series {self.series}"]
+        words += [f"--against {self.against}"] if self.against != NONE else []
+        words += [kernel, *self._halves()]
+        words += [f"--flavour {self.flavour}"] if self.flavour else []
+        words += [f"--machine {self.machine}"] if self.machine else []
+        words += [f"--seeds {self.seeds}"] if self.seeds != 1 else []
+        return " ".join(words)
+
+    def part_command(self, source: Source, part: str) -> str:
+        """Return the command that repeats a part of it on one kernel."""
+        kernel = kernel_flag(source.kernel, self.tree)
+        against = f" --against {self.against}" if self.against != NONE else ""
+        return f"./bootstrap check --series {self.series}{against} {kernel} {part}".rstrip()
+
+    def _halves(self) -> list[str]:
+        """Return the flags that choose rows and hazards; none of them is everything."""
+        if self.parts == (MATRIX, HAZARDS) and not (self.hazards or self.rows or self.quick):
+            return []
+        words = []
+        if MATRIX in self.parts:
+            words.append(f"--rows {','.join(self.rows)}" if self.rows else "--matrix")
+            words += ["--quick"] if self.quick else []
+        if HAZARDS in self.parts:
+            words.append(f"--hazards {','.join(self.hazards) or 'all'}")
+        return words

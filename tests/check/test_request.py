@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a check is asked for, and the command that asks for it again."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from patchbench.check.request import CheckRequest
+from patchbench.model import Source
+from patchbench.pipeline import Pipeline
+
+PLAIN = CheckRequest("v0", ("mainline", "lts"))
+SOURCE = Source("mainline", "7.3.4", "a test's", Path(), "c0")
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (PLAIN, ""),
+        (CheckRequest("v0", PLAIN.kernels, parts=("matrix",)), " --matrix"),
+        (CheckRequest("v0", PLAIN.kernels, quick=True, parts=("matrix",)), " --matrix --quick"),
+        (CheckRequest("v0", PLAIN.kernels, rows=("a", "b"), parts=("matrix",)), " --rows a,b"),
+        (CheckRequest("v0", PLAIN.kernels, parts=("hazards",)), " --hazards all"),
+        (
+            CheckRequest("v0", PLAIN.kernels, ("residue",), "debug", "exact4", 3, quick=True),
+            " --matrix --quick --hazards residue --flavour debug --machine exact4 --seeds 3",
+        ),
+    ],
+)
+def test_the_command_repeats_what_was_asked(request_: CheckRequest, words: str) -> None:
+    command = f"./bootstrap check --series v0 --kernel mainline,lts{words}"
+    assert request_.command() == command
+
+
+def test_the_command_names_what_the_series_is_compared_with() -> None:
+    request = CheckRequest("v1", ("mainline",), against="v0")
+    plain = "./bootstrap check --series v1 --against v0 --kernel mainline"
+    assert request.command() == plain
+    assert request.part_command(SOURCE, "--rows a") == f"{plain} --rows a"
+
+
+@pytest.mark.parametrize(
+    ("series", "prefixes"),
+    [
+        ("v0", ("v0@1", "v0@2", "v0")),
+        ("v0+small", ("v0@1+small", "v0@2+small", "v0+small")),
+        ("v0@2", ("v0@2",)),
+        ("none", ("none",)),
+    ],
+)
+def test_a_series_is_judged_patch_by_patch_and_a_part_of_it_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, series: str, prefixes: tuple[str, ...]
+) -> None:
+    three = SimpleNamespace(patches=(1, 2, 3))
+    monkeypatch.setattr("patchbench.stages.series.load", lambda *_: three)
+    pipeline = cast(Pipeline, SimpleNamespace(root=Path()))
+    assert CheckRequest(series, ("mainline",)).prefixes(pipeline, SOURCE) == prefixes
