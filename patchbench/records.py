@@ -9,9 +9,11 @@
 
 Only a log that ends in `end ok` is complete; a log that stops earlier is a lost guest, and a
 log with any other line is a bad record. Neither is a short result.
+
+The kernel under test writes these lines, so each word has a fixed alphabet and a greatest length.
+What is parsed here may be printed anywhere: a terminal, a mail, a table, a file name.
 """
 
-import math
 import re
 
 from patchbench.errors import BadRecord
@@ -19,7 +21,13 @@ from patchbench.model import NEVER, Metric, Record, Sample
 
 PROTOCOL = "patchbench 1"
 END = "end ok"
-_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}")
+_VALUE = re.compile(r"[ -~]{0,256}")
+_LABEL = re.compile(r"[A-Za-z0-9_.:-]{0,64}")
+_NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
+_UNPRINTABLE = re.compile(r"[^ -~]")
+_SHOWN = 200  # characters of a log's last line
 
 
 def parse(text: str) -> Record:
@@ -27,7 +35,7 @@ def parse(text: str) -> Record:
 
     Raises BadRecord for a line that is not of the protocol, a sample without its metric, a
     metric declared twice, or anything after `end ok`. A last line without its newline is
-    cut off: it is told as `last_line`, and not read.
+    cut off: it is kept as `last_line`, printable and shortened, but not parsed.
     """
     whole, _, cut = text.rpartition("\n")
     lines = whole.split("\n") if whole else []
@@ -49,7 +57,7 @@ def parse(text: str) -> Record:
         metrics=tuple(metrics.values()),
         samples=tuple(samples),
         meta=meta,
-        last_line=cut or (lines[-1] if lines else ""),
+        last_line=_UNPRINTABLE.sub("?", (cut or (lines[-1] if lines else ""))[:_SHOWN]),
     )
 
 
@@ -60,7 +68,7 @@ def missing(record: Record) -> tuple[str, ...]:
 
 
 def values(record: Record, metric: str) -> list[float]:
-    """Return the samples of one metric, in the order in which they were told."""
+    """Return the samples of one metric, in the order in which the guest wrote them."""
     return [sample.value for sample in record.samples if sample.metric == metric]
 
 
@@ -75,25 +83,31 @@ def _read(
     line: str, metrics: dict[str, Metric], samples: list[Sample], meta: dict[str, str]
 ) -> None:
     match line.split(" "):
-        case ["meta", key, *rest] if key and rest:
-            meta[key] = " ".join(rest)
+        case ["meta", key, *rest] if rest:
+            meta[_word(_KEY, key)] = _word(_VALUE, " ".join(rest))
         case ["metric", name, unit, ("lower" | "higher") as better]:
             if name in metrics:
                 raise ValueError("a metric declared twice")
-            metrics[name] = Metric(name, unit, better)
+            metrics[_word(_NAME, name)] = Metric(name, _word(_NAME, unit), better)
         case ["sample", name, number, *label] if len(label) <= 1:
             if name not in metrics:
                 raise ValueError("a sample of an undeclared metric")
-            samples.append(Sample(name, _number(number), "".join(label)))
+            samples.append(Sample(name, _number(number), _word(_LABEL, "".join(label))))
         case ["end", "ok"]:
             pass
         case _:
             raise ValueError("not a line of the protocol")
 
 
+def _word(alphabet: re.Pattern[str], text: str) -> str:
+    if not alphabet.fullmatch(text):
+        raise ValueError("a word that is too long, or has characters that are not allowed")
+    return text
+
+
 def _number(text: str) -> float:
     if text == "never":
         return NEVER
-    if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
-        raise ValueError("not a number")
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("not a number, or of more than 20 digits")
     return float(text)

@@ -1,29 +1,59 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Texts made from the templates beside this file. Pure."""
+"""Fills in the templates beside this file, so that no value can be taken for markup. Pure."""
 
+import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 FOLDER = Path(__file__).parent / "templates"
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_LINE_END = re.compile(r"[\t\n]")
 
 
 def render(template: str, **values: object) -> str:
-    """Return a template with its values in place; one that it lacks is an error.
+    """Return a template with its values in place; a missing value is an error.
 
-    HTML and SVG are escaped. Markdown is not: its templates escape what a guest may say.
+    Values are escaped as the template's format needs it: HTML and SVG by Jinja, Markdown by
+    `markdown`. A Markdown table's row is written with the filter `cells`.
     """
-    return _environment().get_template(template).render(**values)
+    environment = _environment(is_markdown=template.endswith(".md.j2"))
+    return environment.get_template(template).render(**values)
 
 
 @cache
-def _environment() -> Environment:
-    return Environment(
+def _environment(*, is_markdown: bool) -> Environment:
+    environment = Environment(
         loader=FileSystemLoader(FOLDER),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=select_autoescape(("html.j2", "svg.j2"), default=False),
+        finalize=markdown if is_markdown else _printable,
     )
+    environment.filters["cells"] = _cells
+    return environment
+
+
+def one_line(value: object) -> str:
+    """Return a value as text without control characters, line ends and escapes among them."""
+    return _LINE_END.sub("?", _CONTROL.sub("?", str(value)))
+
+
+def markdown(value: object) -> str:
+    """Return a value as one line of Markdown that holds no HTML and no link."""
+    return one_line(value).replace("<", "&lt;").replace("](", "]\\(")
+
+
+def _printable(value: object) -> object:
+    """Return a value for HTML; what our own code has drawn is Markup, and stays as it is."""
+    return value if isinstance(value, Markup) else _CONTROL.sub("?", str(value))
+
+
+def _cells(row: Iterable[object]) -> str:
+    """Return the cells of a row, separated; a bar in a cell does not begin another one."""
+    return " | ".join(str(cell).replace("|", "\\|") for cell in row)

@@ -4,8 +4,9 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import kcidb_io  # type: ignore[import-untyped]
@@ -13,7 +14,7 @@ import pytest
 from junitparser import Error, Failure, JUnitXml
 
 from patchbench.errors import BadInput, UnknownName
-from patchbench.model import Boot, Comparison, Record
+from patchbench.model import Boot, CodeMap, Comparison, FunctionChange, Record
 from patchbench.report import formats, samples
 from patchbench.stages.compare import compare
 from tests import recorded
@@ -58,6 +59,39 @@ def test_an_unknown_format_lists_the_known_ones() -> None:
         formats.find("xls")
     with pytest.raises(UnknownName):
         formats.find("../report")
+
+
+HOSTILE = "=1+1|<img src=x>[a](http://x)\x1b[2J\rMeasured: forged exact\x85Subject: forged"
+
+
+def hostile() -> Told:
+    """Return a run in which every text that a patch or a kernel may choose is an attack."""
+    splat = replace(lost("v0", 2), failure=HOSTILE, splats=(HOSTILE,))
+    boots = [*(boot("none", seed, results()) for seed in (1, 2)), boot("v0", 1, results()), splat]
+    comparison = compare(plan(seeds=2), boots)
+    code = CodeMap(False, (FunctionChange(HOSTILE, HOSTILE, "changed", 1, 2),))
+    facts = {"exact v0": {"zram_algorithm": HOSTILE}}
+    named = replace(comparison.plan, provenance=HOSTILE, kernel=HOSTILE)
+    return replace(comparison, plan=named, code=code, facts=facts, invalid=(HOSTILE,)), boots
+
+
+def test_no_text_of_a_patch_or_a_kernel_is_an_escape_or_a_line_of_its_own() -> None:
+    for name in set(formats.names()) - {"csv"}:  # whose quoted cells may hold any character
+        text = formats.find(name)(*hostile())
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text), name
+        assert not re.search(r"^(Measured: forged|Subject: forged)", text, re.MULTILINE), name
+
+
+def test_in_markdown_no_text_of_a_patch_or_a_kernel_is_html_a_link_or_a_column() -> None:
+    text = formats.find("markdown")(*hostile())
+    assert "<img" not in text
+    assert "](http" not in text
+    assert text.count(r"| =1+1\|&lt;img src=x>") == 2  # the changed function's file and name
+
+
+def test_in_csv_no_text_of_a_patch_or_a_kernel_is_a_formula() -> None:
+    *_, lost_boot = csv.reader(io.StringIO(formats.find("csv")(*hostile()), newline=""))
+    assert lost_boot[-1] == f"'{HOSTILE}"
 
 
 # --- csv and JSON Lines -----------------------------------------------------------------------

@@ -9,7 +9,7 @@ format has no place for - invalid runs, lost boots - is told in lines that its r
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from patchbench import records
+from patchbench import records, texts
 from patchbench.model import NEVER, ArmNote, Boot, Comparison, Metric, Plan
 from patchbench.report import report, samples
 from patchbench.stats import median
@@ -17,7 +17,7 @@ from patchbench.stats import median
 
 def render(told: Comparison, boots: Sequence[Boot]) -> str:
     """Return configuration lines, unit lines and a result line a boot, arm by arm."""
-    return "\n".join(_lines(told, boots)) + "\n"
+    return "".join(f"{texts.one_line(line)}\n" for line in _lines(told, boots))
 
 
 def _lines(told: Comparison, boots: Sequence[Boot]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 """Boots and validity as JUnit XML, for the test pages of CI systems.
 
 A measurement without a limit neither passes nor fails, so there is no case for one. A case is a
-boot (an error if it was lost, a failure if the kernel complained) or the run's validity.
+boot (an error if it was lost, a failure on a kernel splat) or the run's validity.
 """
 
 import io
@@ -14,8 +14,8 @@ from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
 from patchbench.errors import KernelSplat
 from patchbench.model import Boot, Comparison, Plan
 
-#: What XML 1.0 has no way to write.
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: What XML 1.0 has no way to write, and the control characters that it allows.
+_NOT_XML = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(told: Comparison, boots: Sequence[Boot]) -> str:

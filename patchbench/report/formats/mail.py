@@ -11,6 +11,7 @@ import shlex
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
+from patchbench import texts
 from patchbench.model import Boot, Comparison, Delta, Machine, Plan
 from patchbench.report import report, samples
 from patchbench.report.claims import COLUMNS, MEASURED, mark
@@ -30,27 +31,27 @@ def render(told: Comparison, boots: Sequence[Boot]) -> str:
         *([f"INVALID: {reason}"] for reason in told.invalid),
         *([f"LOST BOOT: {failure.splitlines()[0]}"] for failure in told.failures),
         *([f"HOST OVERLOADED: {overload}"] for overload in told.overloads),
-        *([line] for line in _never(told, boots)),
+        *_never(told, boots),
         *(_table(plan, machine, told.deltas) for machine in plan.machines),
         _reading(told),
         _conditions(plan),
     ]
     text = "\n\n".join("\n".join(_wrapped(block)) for block in blocks if block)
     command = "\n".join(_command(plan.command))
-    return "\n".join(map(_harmless, f"{text}\n\nRepeat:\n{command}".splitlines())) + "\n"
+    return "\n".join(map(_harmless, f"{text}\n\nRepeat:\n{command}".split("\n"))) + "\n"
 
 
-def _never(told: Comparison, boots: Sequence[Boot]) -> Iterator[str]:
+def _never(told: Comparison, boots: Sequence[Boot]) -> Iterator[list[str]]:
     plan = told.plan
     for delta in told.deltas:
         for column, arm in (("base", plan.base), ("patched", plan.test)):
             good = samples.good(boots, delta.machine, arm)
             if never := samples.stuck(good, delta.metric.name):
-                yield (
-                    f"NEVER ENDED: {delta.machine} {delta.metric.name} with {arm.series} "
-                    f"in {never} of {len(good)} boots\n  "
-                    + mark(plan.run, delta.machine, delta.metric.name, f"{column}-never")
-                )
+                whose = f"{delta.machine} {delta.metric.name}"
+                yield [
+                    f"NEVER ENDED: {whose} with {arm.series} in {never} of {len(good)} boots",
+                    "  " + mark(plan.run, delta.machine, delta.metric.name, f"{column}-never"),
+                ]
 
 
 def _table(plan: Plan, machine: Machine, deltas: Iterable[Delta]) -> list[str]:
@@ -166,7 +167,7 @@ def _wrapped(lines: Iterable[str]) -> Iterator[str]:
     wrapper = textwrap.TextWrapper(
         WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )
-    for line in "\n".join(lines).splitlines():
+    for line in map(texts.one_line, lines):
         yield from [line] if len(line) <= WIDTH else wrapper.wrap(line)
 
 
