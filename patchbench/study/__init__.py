@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Answer a cover letter and its reviewers, statement by statement, from runs of their own.
 
-Doors: studying, evidence, report, page, publishing, folder, plan
+Doors: studying, evidence, report, page, formats, publishing, folder, plan, readings
 
-    plan        configs/studies/*.toml: statements, rules, and the cells they are judged by
+    plan        configs/studies/*.toml: statements, and the cells that decide them
+    rules       what a statement asks of a cell, as data
     studying    runs the cells that are not done yet, as ordinary runs
-    folder      results/studies/STUDY: what became of each cell
-    evidence    reads the runs again
-    rules       weighs statements by them
+    folder      results/studies/STUDY: the logbook, the state of each leg
+    upgrade     logbooks of earlier schemas
+    readings    what the run of a leg says, as rules use it
+    evidence    reads the runs into readings, and the whole into a Study
+    weigh       weighs rules by readings, and concludes
     report      the study as tables
-    page        the study as HTML
+    page        the study as HTML and Markdown
+    formats     the formats of `report --format`
     publishing  keeps a study with all its runs
+
+A cell is one measurement that the plan has, a leg that cell on one kernel and machine, a reading
+what the leg's run says. A statement has rules; a rule has a leg and bounds; weighed, it has an
+outcome, and all of them together make the conclusion.
 """

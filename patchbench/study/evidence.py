@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a study's runs say, read again from their folders for its rules."""
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter as Counts
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,64 +11,75 @@ from pydantic import ValidationError
 from patchbench import findings
 from patchbench.catalog import Catalog, adapter
 from patchbench.errors import PipelineError
-from patchbench.model import NONE, Comparison, Machine
+from patchbench.model import NONE, Boot, Comparison, Machine
 from patchbench.profile.sorting import Profiles
 from patchbench.runs import folder as runs
 from patchbench.store import write_whole
 from patchbench.study import folder as studies
-from patchbench.study import rules
-from patchbench.study.folder import Note
+from patchbench.study import weigh
+from patchbench.study.folder import Logbook
 from patchbench.study.plan import Leg
-from patchbench.study.rules import Answer, ArmShares, Shares, Source, Weighed
+from patchbench.study.readings import ArmShares, Counter, Reading, Shares, reasons_against
+from patchbench.study.weigh import Conclusion, Weighed
 
 SHARES = "shares.json"
+NOT_RUN = "it was not run"
 _TOP = "do_exit"
 
 
 def keep_shares(folder: Path, profiled: Profiles) -> None:
     """Write down, in a profile's folder, each function's share of do_exit in either arm."""
-    told = [_shares(arm.stacks) for arm in profiled.arms]
-    text = adapter(Shares).dump_json(Shares((told[0], told[-1])), indent=1).decode()
+    arms = [_shares(arm.stacks) for arm in profiled.arms]
+    text = adapter(Shares).dump_json(Shares((arms[0], arms[-1])), indent=1).decode()
     write_whole(folder / SHARES, text + "\n")
 
 
 def _shares(stacks: Mapping[tuple[str, ...], int]) -> ArmShares:
     below = [(stack, count) for stack, count in stacks.items() if _TOP in stack]
     total = sum(count for _, count in below)
-    counts = Counter[str]()
+    counts = Counts[str]()
     for stack, count in below:
         for name in {*stack[stack.index(_TOP) :]}:
             counts[name] += count
     return ArmShares(total, {name: 100 * counts[name] / total for name in sorted(counts)})
 
 
-def read(root: Path, folder: Path, leg: Leg, machine: Machine) -> Source | str:
+def read(root: Path, folder: Path, leg: Leg, machine: Machine) -> Reading | str:
     """Return what the run in a folder says of its leg, or why it cannot be relied on."""
-    run, label = folder.name, describe(machine)
     try:
         match leg.kind:
             case "bench":
-                told = runs.comparison(root, folder)
-                return Source(run, told.plan.command, label, leg.at_work, told)
+                return _read_bench(root, folder, leg)
             case "profile":
                 shares = adapter(Shares).validate_json((folder / SHARES).read_text())
-                return Source(run, _profile_command(leg), label, leg.at_work, shares)
+                return Reading(folder.name, _profile_command(leg), machine, leg.at_work, shares)
             case "hazard":
                 result = findings.read(folder)
-                return Source(run, _hazard_command(leg), label, leg.at_work, result)
+                return Reading(folder.name, _hazard_command(leg), machine, leg.at_work, result)
     except (PipelineError, OSError, ValidationError) as err:
         return str(err).splitlines()[0]
 
 
-def describe(machine: Machine) -> str:
-    """Return a machine's name and what it is, as it is told beside each of its numbers."""
-    return f"{machine.name} (TCG, {'icount' if machine.exact else 'side by side'})"
+def _read_bench(root: Path, folder: Path, leg: Leg) -> Reading:
+    comparison, boots = runs.told(root, folder)
+    plan = comparison.plan
+    (machine,) = (one for one in plan.machines if one.name == leg.machine)
+    counter = _counter(plan.test.engaged_vmstat, plan.test.series, boots)
+    return Reading(folder.name, plan.command, machine, leg.at_work, comparison, counter)
+
+
+def _counter(name: str | None, series: str, boots: Sequence[Boot]) -> Counter | None:
+    if name is None:
+        return None
+    mine = [one for one in boots if one.series == series and not one.failure]
+    moved = [one for one in mine if one.record.meta.get(f"vmstat.{name}", "0") != "0"]
+    return Counter(name, len(moved), len(mine))
 
 
 def _profile_command(leg: Leg) -> str:
-    told = [f"./bootstrap profile --series {leg.series} --against {NONE}"]
-    told += [f"--kernel {leg.kernel} --workload {leg.workload} --machine {leg.machine} --seed 1"]
-    return " ".join([*told, *(f"--set {name}={value}" for name, value in leg.parameters.items())])
+    words = [f"./bootstrap profile --series {leg.series} --against {NONE}"]
+    words += [f"--kernel {leg.kernel} --workload {leg.workload} --machine {leg.machine} --seed 1"]
+    return " ".join([*words, *(f"--set {name}={value}" for name, value in leg.parameters.items())])
 
 
 def _hazard_command(leg: Leg) -> str:
@@ -79,60 +90,59 @@ def _hazard_command(leg: Leg) -> str:
 
 
 def runs_of(root: Path, folder: Path) -> Path:
-    """Return where a study's runs are: in its own folder if it is published."""
+    """Return where a study's runs are: below its own folder once it is published."""
     own = folder / "runs"
     return own if own.is_dir() else root / "results/runs"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A whole study: what each leg came to, every statement's answer, and the controls."""
+class Study:
+    """A whole study: each leg's reading, the conclusion about every statement, the controls."""
 
-    note: Note
-    sources: Mapping[str, Source | str]  # by the leg's key
-    answers: tuple[Answer, ...]
+    logbook: Logbook
+    readings: Mapping[str, Reading | str]  # by the leg's key
+    conclusions: tuple[Conclusion, ...]
     controls: tuple[Weighed, ...]
     machines: tuple[Machine, ...]
 
 
-def tell(root: Path, folder: Path) -> Told:
+def study_of(root: Path, folder: Path) -> Study:
     """Return what a study's folder says, from its runs; BadInput if it is damaged."""
-    note, catalog = studies.read(folder), Catalog(root)
-    machines = {name: catalog.machine(name) for name in {one.leg.machine for one in note.legs}}
+    logbook, catalog = studies.read(folder), Catalog(root)
+    machines = {one.leg.machine: catalog.machine(one.leg.machine) for one in logbook.legs}
     place = runs_of(root, folder)
-    sources = {
-        one.leg.key: read(root, place / note.run(one.leg), one.leg, machines[one.leg.machine])
-        if one.state == "done"
-        else one.why.splitlines()[0]
-        if one.why
-        else "it was not run"
-        for one in note.legs
-    }
+    readings: dict[str, Reading | str] = {}
+    for one in logbook.legs:
+        if one.state == "done":
+            run = place / logbook.run(one.leg)
+            readings[one.leg.key] = read(root, run, one.leg, machines[one.leg.machine])
+        else:
+            readings[one.leg.key] = one.why.partition("\n")[0] or NOT_RUN
 
-    def look(key: str) -> Source | str:
-        return sources.get(key, f"not part of scale {note.scale}")
+    def look(key: str) -> Reading | str:
+        return readings.get(key, f"not part of scale {logbook.scale}")
 
-    return Told(
-        note=note,
-        sources=sources,
-        answers=rules.answer(note.plan, look),
-        controls=tuple(rules.weigh(rule, look) for rule in note.plan.controls),
+    return Study(
+        logbook=logbook,
+        readings=readings,
+        conclusions=weigh.conclude(logbook.plan, look),
+        controls=tuple(weigh.weigh(rule, look) for rule in logbook.plan.controls),
         machines=tuple(machines[name] for name in sorted(machines)),
     )
 
 
-def first_error(told: Told) -> PipelineError | None:
-    """Return what kept the most valuable of the legs that failed from telling anything."""
-    for one in told.note.legs:
+def first_error(study: Study) -> PipelineError | None:
+    """Return the error of the most valuable leg that failed or that must not be relied on."""
+    for one in study.logbook.legs:
         if one.state == "failed":
             failed = PipelineError(f"{one.leg.key}: {one.why}")
             failed.exit_code = one.status
             return failed
-        source = told.sources[one.leg.key]
-        if isinstance(source, Source) and (against := rules.reasons_against(source)):
-            assert isinstance(source.told, Comparison)  # for mypy: no other can be invalid
-            error = runs.verdict_error(source.told)
-            wrong = PipelineError(f"{one.leg.key}: {against}")
-            wrong.exit_code = error.exit_code if error else 0
-            return wrong if error else None
+        reading = study.readings[one.leg.key]
+        if isinstance(reading, Reading) and (against := reasons_against(reading)):
+            assert isinstance(reading.result, Comparison)  # nothing speaks against any other
+            error = runs.verdict_error(reading.result)
+            unreliable = PipelineError(f"{one.leg.key}: {against}")
+            unreliable.exit_code = error.exit_code if error else 0
+            return unreliable if error else None
     return None

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A study's folder, results/studies/STUDY: study.json, and how it is found and read again.
 
-The file holds the plan as it was when the study began, and what became of each leg. What the
+The file is the study's logbook: the plan that is in force, and the state of each leg. What the
 legs measured is in results/runs/, in runs named after study and leg.
 """
 
@@ -11,43 +11,42 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from pydantic import ValidationError
-
 from patchbench.catalog import adapter
 from patchbench.errors import BadInput
 from patchbench.runs.archive import STUDY
 from patchbench.store import write_whole
+from patchbench.study import upgrade
 from patchbench.study.plan import Leg, Scale, StudyPlan
 
-_SCHEMA = 1
+SCHEMA = 2
 
-State: TypeAlias = Literal["to do", "done", "failed", "left out"]
+LegState: TypeAlias = Literal["to do", "done", "failed", "skipped"]
 
 
 @dataclass(slots=True)
-class LegNote:
-    """What became of a leg: its run, or why it has none; how long it took on this host."""
+class LegEntry:
+    """The state of a leg, why it has no run, and how long it took on this host."""
 
     leg: Leg
-    state: State = "to do"
+    state: LegState = "to do"
     why: str = ""
     status: int = 0  # the exit status of what made it fail
     seconds: float = 0.0
 
 
 @dataclass(slots=True)
-class Note:
-    """study.json. `made_of` tells this plan on these trees from any other."""
+class Logbook:
+    """study.json. made_of: the key of these legs on these trees."""
 
     study: str
     command: str
     made_of: str
     scale: Scale
     plan: StudyPlan
-    legs: list[LegNote]
+    legs: list[LegEntry]
     versions: Mapping[str, str]  # of the kernels
-    proved: list[str] = field(default_factory=list)  # machines that were seen to repeat
-    schema: int = _SCHEMA
+    proved: list[str] = field(default_factory=list)  # machines on which a boot was repeated
+    schema: int = SCHEMA
 
     def run(self, leg: Leg) -> str:
         """Return the name of a leg's run."""
@@ -55,19 +54,19 @@ class Note:
         return f"{stamp}-{leg.series}-{leg.key.replace('/', '-')}"
 
 
-def read(folder: Path) -> Note:
-    """Return a study's note; BadInput if it is damaged or too new."""
+def read(folder: Path) -> Logbook:
+    """Return a study's logbook; BadInput if it is damaged or too new."""
     path = folder / STUDY
     try:
-        told = json.loads(path.read_text())
-        if told.get("schema", 0) > _SCHEMA:
-            raise BadInput(f"{path} has schema {told['schema']}: update patchbench")
-        return adapter(Note).validate_python(told)
-    except (OSError, ValueError, ValidationError) as err:
+        stored = json.loads(path.read_text())
+        if stored.get("schema", 0) > SCHEMA:
+            raise BadInput(f"{path} has schema {stored['schema']}: update patchbench")
+        return adapter(Logbook).validate_python(upgrade.upgraded(stored))
+    except (OSError, ValueError, LookupError, AttributeError) as err:
         raise BadInput(f"{path} is not a study this version reads:\n  {err}") from err
 
 
-def save(folder: Path, note: Note) -> None:
+def save(folder: Path, logbook: Logbook) -> None:
     """Write study.json, whole or not at all."""
-    text = adapter(Note).dump_json(note, indent=1).decode()
+    text = adapter(Logbook).dump_json(logbook, indent=1).decode()
     write_whole(folder / STUDY, text + "\n")

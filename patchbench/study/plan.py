@@ -2,13 +2,13 @@
 """A study's plan: what to measure, and which statements the measurements decide. Pure.
 
 A plan is data, configs/studies/NAME.toml. Its cells are what is run; its statements are what
-somebody claimed or asked, with rules that refer to cells. What a rule makes of what was measured
-is in study_rules.py.
+somebody claimed or asked, with rules that refer to cells. rules.py has the rules, weigh.py what
+they make of the measurements.
 """
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -19,6 +19,7 @@ from patchbench.catalog import Catalog, load_toml
 from patchbench.errors import BadInput, UnknownName
 from patchbench.model import STRICT
 from patchbench.stages import series, variants
+from patchbench.study.rules import HazardRule, Kind, Rule, ShareRule, key
 
 FOLDER = Path("configs/studies")
 Scale: TypeAlias = Literal["small", "full"]
@@ -28,7 +29,7 @@ SCALES: tuple[Scale, ...] = ("small", "full")
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class Seeds:
-    """How many boots an arm a cell gets; 0 leaves it out at this scale."""
+    """How many boots a cell gets per arm; at a scale with 0 it is skipped."""
 
     small: int
     full: int
@@ -37,19 +38,20 @@ class Seeds:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Something to run: one workload under conditions that its rules refer to by its name.
+    """One measurement: a workload and its conditions, under the name that rules refer to.
 
-    value: what is worth more is run first, and under a budget alone. sweep: one parameter and
-    its values; the cell becomes one of each, named NAME-VALUE. patches: the first so many of
-    the series alone. variant: the series with the change of that name, see patches/SERIES.
-    at_work: whether the series has anything to do here, so that its counter has to move.
-    A bench is of a pair of arms; a profile likewise, of seed 1; a hazard is what `check` boots.
+    value: the most valuable cells are run first, and a budget is spent on them. sweep: one
+    parameter and its values; the cell becomes one for each, named NAME-VALUE. patches: apply the
+    first so many patches of the series alone. variant: apply the series with this change, see
+    patches/SERIES/variants.toml. at_work: whether the series has anything to do here: its counter
+    must move if so, and must not if not.
+    A bench boots a pair of arms, a profile likewise with seed 1; a hazard is what `check` boots.
     """
 
     name: str
     value: int
     seeds: Seeds
-    kind: Literal["bench", "profile", "hazard"] = "bench"
+    kind: Kind = "bench"
     workload: str = "exit-storm"
     set: Mapping[str, int] = field(default_factory=dict)
     sweep: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -62,60 +64,11 @@ class Cell:
 
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """What one cell on one kernel and machine has to show; what kind it is, its keys say.
-
-    - `metric` with `at_most_pct`, `at_least_pct`: the change from the kernel without the series;
-    - and `since`, another kernel: the change of the kernel without the series since that one;
-    - and `than`, another cell: the change of the series from what it is there;
-    - and `arm` with `at_most`, `at_least`: what this arm measures itself, in the metric's unit;
-      for arm `both` by how much test is above base, where a base of 0 leaves no ratio;
-    - `functions` with `arm`, `at_most_pct`, `at_least_pct`: their share of do_exit in a profile;
-    - `finding` with `says`: a condition of a hazard, and whether it passes or fails; with
-      `patches` for the first so many patches alone.
-    """
-
-    cell: str
-    kernel: str = "mainline"
-    machine: str = "exact"
-    metric: str = ""
-    arm: Literal["", "base", "test", "both"] = ""
-    since: str = ""
-    than: str = ""
-    functions: tuple[str, ...] = ()
-    finding: str = ""
-    says: Literal["pass", "fail"] = "pass"
-    patches: int = 0
-    at_most: float | None = None
-    at_least: float | None = None
-    at_most_pct: float | None = None
-    at_least_pct: float | None = None
-
-    @property
-    def bounds(self) -> tuple[float | None, float | None]:
-        """Return the least and the most that is allowed."""
-        if self.at_least is None and self.at_most is None:
-            return self.at_least_pct, self.at_most_pct
-        return self.at_least, self.at_most
-
-    @property
-    def reference(self) -> str:
-        """Return the key of the leg that it compares its own with, which may be the same."""
-        return key(self.than or self.cell, self.since or self.kernel, self.machine)
-
-    @property
-    def kind(self) -> Literal["bench", "profile", "hazard"]:
-        """Return which kind of cell it needs."""
-        return "hazard" if self.finding else "profile" if self.functions else "bench"
-
-
-@with_config(STRICT)
-@dataclass(frozen=True, slots=True)
 class Statement:
     """What somebody claimed or asked, as a sentence that is true or false.
 
-    by: who; claimed: the figure, where there is one. Without rules it has to be `unanswerable`;
-    with rules as well, that part of it which nothing here can tell.
+    by: who; claimed: the figure, where there is one. unanswerable: why nothing here can answer
+    it, or, beside rules, what they leave open.
     """
 
     id: str
@@ -141,12 +94,12 @@ class StudyPlan:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One cell on one kernel and machine: what becomes one run."""
+    """A cell on one kernel and machine: what becomes one run."""
 
     cell: str
     kernel: str
     machine: str
-    kind: Literal["bench", "profile", "hazard"]
+    kind: Kind
     series: str
     workload: str
     parameters: Mapping[str, int]
@@ -156,24 +109,19 @@ class Leg:
 
     @property
     def key(self) -> str:
-        """Return what a rule finds it by."""
+        """Return the name by which rules refer to it."""
         return key(self.cell, self.kernel, self.machine)
 
     @property
     def boots(self) -> int:
-        """Return how many boots it takes: two arms; a profile is two boots an arm."""
+        """Return how many boots it takes, of all arms; a profile takes two per arm."""
         return {"bench": 2 * self.seeds, "profile": 4, "hazard": 3}[self.kind]
-
-
-def key(cell: str, kernel: str, machine: str) -> str:
-    """Return how a leg is called."""
-    return f"{cell}/{kernel}/{machine}"
 
 
 def load(root: Path, name: str) -> StudyPlan:
     """Return configs/studies/NAME.toml; UnknownName lists the known ones, BadInput what is wrong.
 
-    Everything that a plan names is looked up, so that nothing is booted for a plan with a typo.
+    Everything that the plan names is looked up, so that a typo is found before the first boot.
     """
     path = root / FOLDER / f"{name}.toml"
     if Path(name).name != name or not path.is_file():
@@ -184,15 +132,21 @@ def load(root: Path, name: str) -> StudyPlan:
     catalog = Catalog(root)
     for leg in legs(plan, "full"):
         _check_leg(leg, root, catalog)
+    by_key = {leg.key: leg for leg in every_leg(plan, "full")}
     for where, rule in _rules(plan):
-        _check_rule(plan, rule, catalog, f"{path}: {where}")
+        _check_rule(by_key, rule, catalog, f"{path}: {where}")
     return plan
 
 
 def legs(plan: StudyPlan, scale: Scale) -> tuple[Leg, ...]:
-    """Return what is to be run at a scale, the most valuable first."""
-    found = [leg for cell in plan.cells for leg in _legs_of(plan, cell, scale) if leg.seeds]
+    """Return what a scale runs, the most valuable first."""
+    found = [leg for leg in every_leg(plan, scale) if leg.seeds]
     return tuple(sorted(found, key=lambda leg: -leg.value))
+
+
+def every_leg(plan: StudyPlan, scale: Scale) -> tuple[Leg, ...]:
+    """Return all legs in the plan's order, those without seeds at this scale as well."""
+    return tuple(leg for cell in plan.cells for leg in _legs_of(plan, cell, scale))
 
 
 def needed(plan: StudyPlan, all_legs: Sequence[Leg], only: Iterable[str]) -> tuple[Leg, ...]:
@@ -203,7 +157,7 @@ def needed(plan: StudyPlan, all_legs: Sequence[Leg], only: Iterable[str]) -> tup
         if name not in known:
             raise UnknownName("statement", name, [*known], FOLDER / f"{plan.name}.toml")
         for rule in known[name].rules:
-            wanted |= {key(rule.cell, rule.kernel, rule.machine), rule.reference}
+            wanted |= {rule.leg, rule.reference}
     return tuple(leg for leg in all_legs if leg.key in wanted)
 
 
@@ -213,9 +167,9 @@ def _legs_of(plan: StudyPlan, cell: Cell, scale: Scale) -> Iterator[Leg]:
     for parameter, swept in cell.sweep.items():
         names = [f"{cell.name}-{value}" for value in swept]
         values = [{**cell.set, parameter: value} for value in swept]
-    tested = plan.series + (f"@{cell.patches}" if cell.patches else "")
-    tested += f"+{cell.variant}" if cell.variant else ""
-    for name, told in zip(names, values, strict=True):
+    series_name = plan.series + (f"@{cell.patches}" if cell.patches else "")
+    series_name += f"+{cell.variant}" if cell.variant else ""
+    for name, parameters_here in zip(names, values, strict=True):
         for kernel in cell.kernels:
             for machine in cell.machines:
                 yield Leg(
@@ -223,9 +177,9 @@ def _legs_of(plan: StudyPlan, cell: Cell, scale: Scale) -> Iterator[Leg]:
                     kernel=kernel,
                     machine=machine,
                     kind=cell.kind,
-                    series=tested,
+                    series=series_name,
                     workload=cell.workload,
-                    parameters=told,
+                    parameters=parameters_here,
                     seeds=getattr(cell.seeds, scale),
                     value=cell.value,
                     at_work=cell.at_work,
@@ -246,57 +200,60 @@ def _check_names(plan: StudyPlan, path: Path) -> None:
             raise BadInput(f"{path}: cell {cell.name} sweeps {', '.join(cell.sweep)}: one at most")
         if min(cell.seeds.small, cell.seeds.full) < 0:
             raise BadInput(f"{path}: cell {cell.name}: seeds are 0 or more")
-    keys = [leg.key for cell in plan.cells for leg in _legs_of(plan, cell, "full")]
+    keys = [leg.key for leg in every_leg(plan, "full")]
     for what, names in (("cell", keys), ("statement", [one.id for one in plan.statements])):
         if twice := [name for name in names if names.count(name) > 1]:
-            raise BadInput(f"{path}: {what} {twice[0]} is there twice")
+            raise BadInput(f"{path}: there are two of {what} {twice[0]}")
     for one in plan.statements:
         if not one.rules and not one.unanswerable:
-            raise BadInput(f"{path}: statement {one.id} needs rules, or why it is `unanswerable`")
+            raise BadInput(
+                f"{path}: statement {one.id} needs `rules`, or `unanswerable` with the reason"
+            )
 
 
 def _check_leg(leg: Leg, root: Path, catalog: Catalog) -> None:
-    """Look up what a leg names; BadInput also for what its machine cannot hold."""
+    """Look up what a leg names; BadInput also if its machine cannot hold the workload."""
     catalog.kernel(leg.kernel)
     series.check_known(root, leg.series)
     if "+" in leg.series:
         variants.find(root, leg.series)
     machine, workload = catalog.machine(leg.machine), catalog.workload(leg.workload)
     known = catalog.parameters(workload.program)
-    told = parameters.changed(workload, leg.parameters)
-    parameters.check(told, known)
-    parameters.check_fits(told, machine, known)
+    changed = parameters.changed(workload, leg.parameters)
+    parameters.check(changed, known)
+    parameters.check_fits(changed, machine, known)
     if leg.kind == "hazard" and not workload.conditions:
-        raise BadInput(f"cell {leg.cell}: workload {workload.name} has no conditions to judge")
+        raise BadInput(
+            f"cell {leg.cell}: workload {workload.name} has no conditions, so it is no hazard"
+        )
     if leg.kind == "hazard" and leg.parameters:
-        raise BadInput(f"cell {leg.cell}: a hazard is booted as its file says, without `set`")
+        raise BadInput(f"cell {leg.cell}: a hazard takes no `set`: its file has its parameters")
     if leg.kind != "bench" and not machine.exact:
-        raise BadInput(f"cell {leg.cell}: a {leg.kind} is booted on exact machines")
+        raise BadInput(f"cell {leg.cell}: a {leg.kind} needs an exact machine")
 
 
-def _check_rule(plan: StudyPlan, rule: Rule, catalog: Catalog, where: str) -> None:
-    found = {leg.key: leg for cell in plan.cells for leg in _legs_of(plan, cell, "full")}
-    for name in (key(rule.cell, rule.kernel, rule.machine), rule.reference):
-        if name not in found:
-            near = difflib.get_close_matches(name, found, n=8, cutoff=0)
+def _check_rule(by_key: Mapping[str, Leg], rule: Rule, catalog: Catalog, where: str) -> None:
+    for name in (rule.leg, rule.reference):
+        if name not in by_key:
+            near = difflib.get_close_matches(name, by_key, n=8, cutoff=0)
             raise BadInput(f"{where}: no cell is {name}\n  nearest: {', '.join(near)}")
-    leg = found[key(rule.cell, rule.kernel, rule.machine)]
+    leg = by_key[rule.leg]
     if rule.kind != leg.kind:
         raise BadInput(f"{where}: a rule on a {rule.kind} refers to {leg.key}, a {leg.kind}")
     workload = catalog.workload(leg.workload)
-    if rule.kind == "hazard":
+    if isinstance(rule, HazardRule):
         _check_known("condition", rule.finding, [one.on for one in workload.conditions], where)
         return
-    if rule.kind == "bench":
+    if not isinstance(rule, ShareRule):
         _check_known("metric", rule.metric, [*catalog.metrics(workload.program)], where)
-    if sum(map(bool, (rule.since, rule.than, rule.arm and rule.kind == "bench"))) > 1:
-        raise BadInput(f"{where}: the rule on {leg.key} has more than one of since, than and arm")
-    level = rule.at_most is not None or rule.at_least is not None
-    if rule.bounds == (None, None) or level != (bool(rule.arm) and rule.kind == "bench"):
-        raise BadInput(
-            f"{where}: the rule on {leg.key} needs a bound: at_most or at_least for what one `arm` "
-            "measures, at_most_pct or at_least_pct for a change or a share"
-        )
+    if rule.bounds == (None, None):
+        raise BadInput(f"{where}: the rule on {leg.key} needs a bound: {_bounds_of(rule)}")
+
+
+def _bounds_of(rule: Rule) -> str:
+    return " or ".join(
+        one.name for one in fields(rule) if "at_least" in one.name or "at_most" in one.name
+    )
 
 
 def _check_known(noun: str, name: str, known: Sequence[str], where: str) -> None:

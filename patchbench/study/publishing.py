@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A study in results/published/NAME, whole: its page, study.json, and every run it is made of.
 
-runs/RUN/ is a bench as published.py has it, a hazard's findings.json, or a profile's shares.json.
+runs/RUN/ is a bench as runs/published.py has it, a hazard's findings.json or a profile's
+shares.json.
 """
 
 import shutil
@@ -19,25 +20,25 @@ from patchbench.study import folder as studies
 def publish(root: Path, folder: Path, name: str) -> Path:
     """Copy a study and its runs into results/published/NAME, and return that folder.
 
-    Raises BadInput for a study that did not come to its end, what befell a run that lost boots,
-    and as published.new_folder. A run in which the series was not at work is copied as well: the
-    page says so.
+    Raises BadInput for a study that did not finish, the error of a run that lost boots, and as
+    published.new_folder. A run in which the series was not at work is copied as well: the page
+    says so.
     """
-    note = studies.read(folder)
-    if missing := [one.leg.key for one in note.legs if one.state == "to do"]:
-        raise BadInput(f"{folder} did not come to its end: {missing[0]} was not run; carry it on")
-    told = evidence.tell(root, folder)
-    names = [note.run(one.leg) for one in note.legs if one.state == "done"]
+    logbook = studies.read(folder)
+    if missing := [one.leg.key for one in logbook.legs if one.state == "to do"]:
+        raise BadInput(f"{folder} did not finish: {missing[0]} was not run; carry it on")
+    study = evidence.study_of(root, folder)
+    names = [logbook.run(one.leg) for one in logbook.legs if one.state == "done"]
     target = published.new_folder(root, name)
     try:
         for run in names:
             _copy(root, evidence.runs_of(root, folder) / run, target / "runs" / run)
-        for file, text in page.files(told).items():
+        for file, text in page.files(study).items():
             write_whole(target / file, text)
         shutil.copyfile(folder / STUDY, target / STUDY)
         runs.seal(target)
     except BaseException:
-        shutil.rmtree(target)  # half a study is none
+        shutil.rmtree(target)  # half a study would pass for a whole one
         raise
     return target
 
@@ -45,8 +46,8 @@ def publish(root: Path, folder: Path, name: str) -> Path:
 def _copy(root: Path, run: Path, place: Path) -> None:
     place.mkdir(parents=True)
     if (run / PLAN).is_file():
-        said, boots = runs.told(root, run)
-        if said.failures and (error := runs.verdict_error(said)):
+        comparison, boots = runs.told(root, run)
+        if comparison.failures and (error := runs.verdict_error(comparison)):
             raise error
         published.publish(run, boots, place)
         runs.seal(place)

@@ -10,10 +10,11 @@ from markupsafe import Markup
 from patchbench import stats
 from patchbench.model import NEVER, Comparison, Delta, Scale, ScalePoint
 from patchbench.report import report, scaling
-from patchbench.study import rules as study_rules
-from patchbench.study.evidence import Told
+from patchbench.study import weigh
+from patchbench.study.evidence import NOT_RUN, Study
 from patchbench.study.plan import Leg
-from patchbench.study.rules import Answer, Source, Weighed
+from patchbench.study.readings import Reading, describe, reasons_against
+from patchbench.study.weigh import Conclusion, Weighed
 
 HEADINGS = ("", "verdict", "measured", "95 % interval", "asked", "machine", "says")
 _LADDER = ("exit_ns", "makespan_ns", "drain_ns", "cpu_ns", "free_ns", "fork_ns")
@@ -31,85 +32,85 @@ class Section:
     plots: tuple[tuple[str, Markup], ...] = ()
 
 
-def sections(told: Told) -> tuple[Section, ...]:
+def sections(study: Study) -> tuple[Section, ...]:
     """Return everything that the page shows below its headline."""
-    asked = [one for one in told.answers if not _unasked(one)]
+    asked = [one for one in study.conclusions if not _unasked(one)]
     claims = [one for one in asked if one.statement.claimed]
     return (
         *_statements(
             "Claims",
             "What the cover letter and its author's later mails say. Figures of a phone cannot be "
             "had from an emulator; what is judged is whether the change has that sign and size.",
-            told,
+            study,
             claims,
         ),
         *_statements(
             "Questions",
             "What reviewers asked, each as a sentence that is true or not.",
-            told,
+            study,
             [one for one in asked if one not in claims],
         ),
-        _controls(told),
-        _clocks(told),
-        _ladder(told),
-        _scaling(told),
-        _legs(told),
+        _controls(study),
+        _clocks(study),
+        _ladder(study),
+        _scaling(study),
+        _legs(study),
     )
 
 
-def headline(told: Told) -> list[str]:
+def headline(study: Study) -> list[str]:
     """Return what a reader must know before any verdict."""
     count = dict.fromkeys(("confirmed", "refuted", "undecided", "not answered"), 0)
     count["not answerable"] = 0
-    for one in told.answers:
+    for one in study.conclusions:
         if not _unasked(one):
-            count[one.state] += 1
+            count[one.outcome] += 1
     lines = [", ".join(f"{number} {state}" for state, number in count.items() if number)]
-    lines += [f"A CONTROL MOVED: {control}" for control in study_rules.moved(told.controls)]
-    if not any(one.state == "confirmed" for one in told.controls):
+    lines += [f"A CONTROL MOVED: {control}" for control in weigh.moved(study.controls)]
+    if not any(one.outcome == "confirmed" for one in study.controls):
         lines.append("No control was seen to hold, so nothing shows that only exits changed.")
     lines += [
         f"HOST OVERLOADED: {leg.key}: {len(bench.overloads)} of {leg.boots} boots"
-        for leg, _, bench in _benches(told)
+        for leg, _, bench in _benches(study)
         if bench.overloads
     ]
-    if unasked := [one.statement.id for one in told.answers if _unasked(one)]:
+    if unasked := [one.statement.id for one in study.conclusions if _unasked(one)]:
         lines.append(f"Not run: {', '.join(unasked)}")
     return lines
 
 
-def rows(told: Told) -> list[list[str]]:
+def rows(study: Study) -> list[list[str]]:
     """Return the terminal's table under HEADINGS, a row for each rule."""
     return [
         [
             one.statement.id if not place else "",
-            _verdict(one, told) if not place else "",
+            _verdict(one, study) if not place else "",
             weighed.measured,
             weighed.interval,
-            weighed.asked,
-            f"{weighed.rule.kernel}, {weighed.machine or weighed.rule.machine}",
+            weighed.rule.asked,
+            weighed.place,
             one.statement.says if not place else weighed.why,
         ]
         if weighed
-        else [one.statement.id, one.state, "-", "-", "-", "-", one.statement.says]
-        for one in told.answers
+        else [one.statement.id, one.outcome, "-", "-", "-", "-", one.statement.says]
+        for one in study.conclusions
         if not _unasked(one)
         for place, weighed in enumerate(one.weighed or (None,))
     ]
 
 
-def _unasked(one: Answer) -> bool:
+def _unasked(one: Conclusion) -> bool:
     """Return whether none of a statement's legs was to be run."""
-    return bool(one.weighed) and all("it was not run" in rule.why for rule in one.weighed)
+    return bool(one.weighed) and all(NOT_RUN in rule.why for rule in one.weighed)
 
 
-def _verdict(one: Answer, told: Told) -> str:
-    caveat = " (a control moved)" if study_rules.moved(told.controls) else ""
-    return one.state + (caveat if one.state in ("confirmed", "refuted", "undecided") else "")
+def _verdict(one: Conclusion, study: Study) -> str:
+    caveat = " (a control moved)" if weigh.moved(study.controls) else ""
+    return one.outcome + (caveat if one.outcome in ("confirmed", "refuted", "undecided") else "")
 
 
 def _statements(
-    title: str, says: str, told: Told, answers: Sequence[Answer]
+    title: str, says: str, study: Study, answers: Sequence[Conclusion]
 ) -> tuple[Section, Section]:
     """Return the verdicts, a row each with the rule that decided it, and below them every rule."""
     verdicts = (
@@ -120,7 +121,7 @@ def _statements(
         "", "measured", "95 % interval", "asked", "kernel, machine", "verdict", "run", "repeat it"
     )  # fmt: skip
     return (
-        Section(title, says, verdicts, tuple(_answered(one, told) for one in answers)),
+        Section(title, says, verdicts, tuple(_answered(one, study) for one in answers)),
         Section(
             f"{title}, rule by rule",
             "A statement is true if each of its rules holds; one that does not refutes it.",
@@ -130,18 +131,18 @@ def _statements(
     )
 
 
-def _answered(one: Answer, told: Told) -> tuple[str, ...]:
+def _answered(one: Conclusion, study: Study) -> tuple[str, ...]:
     statement = one.statement
     says = f"{statement.says} ({statement.by})"
-    lead = (statement.id, _verdict(one, told), says, statement.claimed)
-    deciding = [weighed for weighed in one.weighed if weighed.state == one.state]
+    lead = (statement.id, _verdict(one, study), says, statement.claimed)
+    deciding = [weighed for weighed in one.weighed if weighed.outcome == one.outcome]
     if not deciding:
         return (*lead, "-", "-", "-", "-", statement.unanswerable, "", "")
     measured, interval, asked, place, _, run, command = _weighed(deciding[0])
     return (*lead, measured, interval, asked, place, deciding[0].why, run, command)
 
 
-def _rows_of(one: Answer) -> Iterator[tuple[str, ...]]:
+def _rows_of(one: Conclusion) -> Iterator[tuple[str, ...]]:
     name = one.statement.id
     for weighed in one.weighed:
         yield (name, *_weighed(weighed))
@@ -152,15 +153,14 @@ def _rows_of(one: Answer) -> Iterator[tuple[str, ...]]:
 
 
 def _weighed(one: Weighed) -> tuple[str, ...]:
-    place = f"{one.rule.kernel}, {one.machine or one.rule.machine}"
-    why = f"{one.state}: {one.why}" if one.why else one.state
-    return one.measured, one.interval, one.asked, place, why, one.run, one.command
+    why = f"{one.outcome}: {one.why}" if one.why else one.outcome
+    return one.measured, one.interval, one.rule.asked, one.place, why, one.run, one.command
 
 
-def _controls(told: Told) -> Section:
+def _controls(study: Study) -> Section:
     headings = ("state", "measured", "95 % interval", "asked", "kernel, machine", "open", "run")
     names = {"confirmed": "held", "refuted": "MOVED", "undecided": "cannot tell"}
-    found = [(names.get(one.state, one.state), *_weighed(one)[:-1]) for one in told.controls]
+    found = [(names.get(one.outcome, one.outcome), *_weighed(one)[:-1]) for one in study.controls]
     says = (
         "What no exit is part of. Where one of these moved, the series, or the place of code, "
         "touches more than it means to, and no verdict is worth what it looks."
@@ -168,12 +168,12 @@ def _controls(told: Told) -> Section:
     return Section("Controls", says, headings, tuple(found))
 
 
-def _clocks(told: Told) -> Section:
+def _clocks(study: Study) -> Section:
     """Return exit latency beside the time until memory is back, and the CPU time of all tasks."""
     headings = ("cell", "kernel", "machine", "one exit", "all exits", "memory back",
                 "memory back never", "free memory", "CPU of all tasks")  # fmt: skip
     found = []
-    for one, source, bench in _benches(told):
+    for one, reading, bench in _benches(study):
         if not (deltas := {delta.metric.name: delta for delta in bench.deltas}).keys() & {*_CLOCKS}:
             continue
         back = deltas.get("drain_ns")
@@ -182,7 +182,7 @@ def _clocks(told: Told) -> Section:
             (
                 one.cell,
                 one.kernel,
-                source.machine,
+                describe(reading.machine),
                 *(_change(deltas.get(name)) for name in _CLOCKS[:3]),
                 f"{stuck[0]}, {stuck[1]} of {back.pairs}" if back else "-",
                 *(_change(deltas.get(name)) for name in _CLOCKS[3:]),
@@ -196,13 +196,13 @@ def _clocks(told: Told) -> Section:
     return Section("Two clocks, and the CPU time", says, headings, tuple(found))
 
 
-def _ladder(told: Told) -> Section:
+def _ladder(study: Study) -> Section:
     """Return what the kernel without the series does from one kernel to the next."""
     by_cell: dict[tuple[str, str], dict[str, Comparison]] = defaultdict(dict)
     labels = {}
-    for one, source, bench in _benches(told):
+    for one, reading, bench in _benches(study):
         by_cell[one.cell, one.machine][one.kernel] = bench
-        labels[one.machine] = source.machine
+        labels[one.machine] = describe(reading.machine)
     found = []
     for (cell, machine), kernels in by_cell.items():
         if len(kernels) < 2:
@@ -228,12 +228,12 @@ def _ladder(told: Told) -> Section:
     return Section("The ladder", says, headings, tuple(found))
 
 
-def _scaling(told: Told) -> Section:
+def _scaling(study: Study) -> Section:
     """Return how the numbers go with what a cell sweeps."""
     plots, found = [], []
-    for cell in told.note.plan.cells:
+    for cell in study.logbook.plan.cells:
         for parameter in cell.sweep:
-            for kernel, machine, points, bench in _sweeps(told, cell.name, parameter):
+            for kernel, machine, points, bench in _sweeps(study, cell.name, parameter):
                 scale = Scale(parameter, machine, points)
                 curve = scaling.curve(bench.plan, scale)
                 if curve.plot:
@@ -252,14 +252,14 @@ def _scaling(told: Told) -> Section:
 
 
 def _sweeps(
-    told: Told, cell: str, parameter: str
+    study: Study, cell: str, parameter: str
 ) -> Iterator[tuple[str, str, tuple[ScalePoint, ...], Comparison]]:
     """Give each kernel and machine on which a cell has points to show, with one of its runs."""
     found: dict[tuple[str, str], list[tuple[int, str, Comparison]]] = defaultdict(list)
-    for one, source, bench in _benches(told):
+    for one, reading, bench in _benches(study):
         if one.cell.rpartition("-")[0] == cell and parameter in one.parameters:
             place = (one.kernel, one.machine)
-            found[place].append((one.parameters[parameter], source.run, bench))
+            found[place].append((one.parameters[parameter], reading.run, bench))
     for (kernel, machine), points in found.items():
         told_points = (
             ScalePoint(value, run, bench.deltas)
@@ -268,27 +268,27 @@ def _sweeps(
         yield kernel, machine, tuple(told_points), points[0][2]
 
 
-def _legs(told: Told) -> Section:
+def _legs(study: Study) -> Section:
     headings = ("leg", "state", "boots an arm", "seconds", "run or why not")
     found = [
         (one.leg.key, one.state, str(one.leg.seeds), f"{one.seconds:.0f}",
-         told.note.run(one.leg) if one.state == "done" else one.why.partition("\n")[0])
-        for one in told.note.legs
+         study.logbook.run(one.leg) if one.state == "done" else one.why.partition("\n")[0])
+        for one in study.logbook.legs
     ]  # fmt: skip
     says = "What was run, the most valuable first, and what was not."
     return Section("Cells", says, headings, tuple(found))
 
 
-def _benches(told: Told) -> Iterator[tuple[Leg, Source, Comparison]]:
-    for one in told.note.legs:
-        source = told.sources[one.leg.key]
+def _benches(study: Study) -> Iterator[tuple[Leg, Reading, Comparison]]:
+    for one in study.logbook.legs:
+        reading = study.readings[one.leg.key]
         if (
-            isinstance(source, Source)
-            and isinstance(source.told, Comparison)
-            and not study_rules.reasons_against(source)
+            isinstance(reading, Reading)
+            and isinstance(reading.result, Comparison)
+            and not reasons_against(reading)
         ):
-            here = [delta for delta in source.told.deltas if delta.machine == one.leg.machine]
-            yield one.leg, source, replace(source.told, deltas=tuple(here))
+            here = [delta for delta in reading.result.deltas if delta.machine == one.leg.machine]
+            yield one.leg, reading, replace(reading.result, deltas=tuple(here))
 
 
 def _change(delta: Delta | None) -> str:

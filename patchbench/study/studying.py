@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What `study` does with the pipeline: leg after leg of a plan, and what to carry on with.
+"""What `study` does with the pipeline: run a plan leg by leg, and carry on where it stopped.
 
-A study's folder, results/studies/STUDY, holds study.json: the plan, and what became of each leg.
+A study's folder, results/studies/STUDY, holds study.json: the plan, and the state of each leg.
 Every leg is an ordinary run in results/runs/, named after study and leg.
 """
 
@@ -24,23 +24,23 @@ from patchbench.profile.profiling import ProfileRequest
 from patchbench.runs import benching
 from patchbench.runs import folder as runs
 from patchbench.runs.benching import BenchRequest
-from patchbench.stages import boots as bench
+from patchbench.stages import boots
 from patchbench.story import Story
 from patchbench.study import evidence
 from patchbench.study import folder as studies
-from patchbench.study import plan as study
-from patchbench.study.folder import LegNote, Note
+from patchbench.study import plan as plans
+from patchbench.study.folder import LegEntry, Logbook
 from patchbench.study.plan import Leg, Scale, StudyPlan
 
-#: What a boot takes before any of this study was timed: exact ones run side by side, others alone.
+#: How long a boot takes, until one of this study was timed.
 _BOOT_S = 3.5
-#: What a leg takes beside its boots.
+#: How long a leg takes beside its boots.
 _LEG_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class StudyRequest:
-    """What `study` was asked for; empty `only` and `kernels` are all there are."""
+    """What `study` was asked for; empty `only` and `kernels` mean all."""
 
     series: str
     scale: Scale = "small"
@@ -51,56 +51,59 @@ class StudyRequest:
 
     def command(self) -> str:
         """Return the one command that repeats the study."""
-        told = [f"./bootstrap study --series {self.series} --scale {self.scale}"]
-        told += [f"--only {shlex.quote(','.join(self.only))}"] if self.only else []
-        told += [f"--kernel {','.join(self.kernels)}"] if self.kernels else []
-        told += [f"--budget {self.budget_s:.0f}s"] if self.budget_s else []
-        return " ".join(told)
+        words = [f"./bootstrap study --series {self.series} --scale {self.scale}"]
+        words += [f"--only {shlex.quote(','.join(self.only))}"] if self.only else []
+        words += [f"--kernel {','.join(self.kernels)}"] if self.kernels else []
+        words += [f"--budget {self.budget_s:.0f}s"] if self.budget_s else []
+        return " ".join(words)
 
 
 def study_series(pipeline: Pipeline, request: StudyRequest) -> Path:
     """Run what is left of a study, and return its folder; a leg that fails stops no other.
 
-    Raises BadInput, before any boot, for a plan that cannot be or a name that it does not have.
+    Raises BadInput before the first boot, for a plan that cannot run or a name that it lacks.
     """
-    plan = study.load(pipeline.root, request.series)
-    every = study.legs(plan, request.scale)
-    asked = study.needed(plan, every, request.only) if request.only else every
+    plan = plans.load(pipeline.root, request.series)
+    every = plans.legs(plan, request.scale)
+    asked = plans.needed(plan, every, request.only) if request.only else every
     for kernel in request.kernels:
         pipeline.catalog.kernel(kernel)
     asked = tuple(leg for leg in asked if not request.kernels or leg.kernel in request.kernels)
     if not asked:
-        raise BadInput("nothing of the plan is left to run: those statements need no cell of this")
+        names = [f"--only {','.join(request.only)}"] if request.only else []
+        names += [f"--kernel {','.join(request.kernels)}"] if request.kernels else []
+        raise BadInput(f"{' '.join(names)} selects no cell of {plans.FOLDER}/{plan.name}.toml")
     for leg in asked:
-        bench.check_machine(pipeline.catalog.machine(leg.machine))
-    folder, note = _begin(pipeline, plan, every, request)
-    walk(note, asked, request.budget_s, pipeline.story, _Runner(pipeline, folder, note, request))
-    studies.save(folder, note)
+        boots.check_machine(pipeline.catalog.machine(leg.machine))
+    folder, logbook = _begin(pipeline, plan, every, request)
+    runner = _Runner(pipeline, folder, logbook, request)
+    walk(logbook, asked, request.budget_s, pipeline.story, runner)
+    studies.save(folder, logbook)
     return folder
 
 
 def walk(
-    note: Note,
+    logbook: Logbook,
     asked: Sequence[Leg],
     budget_s: float | None,
     story: Story,
-    run: Callable[[LegNote], None],
+    run: Callable[[LegEntry], None],
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Run the legs that are asked for and not done, in their order, as far as the budget goes.
 
-    run: runs a leg, and notes what became of it and how long it took.
+    run: runs a leg, and enters its state and how long it took.
     """
     began = clock()
-    by_key = {one.leg.key: one for one in note.legs}
+    by_key = {one.leg.key: one for one in logbook.legs}
     todo = [by_key[leg.key] for leg in asked if by_key[leg.key].state != "done"]
     done = len(asked) - len(todo)
     for place, one in enumerate(todo):
-        gone, left = clock() - began, sum(estimate(note, each.leg) for each in todo[place:])
-        wanted = estimate(note, one.leg)
+        gone, left = clock() - began, sum(estimate(logbook, each.leg) for each in todo[place:])
+        wanted = estimate(logbook, one.leg)
         if budget_s is not None and gone + wanted > budget_s:
-            one.state, one.why = "left out", f"left out for the budget of {budget_s:.0f} s"
-            story.say(f"study: {one.leg.key} left out for the budget")
+            one.state, one.why = "skipped", f"skipped, beyond the budget of {budget_s:.0f} s"
+            story.say(f"study: {one.leg.key} skipped, beyond the budget")
             continue
         story.say(
             f"study: {done + place} of {len(asked)} legs, {gone / 60:.0f} min gone, "
@@ -109,64 +112,64 @@ def walk(
         run(one)
 
 
-def estimate(note: Note, leg: Leg) -> float:
-    """Return how many seconds a leg may take: as those on its machine did, boot for boot.
+def estimate(logbook: Logbook, leg: Leg) -> float:
+    """Return how many seconds a leg may take, from the time per boot of those on its machine.
 
-    Where none was on its machine, as all did.
+    Where none was on its machine yet, from the time per boot of all.
     """
-    every = [one for one in note.legs if one.state == "done" and one.seconds]
+    every = [one for one in logbook.legs if one.state == "done" and one.seconds]
     timed = [one for one in every if one.leg.machine == leg.machine] or every
-    boots = sum(one.leg.boots for one in timed)
-    if not boots:
+    booted = sum(one.leg.boots for one in timed)
+    if not booted:
         return _LEG_S + leg.boots * _BOOT_S
-    return leg.boots * sum(one.seconds for one in timed) / boots
+    return leg.boots * sum(one.seconds for one in timed) / booted
 
 
 def _begin(
     pipeline: Pipeline, plan: StudyPlan, every: Sequence[Leg], request: StudyRequest
-) -> tuple[Path, Note]:
+) -> tuple[Path, Logbook]:
     """Return the newest study of these legs on these trees to carry on with, or a new one.
 
-    It is carried on with if it is not finished, or if what its plan states was put otherwise
-    since: other statements on the same legs need no boot.
+    It is carried on if it is not finished, or if its statements were reworded since: other
+    statements about the same legs need no boot.
     """
     sources = {kernel: pipeline.source(kernel) for kernel in {leg.kernel for leg in every}}
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    note = Note(
+    logbook = Logbook(
         study=f"{stamp}-study-{request.series}-{request.scale}",
         command=request.command(),
         made_of=_made_of(pipeline, every, request),
         scale=request.scale,
         plan=plan,
-        legs=[LegNote(leg) for leg in every],
+        legs=[LegEntry(leg) for leg in every],
         versions={kernel: source.version for kernel, source in sources.items()},
     )
-    begun = None if request.fresh else _newest(pipeline, note.made_of)
+    begun = None if request.fresh else _newest(pipeline, logbook.made_of)
     if begun and (begun.plan != plan or any(one.state != "done" for one in begun.legs)):
         done = {one.leg.key: one for one in begun.legs if one.state == "done"}
-        note.study, note.proved = begun.study, begun.proved
-        note.legs = [replace(done.get(leg.key, LegNote(leg)), leg=leg) for leg in every]
-    folder = pipeline.results / "studies" / note.study
+        logbook.study, logbook.proved = begun.study, begun.proved
+        logbook.legs = [replace(done.get(leg.key, LegEntry(leg)), leg=leg) for leg in every]
+    folder = pipeline.results / "studies" / logbook.study
     folder.mkdir(parents=True, exist_ok=True)
-    studies.save(folder, note)
-    pipeline.story.say(f"study {note.study}")
-    return folder, note
+    studies.save(folder, logbook)
+    pipeline.story.say(f"study {logbook.study}")
+    return folder, logbook
 
 
-def _newest(pipeline: Pipeline, made_of: str) -> Note | None:
+def _newest(pipeline: Pipeline, made_of: str) -> Logbook | None:
     for folder in sorted((pipeline.results / "studies").glob("*/"), reverse=True):
         try:
-            note = studies.read(folder)
+            logbook = studies.read(folder)
         except BadInput as err:
-            pipeline.story.say(f"not looked at: {err}")
+            pipeline.story.say(f"study: skipped one that cannot be read: {err}")
             continue
-        if note.made_of == made_of:
-            return note
+        if logbook.made_of == made_of:
+            return logbook
     return None
 
 
 def _made_of(pipeline: Pipeline, every: Sequence[Leg], request: StudyRequest) -> str:
-    """Return the key of all that decides what is measured: a changed patch is another study."""
+    """Return the key of everything that decides the measurements: a changed patch changes it."""
     arms = {(leg.kernel, name) for leg in every for name in (leg.series, NONE)}
     trees: dict[str, Json] = {
         f"{kernel} {name}": pipeline.apply(pipeline.source(kernel), name).id
@@ -175,10 +178,10 @@ def _made_of(pipeline: Pipeline, every: Sequence[Leg], request: StudyRequest) ->
     programs = {pipeline.catalog.workload(leg.workload).program for leg in every}
     guests: dict[str, Json] = {name: pipeline.guest(name).key for name in sorted(programs)}
     legs = sorted((replace(leg, value=0, at_work=True) for leg in every), key=lambda leg: leg.key)
-    told: Json = adapter(list[Leg]).dump_python(legs, mode="json")
+    stored: Json = adapter(list[Leg]).dump_python(legs, mode="json")
     return store.key(
         {
-            "legs": told,
+            "legs": stored,
             "scale": request.scale,
             "trees": trees,
             "guests": guests,
@@ -188,19 +191,21 @@ def _made_of(pipeline: Pipeline, every: Sequence[Leg], request: StudyRequest) ->
 
 
 class _Runner:
-    """Runs one leg, and notes what became of it before the next begins."""
+    """Runs one leg, and enters its state before the next begins."""
 
-    def __init__(self, pipeline: Pipeline, folder: Path, note: Note, request: StudyRequest) -> None:
+    def __init__(
+        self, pipeline: Pipeline, folder: Path, logbook: Logbook, request: StudyRequest
+    ) -> None:
         self._pipeline = pipeline
         self._folder = folder
-        self._note = note
+        self._logbook = logbook
         self._fresh = request.fresh
 
-    def __call__(self, one: LegNote) -> None:
+    def __call__(self, one: LegEntry) -> None:
         began = time.monotonic()
         kinds = {"bench": self._bench, "profile": self._profile, "hazard": self._hazard}
         try:
-            kinds[one.leg.kind](one.leg, self._note.run(one.leg))
+            kinds[one.leg.kind](one.leg, self._logbook.run(one.leg))
         except PipelineError as err:
             one.state, one.why, one.status = "failed", str(err), err.exit_code
             self._pipeline.story.say(f"study: {one.leg.key} failed: {err}")
@@ -208,7 +213,7 @@ class _Runner:
         else:
             one.state, one.why, one.status = "done", "", 0
         one.seconds += time.monotonic() - began
-        studies.save(self._folder, self._note)
+        studies.save(self._folder, self._logbook)
 
     def _bench(self, leg: Leg, run: str) -> None:
         request = BenchRequest(
@@ -224,13 +229,13 @@ class _Runner:
             parameters=leg.parameters,
         )
         if (self._pipeline.results / "runs" / run / runs.SUMS).is_file():
-            return  # killed between its end and the note of it
+            return  # killed between its end and its entry
         prepared = benching.prepare(self._pipeline, request, run=run)
         for arms in () if prepared.code.equal else prepared.arms:
-            prove = leg.machine not in self._note.proved
+            prove = leg.machine not in self._logbook.proved
             prepared.boot(arms, range(1, leg.seeds + 1), fresh=self._fresh, prove=prove)
             if arms[0].machine.exact and prove:
-                self._note.proved.append(leg.machine)
+                self._logbook.proved.append(leg.machine)
         prepared.finish(self._pipeline)
 
     def _profile(self, leg: Leg, run: str) -> None:

@@ -10,7 +10,7 @@ from invoke.tasks import task
 
 from patchbench import findings, pipeline
 from patchbench.check import checking
-from patchbench.errors import BadInput
+from patchbench.errors import PipelineError
 from patchbench.model import Boot, Comparison
 from patchbench.profile import profiling
 from patchbench.profile import tables as profiles
@@ -24,7 +24,7 @@ from patchbench.store import write_whole
 from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, flags, parameters, show, show_findings
 from patchbench.verbs.needs import needs
-from patchbench.verbs.studies import report_study
+from patchbench.verbs.studies import export_study, report_study
 
 
 @task(
@@ -194,7 +194,7 @@ def report_run(folder: Path, *, as_json: bool) -> None:
 def _report(stored: archive.Stored, *, as_json: bool) -> None:
     match stored:
         case archive.Study(folder):
-            report_study(folder)
+            report_study(folder, as_json=as_json)
         case archive.Check(folder):
             show_findings(folder, findings.read(folder), as_json=as_json)
         case archive.Bench(folder):
@@ -202,10 +202,11 @@ def _report(stored: archive.Stored, *, as_json: bool) -> None:
 
 
 def _export(stored: archive.Stored, name: str) -> None:
-    """Print a run or a check in a format, and leave the status that it deserves."""
+    """Print a study, a check or a run in a format, and leave the status that it deserves."""
+    error: PipelineError | None
     match stored:
         case archive.Study(folder):
-            raise BadInput(f"--format {name}: {folder} is a study; `report --run` writes its page")
+            error = export_study(folder, name)
         case archive.Check(folder):
             result = findings.read(folder)
             sys.stdout.write(formats.find_for_findings(name)(folder.name, result))

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The verb that answers a whole cover letter, and its reviewers: study."""
+"""The verb that answers a whole cover letter and its reviewers: study."""
 
+import sys
 from pathlib import Path
 
 from invoke.context import Context
 from invoke.tasks import task
 
 from patchbench import pipeline
-from patchbench.errors import UnknownName
+from patchbench.errors import PipelineError, UnknownName
 from patchbench.store import write_whole
-from patchbench.study import evidence, page, report
+from patchbench.study import evidence, formats, page, report
 from patchbench.study.plan import FOLDER, SCALES
 from patchbench.study.studying import StudyRequest, study_series
 from patchbench.tools.terminal import Terminal, print_table
@@ -20,10 +21,10 @@ from patchbench.verbs.needs import needs
 @task(
     help=flags("series", "fresh")
     | {
-        "kernel": "files in configs/kernels/, with commas; all of the plan's if left out",
-        "scale": "small (half an hour on two cores, with images built) or full",
-        "only": "run what these statements need, with commas: Q3,Q7",
-        "budget": "run the most valuable cells that fit: 90s, 10m, 2h",
+        "kernel": "files in configs/kernels/, separated by commas; by default all of the plan's",
+        "scale": "small (half an hour on two cores once the images are built) or full",
+        "only": "run only what these statements need, separated by commas: Q3,Q7",
+        "budget": "run the most valuable cells within this time: 90s, 10m, 2h",
     }
 )
 @needs("engine")
@@ -36,7 +37,7 @@ def study(
     budget: str = "",
     fresh: bool = False,
 ) -> None:
-    """Answer what SERIES claims and what its reviewers asked, by configs/studies/SERIES.toml."""
+    """Answer the claims of SERIES and its reviewers' questions, by configs/studies/SERIES.toml."""
     with exits():
         known = {name: name for name in SCALES}
         if scale not in known:
@@ -54,17 +55,28 @@ def study(
         report_study(folder)
 
 
-def report_study(folder: Path) -> None:
-    """Write a study's page, print its answers, and leave the status that it deserves."""
-    told = evidence.tell(ROOT, folder)
+def report_study(folder: Path, *, as_json: bool = False) -> None:
+    """Write a study's page, print its conclusions, and leave the status that it deserves."""
+    whole = evidence.study_of(ROOT, folder)
     out = ROOT / "results/reports" / folder.name
     out.mkdir(parents=True, exist_ok=True)
-    for name, text in page.files(told).items():
+    for name, text in page.files(whole).items():
         write_whole(out / name, text)
-    print_table(report.HEADINGS, report.rows(told), told.note.plan.title, words=6)
-    for line in report.headline(told):
-        print(line)
-    print(f"study {folder}")
-    print(f"report {out / 'report.md'}  {out / 'report.html'}")
-    if error := evidence.first_error(told):
+    if as_json:
+        sys.stdout.write(formats.as_json(whole))
+    else:
+        print_table(report.HEADINGS, report.rows(whole), whole.logbook.plan.title, words=6)
+        for line in report.headline(whole):
+            print(line)
+        print(f"study {folder}")
+        print(f"report {out / 'report.md'}  {out / 'report.html'}")
+    if error := evidence.first_error(whole):
         raise error
+
+
+def export_study(folder: Path, name: str) -> PipelineError | None:
+    """Print a study in a format and nothing else, and return the error that it deserves."""
+    render = formats.find(name)
+    whole = evidence.study_of(ROOT, folder)
+    sys.stdout.write(render(whole))
+    return evidence.first_error(whole)

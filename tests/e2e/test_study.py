@@ -9,7 +9,7 @@ from pathlib import Path
 
 from patchbench.study import evidence
 from patchbench.study import page as study_page
-from patchbench.study.evidence import Told
+from patchbench.study.evidence import Study
 from tests.e2e.conftest import ROOT
 
 PLAN = """
@@ -42,7 +42,7 @@ STUDY = """
 import sys
 from pathlib import Path
 from patchbench.pipeline import Pipeline, default_cache
-from patchbench.studying import StudyRequest, study_series
+from patchbench.study.studying import StudyRequest, study_series
 from patchbench.tools.terminal import Terminal
 
 with Pipeline(Path(sys.argv[1]), default_cache(), Terminal()) as pipeline:
@@ -62,16 +62,16 @@ def start(project: Path) -> "subprocess.Popen[str]":
 
 
 def ended(project: Path, cell: str) -> dict[Path, int]:
-    """Return when each boot of a cell came to its end, by its note."""
+    """Return when each boot of a cell came to its end, by its logbook."""
     notes = (project / "results/runs").glob(f"*-{cell}-*/boots/*/*/*/host.json")
     return {path: path.stat().st_mtime_ns for path in notes}
 
 
-def carried_on(project: Path) -> Told:
+def carried_on(project: Path) -> Study:
     out, _ = (process := start(project)).communicate()
     assert process.returncode == 0, out
     (folder,) = (project / "results/studies").iterdir()  # the one that was begun
-    return evidence.tell(project, folder)
+    return evidence.study_of(project, folder)
 
 
 def test_a_study_that_is_killed_carries_on_and_boots_nothing_twice(project: Path) -> None:
@@ -89,13 +89,13 @@ def test_a_study_that_is_killed_carries_on_and_boots_nothing_twice(project: Path
     before = ended(project, "noisy")
     assert 0 < len(before) < 4
 
-    told = carried_on(project)
+    study = carried_on(project)
     after = ended(project, "noisy")
     assert len(after) == 4
     assert {path: after[path] for path in before} == before
-    assert {one.state for one in told.note.legs} == {"done"}
+    assert {one.state for one in study.logbook.legs} == {"done"}
     assert len(ended(project, "counted")) == 4
-    (answer,) = told.answers
-    assert answer.weighed[1].why.startswith("2 pairs are too few")
-    page = study_page.markdown(told)
+    (conclusion,) = study.conclusions
+    assert conclusion.weighed[1].why.startswith("2 pairs are too few")
+    page = study_page.markdown(study)
     assert "parallel (TCG, side by side)" in page

@@ -14,8 +14,8 @@ from patchbench.runs.verifying import Ingredient, Replay, Verification
 from patchbench.study import evidence, publishing
 from patchbench.study import folder as studies
 from patchbench.study import plan as study
-from patchbench.study.folder import LegNote, Note
-from patchbench.study.rules import Source
+from patchbench.study.folder import LegEntry, Logbook
+from patchbench.study.readings import Reading
 from tests.fakes import plan, results
 from tests.runs.test_folder import write_run
 
@@ -121,12 +121,12 @@ def studied(project: Path) -> Path:
     """Return the folder of a study with one leg, whose run is stored."""
     shutil.copytree(ROOT / "qemu/machines", project / "qemu/machines")
     leg = study.legs(study.load(ROOT, "v0"), "small")[0]
-    note = Note("20260101T000000-study-v0-small", "./bootstrap study", "key", "small",
-                study.load(ROOT, "v0"), [LegNote(leg, "done")], {"mainline": "7.3.4"})  # fmt: skip
-    write_run(project / "results", replace(plan(), run=note.run(leg)))
-    folder = project / "results/studies" / note.study
+    logbook = Logbook("20260101T000000-study-v0-small", "./bootstrap study", "key", "small",
+                study.load(ROOT, "v0"), [LegEntry(leg, "done")], {"mainline": "7.3.4"})  # fmt: skip
+    write_run(project / "results", replace(plan(), run=logbook.run(leg)))
+    folder = project / "results/studies" / logbook.study
     folder.mkdir(parents=True)
-    studies.save(folder, note)
+    studies.save(folder, logbook)
     return folder
 
 
@@ -134,21 +134,21 @@ def test_a_published_study_says_the_same_without_the_runs_it_was_made_of(
     project: Path, studied: Path
 ) -> None:
     kept = publishing.publish(project, studied, "study")
-    before = evidence.tell(project, studied)
+    before = evidence.study_of(project, studied)
     shutil.rmtree(project / "results/runs")
-    after = evidence.tell(project, kept)
-    assert after.answers == before.answers
-    source = next(iter(after.sources.values()))
-    assert isinstance(source, Source)
+    after = evidence.study_of(project, kept)
+    assert after.conclusions == before.conclusions
+    source = next(iter(after.readings.values()))
+    assert isinstance(source, Reading)
     assert archive.find_bench(project / "results", source.run) == kept / "runs" / source.run
     runs.check_seal(kept)
 
 
 def test_a_study_that_was_cut_off_is_not_published(project: Path, studied: Path) -> None:
-    note = studies.read(studied)
-    note.legs[0].state = "to do"
-    studies.save(studied, note)
-    with pytest.raises(BadInput, match="did not come to its end"):
+    logbook = studies.read(studied)
+    logbook.legs[0].state = "to do"
+    studies.save(studied, logbook)
+    with pytest.raises(BadInput, match="did not finish"):
         publishing.publish(project, studied, "study")
     assert not (project / "results/published").exists()
 

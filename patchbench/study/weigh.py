@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Rules and readings in; which statements hold, out. Pure.
+
+An interval within a rule's bounds confirms it, one beyond them refutes it, any other leaves it
+undecided. A leg that is missing, or whose run must not be relied on, answers nothing.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from patchbench import stats
+from patchbench.findings import CheckResult
+from patchbench.model import NEVER, Comparison, Delta, SeriesName
+from patchbench.report import report
+from patchbench.study.plan import Statement, StudyPlan
+from patchbench.study.readings import Look, Reading, Shares, describe, reasons_against
+from patchbench.study.rules import (
+    ChangeRule,
+    DifferenceRule,
+    HazardRule,
+    KernelRule,
+    LevelRule,
+    MetricRule,
+    Rule,
+    ShareRule,
+    VariantRule,
+)
+
+Outcome: TypeAlias = Literal["confirmed", "refuted", "undecided", "not answered", "not answerable"]
+_ENOUGH_SEEDS = 200  # nobody runs more
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number and its 95 % interval; without one, `note` says why.
+
+    unit: a metric's, or `%` of a share, or `+%` of a change. count: pairs, boots or samples.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    unit: str
+    count: int
+    note: str = ""
+
+    def show(self, value: float) -> str:
+        """Return a number with this one's unit."""
+        if self.unit == "+%":
+            return report.per_cent(value)
+        return f"{value:.1f} %" if self.unit == "%" else report.quantity(value, self.unit)
+
+    @property
+    def interval(self) -> str:
+        """Return the interval with its unit, or a dash."""
+        if self.low is None or self.high is None:
+            return "-"
+        return f"[{self.show(self.low)}, {self.show(self.high)}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """One rule and its outcome. why: what the measurement leaves open, or what a hazard found."""
+
+    rule: Rule
+    outcome: Outcome
+    why: str = ""
+    reading: Reading | None = None
+    estimate: Estimate | None = None
+    hazard: Literal["", "passes", "fails"] = ""
+
+    @property
+    def measured(self) -> str:
+        """Return what was measured, or a dash."""
+        if self.estimate:
+            return self.estimate.show(self.estimate.value)
+        return self.hazard or "-"
+
+    @property
+    def interval(self) -> str:
+        """Return the interval of what was measured, or a dash."""
+        return self.estimate.interval if self.estimate else "-"
+
+    @property
+    def place(self) -> str:
+        """Return the kernel and the machine it was measured on."""
+        machine = describe(self.reading.machine) if self.reading else self.rule.machine
+        return f"{self.rule.kernel}, {machine}"
+
+    @property
+    def run(self) -> str:
+        """Return the run that it was read from, if any."""
+        return self.reading.run if self.reading else ""
+
+    @property
+    def command(self) -> str:
+        """Return the command that measures it again, if it was measured."""
+        return self.reading.command if self.reading else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """One statement, and the outcome that its rules come to."""
+
+    statement: Statement
+    outcome: Outcome
+    weighed: tuple[Weighed, ...]
+
+
+def conclude(plan: StudyPlan, look: Look) -> tuple[Conclusion, ...]:
+    """Return the conclusion about every statement."""
+    conclusions = []
+    for statement in plan.statements:
+        weighed = tuple(weigh(rule, look) for rule in statement.rules)
+        outcome = overall([one.outcome for one in weighed]) if weighed else "not answerable"
+        conclusions.append(Conclusion(statement, outcome, weighed))
+    return tuple(conclusions)
+
+
+def overall(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return the outcome of rules that must all hold: one that does not refutes the statement."""
+    order: tuple[Outcome, ...] = ("refuted", "not answered", "undecided", "confirmed")
+    return next(outcome for outcome in order if outcome in outcomes)
+
+
+def weigh(rule: Rule, look: Look) -> Weighed:
+    """Return what one rule makes of its leg."""
+    reading = look(rule.leg)
+    if isinstance(reading, str):
+        return Weighed(rule, "not answered", f"{rule.leg}: {reading}")
+    if against := reasons_against(reading):
+        return Weighed(rule, "not answered", f"{rule.leg}: {against}", reading)
+    if isinstance(rule, HazardRule):
+        return _hazard(rule, reading)
+    found = _share(rule, reading) if isinstance(rule, ShareRule) else _metric(rule, reading, look)
+    if isinstance(found, str):
+        return Weighed(rule, "not answered", f"{rule.leg}: {found}", reading)
+    return _bounded(rule, reading, found)
+
+
+def _metric(rule: MetricRule, reading: Reading, look: Look) -> Estimate | str:
+    delta = delta_of(rule, reading)
+    if isinstance(delta, str):
+        return delta
+    match rule:
+        case KernelRule() | VariantRule():
+            return _against_another(rule, delta, look)
+        case LevelRule():
+            return level([pair[rule.arm == "test"] for pair in delta.values], delta.metric.unit)
+        case DifferenceRule():
+            if any(NEVER in pair for pair in delta.values):
+                return f"{rule.metric} is never in some boots, so there is no difference"
+            return level([test - base for base, test in delta.values], delta.metric.unit)
+        case ChangeRule():
+            return _change(delta.change_pct, delta.low_pct, delta.high_pct, delta.pairs, delta.note)
+
+
+def level(values: Sequence[float], unit: str) -> Estimate:
+    """Return the median of one value per boot, in a metric's unit."""
+    low, high = stats.median_interval(values) or (None, None)
+    note = "" if low is not None else f"{len(values)} boots are too few for an interval"
+    return Estimate(stats.median(values), low, high, unit, len(values), note)
+
+
+def _change(
+    change: float | None, low: float | None, high: float | None, pairs: int, note: str
+) -> Estimate | str:
+    if change is None:
+        return note or "there is no ratio"
+    return Estimate(change, low, high, "+%", pairs, note)
+
+
+def delta_of(rule: MetricRule, reading: Reading) -> Delta | str:
+    """Return the metric of a rule as a leg measured it, or why there is none."""
+    assert isinstance(reading.result, Comparison)  # the plan was checked: the leg is a bench
+    for one in reading.result.deltas:
+        if (one.machine, one.metric.name) == (rule.machine, rule.metric):
+            return one
+    return f"the run does not measure {rule.metric}"
+
+
+def _against_another(rule: KernelRule | VariantRule, delta: Delta, look: Look) -> Estimate | str:
+    """Return the change of one arm from another leg's, paired by seed.
+
+    Of the unpatched kernel since another kernel, or of the series from another cell.
+    """
+    other = look(rule.reference)
+    if isinstance(other, str):
+        return f"{rule.reference}: {other}"
+    if against := reasons_against(other):
+        return f"{rule.reference}: {against}"
+    before = delta_of(rule, other)
+    if isinstance(before, str):
+        return f"{rule.reference}: {before}"
+    if len(before.values) != len(delta.values):
+        return f"{rule.reference} has {before.pairs} seeds, not the same {delta.pairs}"
+    arm = isinstance(rule, VariantRule)
+    old, new = ([pair[arm] for pair in one.values] for one in (before, delta))
+    change = stats.paired_change(old, new)
+    return _change(change.change_pct, change.low_pct, change.high_pct, len(old), change.note)
+
+
+def _share(rule: ShareRule, reading: Reading) -> Estimate | str:
+    assert isinstance(reading.result, Shares)  # the plan was checked: the leg is a profile
+    arm = reading.result.arms[rule.arm == "test"]
+    if not (have := [name for name in rule.functions if name in arm.share_pct]):
+        return f"no sample has {' or '.join(rule.functions)}; it may be inlined, or missing"
+    share, samples = sum(arm.share_pct[name] for name in have), max(1, arm.samples)
+    error = 196 * math.sqrt(max(share / 100 * (1 - share / 100), 1 / samples) / samples)
+    return Estimate(share, share - error, share + error, "%", samples)
+
+
+def _hazard(rule: HazardRule, reading: Reading) -> Weighed:
+    """Return what a hazard's condition found, with the series and without."""
+    result = reading.result
+    assert isinstance(result, CheckResult)  # the plan was checked: the leg is a hazard
+    series = result.series
+    if rule.patches:
+        series = str(replace(SeriesName.parse(series), first=str(rule.patches)))
+    # A boot that was lost, or that lacks something, has one finding for all of its conditions.
+    ours = result.of(series)
+    if no_answer := [one for one in ours if one.kind == "boot" or one.state == "untested"]:
+        return Weighed(rule, "not answered", no_answer[0].says, reading)
+    mine = [one for one in ours if (one.kind, one.on) == ("condition", rule.finding)]
+    if not mine:
+        return Weighed(rule, "not answered", f"{series} was not checked", reading)
+    says = "; ".join(dict.fromkeys(one.says for one in mine))
+    failed = [one for one in mine if one.state == "fail"]
+    worse = result.regressions()
+    if any(one not in worse for one in failed):
+        why = f"{says} ({result.baseline} as well)"
+        return Weighed(rule, "undecided", why, reading, hazard="fails")
+    outcome: Outcome = "confirmed" if bool(failed) == (rule.says == "fail") else "refuted"
+    return Weighed(rule, outcome, says, reading, hazard="fails" if failed else "passes")
+
+
+def _bounded(rule: Rule, reading: Reading, found: Estimate) -> Weighed:
+    if found.low is None or found.high is None:
+        return Weighed(rule, "undecided", found.note, reading, found)
+    return Weighed(rule, decide(rule, found), _advice(rule, found), reading, found)
+
+
+def decide(rule: Rule, found: Estimate) -> Outcome:
+    """Return on which side of a rule's bounds an interval lies."""
+    if found.low is None or found.high is None:
+        return "undecided"
+    least, most = _limits(rule)
+    if least <= found.low and found.high <= most:
+        return "confirmed"
+    return "refuted" if found.high < least or found.low > most else "undecided"
+
+
+def _limits(rule: Rule) -> tuple[float, float]:
+    least, most = rule.bounds
+    assert least is not None or most is not None  # the plan was checked: there is a bound
+    return -math.inf if least is None else least, math.inf if most is None else most
+
+
+def _advice(rule: Rule, found: Estimate) -> str:
+    """Return how many seeds may decide what is undecided.
+
+    An interval shrinks as the root of their number.
+    """
+    if decide(rule, found) != "undecided":
+        return ""
+    assert found.low is not None
+    assert found.high is not None
+    if not all(map(math.isfinite, (found.low, found.high, found.value))):
+        return "some boots finished and some did not: more seeds tell how often, not how much"
+    needed = 1.0
+    for bound in filter(math.isfinite, _limits(rule)):
+        if found.value == bound:
+            return "the measured value is the bound itself: no number of seeds decides it"
+        side = found.high if found.value < bound else found.low
+        needed = max(needed, ((side - found.value) / (bound - found.value)) ** 2)
+    seeds = math.ceil(found.count * needed)
+    if seeds > _ENOUGH_SEEDS:
+        return f"so near the bound that {_ENOUGH_SEEDS} seeds would not decide it"
+    return f"about {max(seeds, found.count + 1)} seeds may decide it, instead of {found.count}"
+
+
+def moved(controls: Sequence[Weighed]) -> list[str]:
+    """Return the controls that went beyond their bounds, in words."""
+    return [
+        f"{one.rule.asked}, on {one.place}: measured {one.measured} {one.interval}"
+        for one in controls
+        if one.outcome == "refuted"
+    ]
