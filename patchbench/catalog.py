@@ -127,6 +127,13 @@ class SeriesNote:
     cover: str = ""
     link: str = ""
     message_ids: tuple[str, ...] = ()
+    # What `intake` writes down of a series that it took.
+    source: str = ""
+    revision: int = 1
+    base_commit: str = ""
+    change_id: str = ""
+    prerequisites: tuple[str, ...] = ()
+    taken_over: tuple[int, ...] = ()
 
 
 class Catalog:

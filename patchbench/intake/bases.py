@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which known kernel a series was made on, by the blobs that its diffs name. Pure.
+
+`index 0cc2e13..a8ede32` says which content the author saw. A kernel that has it in k of n files
+is the author's to that degree; new files have none and do not count.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from patchbench.intake.mails import Mail
+
+_FILE = re.compile(
+    r"^diff --git a/(?P<old>\S+) b/\S+\n(?:(?!diff --git ).*\n)*?"
+    r"index (?P<blob>[0-9a-f]{7,64})\.\.[0-9a-f]{7,64}",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How much of what the author saw a kernel has: `seen` of `files` files."""
+
+    kernel: str
+    version: str
+    seen: int
+    files: int
+    has_base: bool  # the commit that the series names as its base
+
+    def row(self) -> tuple[str, str, str]:
+        """Return it as a row of the table of kernels."""
+        files = f"{self.seen} of {self.files} files as the author saw them"
+        return self.kernel, self.version, "has the base commit" if self.has_base else files
+
+
+def blobs(patches: Sequence[Mail]) -> dict[str, str]:
+    """Return the abbreviated blob of each file as it was before the series."""
+    found: dict[str, str] = {}
+    for mail in patches:
+        for match in _FILE.finditer(mail.body):
+            found.setdefault(match["old"], match["blob"])
+    return {path: blob for path, blob in found.items() if set(blob) != {"0"}}
+
+
+def score(
+    wanted: Mapping[str, str],
+    kernel: str,
+    version: str,
+    *,
+    has_base: bool,
+    blob: Callable[[Sequence[str]], Mapping[str, str]],
+) -> Score:
+    """Return a kernel's score; `blob` gives the full blob ids of some of its files."""
+    there = blob([*wanted])
+    seen = sum(there.get(path, "").startswith(short) for path, short in wanted.items())
+    return Score(kernel, version, seen, len(wanted), has_base)
+
+
+def best(scores: Sequence[Score]) -> Score:
+    """Return the kernel to try first: the base commit's, else the most files; first of equals."""
+    return max(scores, key=lambda one: (one.has_base, one.seen))
