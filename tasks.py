@@ -3,10 +3,11 @@
 
 from invoke.collection import Collection
 
-from patchbench.verbs import judging, kernels, measuring, studies, upkeep
+from patchbench.verbs import intake, judging, kernels, measuring, studies, upkeep
 
 namespace = Collection(
     upkeep.list_,
+    intake.intake,
     kernels.fetch,
     kernels.apply,
     kernels.range_diff,

@@ -71,6 +71,8 @@ class Pipeline:
         self._engine: Engine | None = None
         self._lock: TextIO | None = None
         self._guests: dict[str, Guest] = {}
+        self._pinned: dict[str, str] = {}  # commits of users' trees, by path
+        self._adopted: dict[str, Path] = {}  # roots of series that were taken, by name
         self._started = time.time()
         self._set_up: list[tuple[str, float, float]] = []
 
@@ -147,7 +149,11 @@ class Pipeline:
 
         A folder or a repository may change under its name, so it is read again each time.
         """
-        spec = tree.spec_for_path(Path(path)) if path else self.catalog.kernel(kernel)
+        spec = (
+            tree.spec_for_path(Path(path), self._pinned.get(path, ""))
+            if path
+            else self.catalog.kernel(kernel)
+        )
         if isinstance(spec.origin, DebianOrigin | TarballOrigin):
             known = tree.known_source(spec, self.cache)
             if known:
@@ -188,6 +194,18 @@ class Pipeline:
             return self.apply_series(source, made)
         return self.apply_series(source, self._series(asked, source.line))
 
+    def adopt(self, name: str, root: Path) -> None:
+        """Let a name mean the series root/patches/NAME, which is none of this checkout."""
+        self._adopted[name] = root
+
+    def pin(self, path: str, commit: str) -> None:
+        """Let `--tree PATH` mean a commit of it, which a range of its commits is based on."""
+        self._pinned[path] = commit
+
+    def series(self, name: str, line: str) -> Series:
+        """Return a series as `apply` takes it; raises as series.load does."""
+        return self._series(SeriesName.parse(name), line)
+
     def apply_series(self, source: Source, made: Series) -> Tree:
         """Return the source with a series applied that was made, and not dropped in."""
         return tree.apply(source, made, self.cache / "work")
@@ -195,7 +213,7 @@ class Pipeline:
     def _series(self, asked: SeriesName, line: str) -> Series:
         today = asked.today()
         if asked.commit is None:
-            return series.load(self.root, today, line)
+            return series.load(self._adopted.get(asked.stem, self.root), today, line)
         project = git.Repository(self.root)
         commit = project.commit(asked.commit or "HEAD")[:12]
         past = self.cache / "work/past" / commit

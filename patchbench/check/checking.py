@@ -24,7 +24,7 @@ from patchbench.model import Boot, Source, Workload
 from patchbench.pipeline import Pipeline, kernel_flag
 from patchbench.runs import folder as runs
 from patchbench.runs import published
-from patchbench.stages import boot, series
+from patchbench.stages import boot
 from patchbench.stages.boots import Job
 
 #: From good to bad.
@@ -66,7 +66,7 @@ def check(pipeline: Pipeline, request: CheckRequest) -> Checked:
         source = pipeline.source(kernel, request.tree)
         result = replace(result, kernels={**result.kernels, source.kernel: source.version})
         try:
-            series.load(pipeline.root, request.series, source.line)
+            pipeline.series(request.series, source.line)
         except UnknownName as err:
             if len(request.kernels) == 1:
                 raise

@@ -18,7 +18,6 @@ from patchbench.errors import BadInput, BuildFailed, KconfigDropped, PipelineErr
 from patchbench.findings import Finding, Target
 from patchbench.model import NONE, Source, Tree
 from patchbench.pipeline import Pipeline
-from patchbench.stages import series
 from patchbench.store import key
 from patchbench.tools.container import Bind, Limits
 from patchbench.tools.git import Repository
@@ -235,7 +234,7 @@ def _target(arms: _Arms, arm: str, part: str) -> Target:
 
 def _style(pipeline: Pipeline, arms: _Arms) -> Iterator[Finding]:
     """Let the kernel's own checkpatch judge each patch; no series has a say in that script."""
-    told = series.load(pipeline.root, arms.request.series, arms.source.line)
+    told = pipeline.series(arms.request.series, arms.source.line)
     if not told.patches:
         return
     applied = pipeline.apply(arms.source, NONE)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 from patchbench.model import NONE, SeriesName, Source
 from patchbench.pipeline import Pipeline, kernel_flag
-from patchbench.stages import series
 
 MATRIX, HAZARDS = "matrix", "hazards"
 
@@ -40,7 +39,7 @@ class CheckRequest:
         name = SeriesName.parse(self.series)
         if not self.first_patches or name.is_none or name.first is not None:
             return (self.series,)
-        count = len(series.load(pipeline.root, self.series, source.line).patches)
+        count = len(pipeline.series(self.series, source.line).patches)
         first = (str(replace(name, first=str(number))) for number in range(1, count))
         return (*first, self.series)
 

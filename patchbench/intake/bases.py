@@ -6,7 +6,7 @@ is the author's to that degree; new files have none and do not count.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from patchbench.intake.mails import Mail
@@ -30,7 +30,8 @@ class Score:
 
     def row(self) -> tuple[str, str, str]:
         """Return it as a row of the table of kernels."""
-        files = f"{self.seen} of {self.files} files as the author saw them"
+        seen = f"{self.seen} of {self.files} files as the author saw them"
+        files = seen if self.files else "the series only adds files"
         return self.kernel, self.version, "has the base commit" if self.has_base else files
 
 
@@ -45,14 +46,13 @@ def blobs(patches: Sequence[Mail]) -> dict[str, str]:
 
 def score(
     wanted: Mapping[str, str],
+    there: Mapping[str, str],
+    *,
     kernel: str,
     version: str,
-    *,
     has_base: bool,
-    blob: Callable[[Sequence[str]], Mapping[str, str]],
 ) -> Score:
-    """Return a kernel's score; `blob` gives the full blob ids of some of its files."""
-    there = blob([*wanted])
+    """Return a kernel's score, from the blobs that the series names and those it has."""
     seen = sum(there.get(path, "").startswith(short) for path, short in wanted.items())
     return Score(kernel, version, seen, len(wanted), has_base)
 

@@ -29,13 +29,13 @@ _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
 class Fetchers:
     """What a source may need of the outside world.
 
-    stdin: all of it. of_range: the mails of a range of a tree, as git writes them. of_thread: the
-    mbox of a message-id or link, as b4 fetches it.
+    stdin: all of it. of_range: a folder with the mails of a range of a tree, as git writes them.
+    of_thread: the mbox of a message-id or link, as b4 fetches it.
     """
 
     stdin: Callable[[], bytes]
-    of_range: Callable[[str], bytes]
-    of_thread: Callable[[str], bytes]
+    of_range: Callable[[str, str], Path]
+    of_thread: Callable[[str], Path]
 
 
 def is_source(text: str) -> bool:
@@ -48,6 +48,11 @@ def is_source(text: str) -> bool:
     )
 
 
+def is_range(text: str) -> bool:
+    """Return whether a source is a range of commits, BASE..TIP or BASE.. for up to HEAD."""
+    return bool(_RANGE.fullmatch(text)) and not Path(text).exists()
+
+
 def read(source: str, fetchers: Fetchers, *, revision: int | None = None) -> Posting:
     """Return what a source posts; BadInput as `postings.choose`, or for a patch not to trust."""
     posting = postings.choose(_mails(source, fetchers), where=source, revision=revision)
@@ -58,7 +63,8 @@ def read(source: str, fetchers: Fetchers, *, revision: int | None = None) -> Pos
 
 def name_of(source: str, posting: Posting) -> str:
     """Return a name for the series, fit for a folder: the range's tip, else its title's words."""
-    text = source.rpartition("..")[2] if _RANGE.fullmatch(source) else posting.title
+    tip = source.partition("..")[2] if is_range(source) else ""
+    text = tip or posting.title
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     words = [word for word in re.split(r"[^a-z0-9]+", plain) if word]
     name = ""
@@ -76,9 +82,10 @@ def _mails(source: str, fetchers: Fetchers) -> Sequence[Mail]:
     if Path(source).expanduser().exists():
         return sources.read(Path(source).expanduser())
     if _LINK.fullmatch(source) or _MESSAGE_ID.fullmatch(source):
-        return sources.parse(fetchers.of_thread(source), source)
-    if _RANGE.fullmatch(source):
-        return sources.parse(fetchers.of_range(source), source)
+        return sources.read(fetchers.of_thread(source))
+    if is_range(source):
+        base, _, tip = source.partition("..")
+        return sources.read(fetchers.of_range(base, tip or "HEAD"))
     raise BadInput(f"--series {source}: there is no such file or folder")
 
 

@@ -11,6 +11,8 @@ from patchbench.errors import BadInput, UnknownName
 from patchbench.model import NONE, Patch, Series, SeriesName
 from patchbench.store import file_sha256
 
+#: The port of a series that was taken as it was posted, for whatever kernel it is tried on.
+ANY_LINE = "any"
 _FILE_NAME = re.compile(r"(\d{4})-.+\.patch")
 _TOUCHED = re.compile(r"^(?:\+\+\+ b/|--- a/|rename (?:from|to) )(.+)$", re.MULTILINE)
 
@@ -28,11 +30,12 @@ def load(root: Path, name: str, line: str) -> Series:
     if asked.first is not None and asked.today() == name:
         return _first(load(root, asked.stem, line), name, asked.first)
     folder = _folder(root, name)
-    if not (folder / line).is_dir():
+    port = folder / line if (folder / line).is_dir() else folder / ANY_LINE
+    if not port.is_dir():
         ports = sorted(path.name for path in folder.iterdir() if path.is_dir())
         raise UnknownName(f"port of series {name}", line, ports, folder)
     note = Catalog(root).series_note(folder)
-    return Series(name, line, _patches(folder / line), note.engaged_vmstat)
+    return Series(name, line, _patches(port), note.engaged_vmstat)
 
 
 def check_known(root: Path, name: str) -> None:

@@ -95,12 +95,17 @@ def fetch(
     return Source(spec.name, version, provenance, repository.path, commit)
 
 
-def spec_for_path(path: Path) -> KernelSpec:
-    """Return the kernel that `--tree PATH` means: HEAD of a git tree, else the files."""
+def spec_for_path(path: Path, commit: str = "") -> KernelSpec:
+    """Return the kernel that `--tree PATH` means: HEAD of a git tree, else the files.
+
+    commit: instead of HEAD; then it does not matter what the work tree holds beside.
+    """
     resolved = path.expanduser().resolve()
-    if not (resolved / "Makefile").is_file():
+    if not commit and not (resolved / "Makefile").is_file():
         raise BadInput(f"--tree {path} is not a kernel tree: it has no Makefile")
     name = f"tree-{resolved.name}"
+    if commit:
+        return KernelSpec(name, f"{commit} of {resolved}", GitOrigin("git", str(resolved), commit))
     if (resolved / ".git").exists():
         if changed := Repository(resolved).dirty():
             raise BadInput(

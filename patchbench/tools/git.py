@@ -153,6 +153,36 @@ class Repository:
             "range-diff", "--no-color", ours, theirs, environment={**_HERMETIC, **lent}
         )
 
+    def mails(self, base: str, tip: str, into: Path) -> None:
+        """Write the commits of base..tip into a folder, as numbered patches with their base.
+
+        Raises BadInput for a name that is no commit, a range without commits, and a merge, which
+        no mail can hold.
+        """
+        ends = [self.commit(base), self.commit(tip)]
+        commits = f"{ends[0]}..{ends[1]}"
+        if merges := self._git("rev-list", "--merges", "--max-count=1", commits):
+            raise BadInput(f"{self.path}: {base}..{tip} holds the merge {merges[:12]}; rebase it")
+        if not self._git("rev-list", "--max-count=1", commits):
+            raise BadInput(f"{self.path}: {base}..{tip} holds no commit")
+        options = ("--numbered", "--no-signature", "--full-index", "--no-renames", "--quiet")
+        self._git("format-patch", *options, f"--base={ends[0]}", "-o", str(into), commits)
+
+    def blobs(self, commit: str, paths: Sequence[str]) -> dict[str, str]:
+        """Return the blob ids of those of the paths that a commit has, by path."""
+        if not paths:
+            return {}
+        listed = self._git("ls-tree", "-z", "--full-tree", commit, "--", *paths)
+        rows = (row.partition("\t") for row in listed.split("\0") if row)
+        return {path: about.split()[2] for about, _, path in rows}
+
+    def knows(self, commit: str) -> bool:
+        """Return whether a commit is here, by its full id."""
+        try:
+            return bool(self.resolve(f"{commit}^{{commit}}"))
+        except ToolFailed:
+            return False
+
     def fork_point(self, name: str) -> str:
         """Return the last commit that HEAD and `name` share; BadInput if there is none."""
         commit = self.commit(name)

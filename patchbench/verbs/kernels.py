@@ -6,7 +6,7 @@ import json
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import pipeline, porting
+from patchbench import pipeline, porting, taking
 from patchbench.report import report as reports
 from patchbench.store import write_whole
 from patchbench.tools.terminal import Terminal, print_table
@@ -41,7 +41,8 @@ def apply(
         _apply_ports(as_json=json)
         return
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
-        applied = run.apply(run.source(kernel, tree), series)
+        name = taking.take(run, series, tree=tree)
+        applied = run.apply(run.source(kernel, tree), name)
         print(f"tree {applied.id}  commit {applied.commit}  {applied.source.version}")
 
 
@@ -74,7 +75,9 @@ def build(
 ) -> None:
     """Build the arm64 image of SERIES on KERNEL; --series none: the unpatched kernel."""
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
-        (image,) = run.images(run.source(kernel, tree), [series], flavour)
+        (image,) = run.images(
+            run.source(kernel, tree), [taking.take(run, series, tree=tree)], flavour
+        )
         print(f"image {image.key[:12]}  {image.release}  {image.path}")
 
 
@@ -99,8 +102,13 @@ def boot(
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
         asked, on = parameters(set), run.catalog.machine(machine)
         chosen = run.workload(workload, asked, on)  # refused before anything is built
+        name = taking.take(run, series, tree=tree)
         (arm,) = run.arms(
-            run.source(kernel, tree), [series], flavour=flavour, machine=on, workload=chosen
+            run.source(kernel, tree),
+            [name],
+            flavour=flavour,
+            machine=on,
+            workload=chosen,
         )
         console, booted = run.boot_once(arm, seed)
         print(console)

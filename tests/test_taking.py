@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Series from a user's own branch and mailbox, taken into the pipeline and onto a kernel."""
+
+from pathlib import Path
+
+import pytest
+
+from patchbench import taking
+from patchbench.errors import BadInput, ToolFailed
+from patchbench.pipeline import Pipeline
+from tests.fakes import KERNEL_FILES, Listener, git, small_repository
+
+EDITED = KERNEL_FILES["mm/swapfile.c"].replace("\n", " /* edited */\n", 1)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Return a kernel with a branch of two commits, `mine`, and HEAD elsewhere."""
+    path = small_repository(tmp_path / "linux")
+    git(path, "branch", "base")
+    for number in (1, 2):
+        (path / "mm/swapfile.c").write_text(EDITED * number)
+        git(path, "commit", "--all", "--message", f"mm: edit {number}\n\nBecause.")
+    git(path, "branch", "mine")
+    (path / "mm/swapfile.c").write_text("// not part of anything\n")
+    return path
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    root = tmp_path / "checkout"
+    (root / "patches").mkdir(parents=True)
+    return root
+
+
+def test_a_branch_is_measured_with_no_file_in_the_checkout(
+    tmp_path: Path, repository: Path, checkout: Path
+) -> None:
+    with Pipeline(checkout, tmp_path / "cache", Listener()) as run:
+        name = taking.take(run, "base..mine", tree=str(repository))
+        applied = run.apply(run.source("", str(repository)), name)
+    assert name == "series-mine"
+    assert applied.id == git(repository, "rev-parse", "mine^{tree}")
+    assert len(applied.series.patches) == 2
+
+
+def test_the_first_patch_of_a_branch_can_be_asked_for_alone(
+    tmp_path: Path, repository: Path, checkout: Path
+) -> None:
+    with Pipeline(checkout, tmp_path / "cache", Listener()) as run:
+        name = taking.take(run, "base..mine", tree=str(repository))
+        applied = run.apply(run.source("", str(repository)), f"{name}@1")
+    assert applied.id == git(repository, "rev-parse", "mine~1^{tree}")
+
+
+def test_a_mailbox_on_standard_input_is_a_series(
+    tmp_path: Path, repository: Path, checkout: Path
+) -> None:
+    mbox = git(repository, "format-patch", "--stdout", "base..mine").encode() + b"\n"
+    git(repository, "reset", "--hard", "base")
+    with Pipeline(checkout, tmp_path / "cache", Listener()) as run:
+        name = taking.take(run, "-", stdin=lambda: mbox)
+        applied = run.apply(run.source("", str(repository)), name)
+    assert applied.id == git(repository, "rev-parse", "mine^{tree}")
+
+
+def test_a_range_without_its_repository_is_refused(tmp_path: Path, checkout: Path) -> None:
+    with (
+        Pipeline(checkout, tmp_path / "cache", Listener()) as run,
+        pytest.raises(BadInput, match="--tree names its repository"),
+    ):
+        taking.take(run, "base..mine")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("mine..base", "holds no commit"), ("base..nowhere", "no commit 'nowhere'")],
+)
+def test_a_range_that_holds_nothing_is_refused(
+    tmp_path: Path, repository: Path, checkout: Path, text: str, message: str
+) -> None:
+    with (
+        Pipeline(checkout, tmp_path / "cache", Listener()) as run,
+        pytest.raises(BadInput, match=message),
+    ):
+        taking.take(run, text, tree=str(repository))
+
+
+def test_a_series_that_needs_another_first_is_refused_by_name(
+    tmp_path: Path, repository: Path, checkout: Path
+) -> None:
+    mail = git(repository, "format-patch", "-1", "--stdout", "mine")
+    mail += "\nprerequisite-message-id: <20260101-other@example.org>\n"
+    with (
+        Pipeline(checkout, tmp_path / "cache", Listener()) as run,
+        pytest.raises(BadInput, match="needs first:\n  prerequisite-message-id: <20260101-other"),
+    ):
+        taking.take(run, "-", stdin=mail.encode)
+
+
+def test_a_message_id_without_b4_says_what_to_do(
+    tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with (
+        Pipeline(checkout, tmp_path / "cache", Listener()) as run,
+        pytest.raises(ToolFailed, match=r"b4 is not installed\n  `pip install b4`"),
+    ):
+        taking.take(run, "20260101-x-v1-1@example.org")
+
+
+def test_the_name_of_a_series_here_is_taken_as_it_is(tmp_path: Path, checkout: Path) -> None:
+    with Pipeline(checkout, tmp_path / "cache", Listener()) as run:
+        assert taking.take(run, "v0@1") == "v0@1"
