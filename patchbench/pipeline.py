@@ -78,6 +78,7 @@ class Pipeline:
 
     def __enter__(self) -> "Pipeline":
         """Take the lock, reporting the wait if another run has it; clear what a killed run left."""
+        git.forget_callers_repository()
         self.cache.mkdir(parents=True, exist_ok=True)
         self._lock = (self.cache / "lock").open("w")
         try:
@@ -365,6 +366,5 @@ class Pipeline:
 def opened(root: Path, story: Story) -> Iterator[Pipeline]:
     """Give the pipeline of this checkout and the user's cache."""
     os.umask(0o022)  # whoever builds in a container is somebody else, and must read our files
-    git.forget_callers_repository()
     with Pipeline(root, default_cache(), story) as pipeline:
         yield pipeline

@@ -3,18 +3,17 @@
 
 import re
 from dataclasses import replace
-from email import message_from_bytes, policy
 from pathlib import Path
 
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, UnknownName
 from patchbench.model import NONE, Patch, Series, SeriesName
 from patchbench.store import file_sha256
+from patchbench.tools.git import read_mail
 
 #: The port of a series that was taken as it was posted, for whatever kernel it is tried on.
 ANY_LINE = "any"
 _FILE_NAME = re.compile(r"(\d{4})-.+\.patch")
-_TOUCHED = re.compile(r"^(?:\+\+\+ b/|--- a/|rename (?:from|to) )(.+)$", re.MULTILINE)
 
 
 def load(root: Path, name: str, line: str) -> Series:
@@ -83,16 +82,16 @@ def _patches(folder: Path) -> tuple[Patch, ...]:
 
 def _patch(number: int, path: Path) -> Patch:
     try:
-        raw = path.read_bytes()
+        if not path.is_file():  # a fifo would keep its reader waiting for ever
+            raise BadInput(f"{path} is no file")
+        mail = read_mail(path)
     except OSError as err:
         raise BadInput(f"{path} cannot be read: {err.strerror}") from err
-    mail = message_from_bytes(raw, policy=policy.default)
-    body = raw.decode(errors="replace")
-    touched = tuple(dict.fromkeys(_TOUCHED.findall(body)))
-    subject = " ".join(str(mail["Subject"] or "").split())
-    if not (subject and mail["From"] and touched):
+    subject = " ".join(mail.subject.split())
+    parts = {"Subject:": subject, "From: with an address": mail.email, "a diff": mail.files}
+    if lacking := [name for name, part in parts.items() if not part]:
         raise BadInput(
-            f"{path} is not a patch as a mail: it needs From:, Subject: and a diff\n"
+            f"{path} is not a patch as a mail: it lacks {', '.join(lacking)}\n"
             "  `git format-patch -N` writes one"
         )
-    return Patch(number, path, subject, file_sha256(path), touched)
+    return Patch(number, path, subject, file_sha256(path), mail.files)

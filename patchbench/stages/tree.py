@@ -139,13 +139,22 @@ def apply(source: Source, series: Series, work: Path) -> Tree:
         return Tree(source, series, source.commit, repository.resolve(f"{source.commit}^{{tree}}"))
     scratch_folder = work / "apply" / f"{source.kernel}-{series.name}"
     files = tuple(dict.fromkeys(name for patch in series.patches for name in patch.files))
-    scratch = repository.scratch(source.commit, scratch_folder, files)
+    scratch = repository.scratch(source.commit, scratch_folder, files, apart=True)
     for patch in series.patches:
+        before = scratch.resolve("HEAD")
         if stopped := scratch.am(patch.path):
             where = _where(patch, stopped)
             message = _conflict(patch, source, where, scratch_folder)
             raise DoesNotApply(message, patch.path.name, where)
+        if scratch.resolve("HEAD") == before:  # git calls that a success
+            already = f"already in {source.kernel} {source.version}"
+            raise DoesNotApply(
+                f"{patch.path} changes nothing: it is {already}, or a patch before it did the same",
+                patch.path.name,
+                already,
+            )
     commit = scratch.resolve("HEAD")
+    repository.absorb(scratch_folder)
     repository.keep(commit)
     repository.discard(scratch_folder)
     return Tree(source, series, commit, repository.resolve(f"{commit}^{{tree}}"))

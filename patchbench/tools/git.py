@@ -6,10 +6,11 @@ import re
 import shutil
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import git
 from git.exc import GitCommandNotFound
@@ -26,24 +27,25 @@ _ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
 }
 #: No setting of the user's may decide a tree. Fetching needs the user's proxy and trust.
-_HERMETIC: Mapping[str, str] = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-#: What git sets for its hooks; inherited, it would lead into the caller's repository.
-_CALLERS = (
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_COMMON_DIR",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_PREFIX",
-    "GIT_NAMESPACE",
-)
+_HERMETIC: Mapping[str, str] = {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_SYSTEM": os.devnull,
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "core.attributesFile",  # has a default, ~/.config/git/attributes
+    "GIT_CONFIG_VALUE_0": os.devnull,
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_TEMPLATE_DIR": "",
+}
+#: How git reaches others is the user's to say; everything else it must not hear of a caller: a hook
+#: that started us names its own repository, object folder and configuration.
+_USERS = ("GIT_SSH", "GIT_SSL", "GIT_PROXY", "GIT_HTTP", "GIT_ASKPASS", "GIT_TRACE")
 
 
 def forget_callers_repository() -> None:
-    """Let no git that we start work on the repository whose hook or job started us."""
-    for name in _CALLERS:
-        os.environ.pop(name, None)
+    """Let no git that we start obey the GIT_ variables of whoever started us."""
+    for name in [one for one in os.environ if one.startswith("GIT_")]:
+        if not name.startswith(_USERS):
+            os.environ.pop(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,18 @@ class FileEntry:
     data: bytes
 
 
+#: The old name of a file that a patch renames or copies, where git did not have to quote it.
+_MOVED = re.compile(r"^(?:rename|copy) from ([^\n\"]+)$", re.MULTILINE)
+#: What git says of a mail without a diff, or of no mail at all.
+_NOTHING = re.compile(r"No valid patches in input|empty patch: ")
+#: What stops `git am` and is no conflict: the mail's own fault, in git's words.
+_MAIL_IS_WRONG = re.compile(
+    r"corrupt patch|Patch is empty|only garbage at line|invalid date format|cannot convert from"
+    r"|empty ident name|invalid path|beyond a symbolic link|without full index line"
+    r"|unrecognized binary patch|Patch format detection failed|lacks filename information"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Stopped:
     """Where `git am` stopped: what it said, and where each file's first bad hunk starts."""
@@ -63,11 +77,53 @@ class Stopped:
     hunks: tuple[tuple[str, int], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class MailParts:
+    """A mail as git reads it: who wrote the patch, its subject, and the files that it touches."""
+
+    author: str
+    email: str
+    subject: str
+    files: tuple[str, ...]
+
+
+def read_mail(path: Path) -> MailParts:
+    """Return what `git mailinfo` and `git apply --numstat` make of a mail.
+
+    A renamed or copied file counts with both names; a mail without a diff has no files. Raises
+    BadInput, in git's words, for a mail or a diff that git cannot read.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        with path.open("rb") as mail:
+            headers = _read(path, folder, "mailinfo", "message", "patch", stdin=mail)
+        listed = _read(path, folder, "apply", "--numstat", "-z", "patch")
+        before = _MOVED.findall((folder / "patch").read_text(errors="surrogateescape"))
+    found = dict(line.partition(": ")[::2] for line in headers.splitlines())
+    rows = [row.split("\t", 2)[-1] for row in listed.split("\0") if row.count("\t") == 2]
+    files = tuple(dict.fromkeys(name for name in (*rows, *before) if name))
+    return MailParts(
+        found.get("Author", ""), found.get("Email", ""), found.get("Subject", ""), files
+    )
+
+
+def _read(mail: Path, folder: Path, *arguments: str, stdin: BinaryIO | None = None) -> str:
+    """Return what git reads in a mail: nothing if there is none, BadInput if it is damaged."""
+    try:
+        return _run(folder, *arguments, stdin=stdin)
+    except ToolFailed as err:
+        said = str(err).partition("\n")[2]
+        if _NOTHING.search(said):
+            return ""
+        raise BadInput(f"{mail} is damaged\n  {said}") from err
+
+
 class Repository:
     """A repository or one of its work trees."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, apart: Mapping[str, str] | None = None) -> None:
         self.path = path
+        self._apart = apart or {}
 
     @classmethod
     def create(cls, path: Path) -> "Repository":
@@ -85,7 +141,15 @@ class Repository:
         Goes through fast-import, which neither unpacks to disk nor obeys the snapshot's own
         .gitignore: a packaged kernel's ends in `/*`, and `git add` would add nothing.
         """
-        handle = self._stream("-c", "core.compression=1", "fast-import", "--quiet", "--depth=0")
+        handle = self._stream(
+            "-c",
+            "core.compression=1",
+            "-c",
+            "fastimport.unpackLimit=1",
+            "fast-import",
+            "--quiet",
+            "--depth=0",
+        )
         process = handle.proc
         feed = process.stdin
         try:
@@ -109,7 +173,8 @@ class Repository:
     def fetch(self, url: str, ref: str, on_percent: Callable[[int], None]) -> str:
         """Fetch one ref without its history and return the commit; tell how far it has come."""
         fetch = ("fetch", "--progress", "--no-tags", "--depth=1", url, ref)
-        handle = self._stream(*fetch, environment={})
+        # always a pack, as `scratch` wants it
+        handle = self._stream("-c", "fetch.unpackLimit=1", *fetch, environment={})
         said = b""
         while chunk := handle.proc.stderr.read1(4096):
             said += chunk
@@ -250,16 +315,42 @@ class Repository:
             self._git(*checkout, "--detach", str(folder), commit)
         return tree
 
-    def scratch(self, commit: str, folder: Path, files: Sequence[str]) -> "Repository":
-        """Return a work tree that holds only the named files: enough for `git am`."""
+    def scratch(
+        self, commit: str, folder: Path, files: Sequence[str], *, apart: bool = False
+    ) -> "Repository":
+        """Return a work tree that holds only the named files: enough for `git am`.
+
+        apart: what is committed there stays apart until `absorb`, and so does what other series
+        have left here. A three-way merge takes whatever blobs it finds, and the same patches must
+        give the same answer whatever was applied before. Packs are the kernel's own; series leave
+        loose objects.
+        """
         self.discard(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         self._git("worktree", "add", "--quiet", "--no-checkout", "--detach", str(folder), commit)
-        tree = Repository(folder)
+        tree = Repository(folder, self._objects_apart(folder) if apart else None)
         anchored = [f"/{_unglobbed(name)}" for name in files]
         tree._git("sparse-checkout", "set", "--no-cone", *anchored)
         tree._git("checkout", "--quiet", "--detach", commit)
         return tree
+
+    def _objects_apart(self, folder: Path) -> dict[str, str]:
+        """Return what makes a git see this repository's packs alone, and write elsewhere."""
+        aside = _objects_aside(folder)
+        new, packs = aside / "new", aside / "packs"
+        for part in (new, packs):
+            part.mkdir(parents=True)
+        (packs / "pack").symlink_to((self.path / "objects/pack").resolve())
+        return {"GIT_OBJECT_DIRECTORY": str(new), "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(packs)}
+
+    def absorb(self, folder: Path) -> None:
+        """Keep what was committed in a scratch work tree; afterwards it is here as well."""
+        new = _objects_aside(folder) / "new"
+        for path in sorted(new.rglob("*")):
+            here = self.path / "objects" / path.relative_to(new)
+            if path.is_file() and not here.exists():
+                here.parent.mkdir(parents=True, exist_ok=True)
+                path.rename(here)
 
     def mail(self, message: str) -> str:
         """Commit what was changed in a work tree, and return the commit as a mail."""
@@ -269,6 +360,7 @@ class Repository:
     def discard(self, folder: Path) -> None:
         """Remove a work tree, registered or not."""
         shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(_objects_aside(folder), ignore_errors=True)
         self._git("worktree", "prune")
 
     def am(self, patch: Path) -> Stopped | None:
@@ -284,7 +376,7 @@ class Repository:
                 str(patch),
             )
         except ToolFailed as err:
-            if "corrupt patch" in str(err) or "Patch is empty" in str(err):
+            if _MAIL_IS_WRONG.search(str(err)):
                 raise BadInput(f"{patch} is damaged\n  {err}") from err
             # Anything but a conflict, a full disk for one, is not the patch's fault.
             if not Path(self._git("rev-parse", "--git-path", "rebase-apply")).is_dir():
@@ -300,6 +392,8 @@ class Repository:
         try:
             self._git("apply", "--check", "--cached", str(patch), environment=environment)
         except ToolFailed as err:
+            if "beyond a symbolic link" in str(err):
+                raise BadInput(f"{patch} writes through a link\n  {err}") from err
             found = re.findall(r"patch failed: (.+):(\d+)$", str(err), re.MULTILINE)
             absent = re.findall(r"error: (.+): does not exist in index$", str(err), re.MULTILINE)
             return (*((name, int(line)) for name, line in found), *((name, 0) for name in absent))
@@ -320,29 +414,45 @@ class Repository:
         environment: Mapping[str, str] = _HERMETIC,
         good: tuple[int, ...] = (0,),
     ) -> str:
-        if not self.path.is_dir():  # GitPython would run in the caller's folder instead
-            raise ToolFailed(f"the git folder {self.path} is gone")
-        try:
-            command = git.cmd.Git(str(self.path))
-            command.update_environment(**_ENVIRONMENT, **environment)
-            status, out, err = command.execute(
-                ["git", *arguments],
-                with_extended_output=True,
-                with_exceptions=False,
-                stdout_as_string=True,
-            )
-        except GitCommandNotFound as error:
-            raise ToolFailed(f"git is not installed, or {self.path} is gone") from error
-        if status not in good:
-            said = f"{out}\n{err}".strip()
-            raise ToolFailed(f"`git {' '.join(arguments)}` in {self.path}:\n{said}")
-        return str(out)
+        return _run(self.path, *arguments, environment={**environment, **self._apart}, good=good)
 
     def _stream(self, *arguments: str, environment: Mapping[str, str] = _HERMETIC) -> Any:
         """Return GitPython's handle on a running git, which ends git when it is collected."""
         command = git.cmd.Git(str(self.path))
         command.update_environment(**_ENVIRONMENT, **environment)
         return command.execute(["git", *arguments], as_process=True, istream=subprocess.PIPE)
+
+
+def _run(
+    folder: Path,
+    *arguments: str,
+    environment: Mapping[str, str] = _HERMETIC,
+    good: tuple[int, ...] = (0,),
+    stdin: BinaryIO | None = None,
+) -> str:
+    """Return what git prints; ToolFailed with its words for a status that is not good."""
+    if not folder.is_dir():  # GitPython would run in the caller's folder instead
+        raise ToolFailed(f"the git folder {folder} is gone")
+    try:
+        command = git.cmd.Git(str(folder))
+        command.update_environment(**_ENVIRONMENT, **environment)
+        status, out, err = command.execute(
+            ["git", *arguments],
+            with_extended_output=True,
+            with_exceptions=False,
+            stdout_as_string=True,
+            istream=stdin,
+        )
+    except GitCommandNotFound as error:
+        raise ToolFailed(f"git is not installed, or {folder} is gone") from error
+    if status not in good:
+        said = f"{out}\n{err}".strip()
+        raise ToolFailed(f"`git {' '.join(arguments)}` in {folder}:\n{said}")
+    return str(out)
+
+
+def _objects_aside(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.objects")
 
 
 def _data(data: bytes) -> bytes:

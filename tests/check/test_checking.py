@@ -2,6 +2,7 @@
 """What a check goes through, what it comes to, and what is kept of it."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -16,6 +17,7 @@ from patchbench.findings import Finding
 from patchbench.model import Source
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
+from patchbench.stages import series
 from tests.fakes import check_result, condition
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,6 +55,7 @@ def test_a_kernel_without_a_port_is_untested_and_the_others_still_run(tmp_path: 
         root=tmp_path,
         results=tmp_path / "results",
         source=lambda kernel, _: Source(kernel, versions[kernel], "a test's", tmp_path, "c0"),
+        series=partial(series.load, tmp_path),
     )
     request = CheckRequest("vx", ("mainline", "stable"), parts=("matrix",))
     checked = checking.check(cast(Pipeline, pipeline), request)

@@ -365,3 +365,33 @@ def test_an_unknown_variant_lists_the_known_ones(patches: Path) -> None:
     with_variant(patches, "line three")
     with pytest.raises(UnknownName, match=r"variant of series v0 is called 'five'\n.*: four"):
         variants.find(patches, "v0+five")
+
+
+def test_what_was_applied_before_does_not_help_a_series_that_does_not_apply(
+    source: Source, patches: Path, tmp_path: Path
+) -> None:
+    mails = [one.read_text() for one in sorted((patches / "patches/v0/7.3").glob("*.patch"))]
+    alone = patches / "patches/second/7.3"
+    alone.mkdir(parents=True)
+    shutil.copyfile(patches / "patches/v0/series.toml", alone.parent / "series.toml")
+    (alone / "0001-second.patch").write_text(mails[1])
+
+    def answer() -> str:
+        try:
+            return tree.apply(source, load(patches, "second"), tmp_path / "work").id
+        except DoesNotApply as err:
+            return err.where
+
+    fresh = answer()
+    tree.apply(source, load(patches, "v0"), tmp_path / "work")
+    assert answer() == fresh
+
+
+def test_a_patch_that_the_kernel_has_already_is_said_to_be_there(
+    source: Source, patches: Path, tmp_path: Path
+) -> None:
+    applied = tree.apply(source, load(patches, "v0"), tmp_path / "work")
+    later = replace(source, commit=applied.commit)
+    Repository(source.repository)._git("repack", "-a", "-d", "--quiet")
+    with pytest.raises(DoesNotApply, match=r"already in small 7\.3\.4"):
+        tree.apply(later, load(patches, "v0"), tmp_path / "work")
