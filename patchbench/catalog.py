@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError, with_config
 
 from patchbench import ctables
 from patchbench.errors import BadInput, UnknownName
+from patchbench.machines import faults
 from patchbench.model import STRICT, Flavour, KernelSpec, Machine, Metric, Parameter, Workload
 
 T = TypeVar("T")
@@ -157,12 +158,8 @@ class Catalog:
     def machine(self, name: str) -> Machine:
         """Return qemu/machines/NAME.toml; UnknownName lists the known ones."""
         machine = _named(self.root / "qemu/machines", "machine", name, Machine)
-        if machine.exact != (machine.icount_shift is not None):
-            raise BadInput(
-                f"qemu/machines/{name}.toml: icount_shift goes with accel = 'icount' and no other"
-            )
-        if machine.seeds < 1 or machine.vcpus < 1:
-            raise BadInput(f"qemu/machines/{name}.toml: seeds and vcpus are at least 1")
+        for wrong in faults(machine):
+            raise BadInput(f"qemu/machines/{name}.toml: {wrong}")
         return machine
 
     def workload(self, name: str) -> Workload:

@@ -227,8 +227,32 @@ class Guest:
 
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
+class Timelines:
+    """A clock for each vCPU, by qemu/plugins/timelines: vCPUs in one thread whose times overlap.
+
+    quantum_ns: how far a busy vCPU runs ahead of the others before it is their turn.
+    spin_ns: how long a vCPU that executes WFE or YIELD waits before it looks again.
+    picoseconds_per_instruction, capacities_dmips_mhz: one per vCPU. The capacities go into the
+    device tree, from which the guest's scheduler learns which CPUs are the big ones.
+    """
+
+    quantum_ns: int
+    spin_ns: int
+    picoseconds_per_instruction: tuple[int, ...]
+    capacities_dmips_mhz: tuple[int, ...] = ()
+
+    most_vcpus: ClassVar[int] = 8  # that were tried, see docs/machines.md
+    least_picoseconds: ClassVar[int] = 1000  # QEMU counts in nanoseconds
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
 class Machine:
-    """How QEMU boots a guest; a file in qemu/machines/."""
+    """How QEMU boots a guest; a file in qemu/machines/.
+
+    An exact one has one clock for all its vCPUs, of 2^icount_shift ns an instruction, or
+    timelines: a clock for each.
+    """
 
     name: str
     summary: str
@@ -242,6 +266,7 @@ class Machine:
     seeds: int  # per arm, unless --seeds says otherwise
     boot_timeout_s: int
     icount_shift: int | None = None
+    timelines: Timelines | None = None
 
     @property
     def exact(self) -> bool:
@@ -250,8 +275,17 @@ class Machine:
 
     def conditions(self) -> dict[str, Json]:
         """Return the fields that decide what a boot prints; the others are for readers."""
-        for_readers = ("summary", "cannot_show", "seeds", "boot_timeout_s")
-        return {key: value for key, value in asdict(self).items() if key not in for_readers}
+        without = ["summary", "cannot_show", "seeds", "boot_timeout_s"]
+        if self.timelines is None:
+            without.append("timelines")  # so that the keys of older machines stay as they were
+        return {key: value for key, value in asdict(self).items() if key not in without}
+
+    @property
+    def nanoseconds_per_instruction(self) -> tuple[float, ...]:
+        """Return how long each vCPU takes for an instruction; empty unless it is exact."""
+        if self.timelines:
+            return tuple(ps / 1000 for ps in self.timelines.picoseconds_per_instruction)
+        return (2.0**self.icount_shift,) * self.vcpus if self.icount_shift is not None else ()
 
 
 @with_config(STRICT)
@@ -335,6 +369,15 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+class Platform:
+    """What QEMU needs for a machine with timelines besides its command line."""
+
+    key: str  # of what both files were made from
+    plugin: Path
+    device_tree: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Arm:
     """All the conditions of a boot except its seed."""
 
@@ -343,6 +386,7 @@ class Arm:
     machine: Machine
     workload: Workload
     qemu: str
+    platform: Platform | None = None
 
     def conditions(self) -> dict[str, Json]:
         """Return everything that decides what a boot on an exact machine prints."""
@@ -352,6 +396,7 @@ class Arm:
             "machine": self.machine.conditions(),
             "qemu": self.qemu,
             "workload": {"program": self.workload.program, **self.workload.parameters},
+            **({"platform": self.platform.key} if self.platform else {}),
         }
 
 

@@ -34,7 +34,18 @@ from patchbench.model import (
     Tree,
     Workload,
 )
-from patchbench.stages import boot, boots, build, guest, make, series, toolchain, tree, variants
+from patchbench.stages import (
+    boot,
+    boots,
+    build,
+    guest,
+    make,
+    platform,
+    series,
+    toolchain,
+    tree,
+    variants,
+)
 from patchbench.stages.boots import Booter
 from patchbench.store import Store
 from patchbench.story import Story
@@ -270,7 +281,17 @@ class Pipeline:
         """Return the conditions of a boot; BadInput as in `workload`."""
         boots.check_machine(machine)
         self._check(workload, machine)
-        return Arm(image, self.guest(workload.program), machine, workload, self.toolchain.qemu)
+        needed = platform.build(
+            self.engine,
+            self.store,
+            self.root,
+            self.toolchain,
+            machine,
+            work=self.cache / "work",
+            story=self.story,
+        )
+        program = self.guest(workload.program)
+        return Arm(image, program, machine, workload, self.toolchain.qemu, needed)
 
     def arms(
         self,

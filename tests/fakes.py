@@ -17,6 +17,7 @@ from patchbench.model import (
     Image,
     Machine,
     Plan,
+    Platform,
     Record,
     Workload,
 )
@@ -75,6 +76,7 @@ class FakeHypervisor:
         initrd: Path,
         seed: int,
         out: Path,
+        platform: Platform | None = None,
     ) -> Ran:
         release = image.name
         self.booted.append((release, seed))

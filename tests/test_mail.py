@@ -56,7 +56,7 @@ def test_the_mail_names_its_conditions_its_command_and_its_limits(run: Told) -> 
     for part in (
         "Kernel: mainline 7.3.4 (linux-source-7.3",
         "victims=10",
-        "2 ns an instruction",
+        "2 ns per instruction",
         "gcc 14.2.0, qemu 10.0.13",
         "./bootstrap bench --kernel mainline --series v0 --against none",
         "exact cannot show: caches, TLBs",

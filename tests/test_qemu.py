@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from patchbench.errors import ToolFailed
-from patchbench.model import Toolchain
+from patchbench.model import Machine, Platform, Timelines, Toolchain
 from patchbench.tools import qemu
 from patchbench.tools.container import Engine, Finished
 from patchbench.tools.qemu import Hypervisor, Ran
@@ -20,16 +20,28 @@ from tests.fakes import machine, results, workload
 TOOLCHAIN = Toolchain("sha256:1", "digest", "registry", "14.2.0", "2.44", "10.0.13")
 
 
-def boot(out: Path, status: int | None, log: str | None) -> Ran:
+def boot(
+    out: Path,
+    status: int | None,
+    log: str | None,
+    *,
+    said: str = "what qemu said",
+    on: Machine | None = None,
+) -> Ran:
     def run(*_: Any, **__: Any) -> Finished:
         if log is not None:
             (out / "results.log").write_text(log)
-        return Finished(status, "what qemu said", 10.0, 12.5)
+        return Finished(status, said, 10.0, 12.5)
 
     engine = cast(Engine, SimpleNamespace(run=run))
     return Hypervisor(engine, TOOLCHAIN).run(
-        machine(), workload(), image=out, initrd=out, seed=1, out=out
+        on or machine(), workload(), image=out, initrd=out, seed=1, out=out
     )
+
+
+CLOCKS = machine(
+    "exact2", icount_shift=None, vcpus=2, timelines=Timelines(1000, 200, (2000, 3500), (1024, 585))
+)
 
 
 def after(flag: str, line: list[str]) -> str:
@@ -49,6 +61,50 @@ def test_a_parallel_machine_has_threads_and_no_counted_clock() -> None:
     assert after("-accel", line) == "tcg,thread=multi"
     assert "-icount" not in line
     assert "-rtc" not in line
+
+
+def test_a_machine_with_timelines_counts_in_a_plugin_on_a_device_tree_of_its_own() -> None:
+    line = qemu.command(CLOCKS, workload(), seed=7)
+    assert after("-icount", line) == "shift=0,sleep=off"
+    assert after("-accel", line) == "tcg,thread=single"
+    assert after("-plugin", line) == "/timelines.so,quantum=1000,spin=200,ps=2000:3500,jitter=7"
+    assert after("-dtb", line) == "/machine.dtb"
+
+
+def test_cpus_that_are_all_alike_need_no_device_tree() -> None:
+    alike = replace(CLOCKS, timelines=Timelines(1000, 200, (2000, 2000)))
+    assert "-dtb" not in qemu.command(alike, workload(), seed=7)
+
+
+def test_the_interleaving_may_be_drawn_apart_from_the_seed() -> None:
+    line = qemu.command(CLOCKS, workload(), seed=7, jitter=3)
+    assert after("-plugin", line).endswith(",jitter=3")
+    assert after("-seed", line) == "7"
+
+
+def test_the_plugin_and_the_device_tree_are_put_where_the_line_looks(tmp_path: Path) -> None:
+    binds: list[str] = []
+
+    def run(*_: object, **told: Any) -> Finished:
+        binds.extend(bind.inside for bind in told["binds"])
+        return Finished(0, "timelines: 2 clocks", 0.0, 1.0)
+
+    Hypervisor(cast(Engine, SimpleNamespace(run=run)), TOOLCHAIN).run(
+        CLOCKS, workload(), image=tmp_path, initrd=tmp_path, seed=1, out=tmp_path,
+        platform=Platform("key", tmp_path / "timelines.so", tmp_path / "machine.dtb"),
+    )  # fmt: skip
+    assert {"/timelines.so", "/machine.dtb"} < set(binds)
+
+
+@pytest.mark.parametrize("said", ["", "what qemu said", "timelines: 4 clocks", "timelines: 2 cl"])
+def test_a_boot_without_the_clocks_of_its_machine_is_no_result(tmp_path: Path, said: str) -> None:
+    with pytest.raises(ToolFailed, match="exact2 without a clock for each vCPU") as caught:
+        boot(tmp_path, 0, results(), said=said, on=CLOCKS)
+    assert caught.value.exit_code == 30
+
+
+def test_a_boot_whose_plugin_says_that_it_took_over_is_one(tmp_path: Path) -> None:
+    assert boot(tmp_path, 0, results(), said="timelines: 2 clocks", on=CLOCKS).orderly
 
 
 def test_a_panic_ends_qemu_and_does_not_reboot_it() -> None:

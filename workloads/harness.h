@@ -53,7 +53,7 @@ void give_up(const char *format, ...)
 
 /*
  * What a profile tells lies between these marks: instructions that do nothing on
- * any CPU, so the same program is profiled and timed. See qemu/plugins/profile.c.
+ * any CPU, so the same program is profiled and timed. See qemu/plugins/profile.
  */
 #ifdef __aarch64__
 #define PROFILE_MARK(number) __asm__ volatile("hint #" number ::: "memory")

@@ -4,7 +4,6 @@
 Doors: profiling, tables, sorting
 
     profiling  both arms profiled on an exact machine, and compared
-    plugin     compiles the emulator's plugin that counts
     boots      one plain and one profiled boot, which must print the same
     counts     counted addresses to functions
     sorting    functions to the groups of configs/profile.toml

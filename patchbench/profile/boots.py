@@ -31,11 +31,16 @@ class Profiled:
 
 
 def check_machine(machine: Machine) -> None:
-    """Refuse a machine whose boots do not repeat: nothing could be counted exactly there."""
+    """Refuse a machine whose boots do not repeat, or on which instructions take unlike times."""
     if not machine.exact:
         raise BadInput(
-            f"machine {machine.name} is not exact: a profile counts instructions on one timeline; "
-            "use --machine exact or exact4"
+            f"machine {machine.name} is not exact, so a profile cannot count its instructions; "
+            "use --machine exact or exact8"
+        )
+    if len(set(machine.nanoseconds_per_instruction)) > 1:
+        raise BadInput(
+            f"machine {machine.name} has CPUs of different speeds, and a profile adds up the "
+            "instructions of all; use --machine exact or exact8"
         )
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a profiled boot left and its kernel's symbols in, a Profile out. Pure.
 
-The plugin's counts are exact, the stacks are samples; see qemu/plugins/profile.c for the
+The plugin's counts are exact, the stacks are samples; see qemu/plugins/profile for the
 file. The kernel moves itself to a place that the seed decides: where to is worked out from
 VBAR_EL1, which points to the exception vectors, and believed only if the code found there
 is this kernel's.

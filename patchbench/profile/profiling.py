@@ -9,8 +9,9 @@ from pathlib import Path
 from patchbench.errors import BadInput
 from patchbench.model import Plan
 from patchbench.pipeline import Pipeline
-from patchbench.profile import boots, plugin
+from patchbench.profile import boots
 from patchbench.profile.sorting import Profiles
+from patchbench.stages import plugin
 from patchbench.tools.qemu import Hypervisor, Profiler
 
 #: A sample costs the host as much as some thousand guest instructions.
@@ -80,8 +81,9 @@ def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiles]:
     compiled = plugin.build(
         run.engine,
         run.store,
-        run.root / "qemu/plugins",
+        run.root,
         run.toolchain,
+        "profile",
         work=run.cache / "work",
         story=run.story,
     )
@@ -105,7 +107,7 @@ def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiles]:
         line=source.line,
         arms=tuple(one.profile for one in told),
         map=how,
-        ns_per_instruction=1 << (machine.icount_shift or 0),
+        ns_per_instruction=machine.nanoseconds_per_instruction[0],
         every_instructions=_EVERY_INSTRUCTIONS,
         overheads={one.profile.series: one.seconds for one in told},
     )

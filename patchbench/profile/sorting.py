@@ -29,7 +29,7 @@ class Profiles:
     line: str
     arms: tuple[Profile, ...]
     map: ProfileMap
-    ns_per_instruction: int
+    ns_per_instruction: float
     every_instructions: int
     overheads: Mapping[str, tuple[float, float]]
 

@@ -138,7 +138,7 @@ def _calls(profiled: Profiles) -> Table:
     for arm in profiled.arms:
         headings += [f"{arm.series} ms", f"{arm.series} share", ""]
     return Table(
-        f"{top} and what it calls, inclusive (sampled; {profiled.ns_per_instruction} ns an "
+        f"{top} and what it calls, inclusive (sampled; {profiled.ns_per_instruction:g} ns an "
         "instruction, not a device's)",
         (*headings, *_change_heading(profiled)),
         tuple(rows),

@@ -8,11 +8,13 @@ Doors: all
     3 tree       Source, Series          -> Tree
     4 build      Tree, Flavour           -> Image
     5 guest      workload, init          -> Guest
+      plugin     qemu/plugins/NAME     -> a plugin that QEMU loads
+      platform   Machine               -> Platform: its plugin and device tree, if it needs them
     6 boot       Arm, seed               -> Boot
       boots      Arms, seeds             -> Boots, in the order that their machine wants
     7 compare    Plan, Boots             -> Comparison
     8 report/    Comparison              -> text
 
-Helpers: make (make in a container), kconfig (asked for against got), variants and planted (a
-series or a kernel with a few lines changed).
+Helpers: make (make in a container), kconfig (asked for against got), devicetree (the capacities of
+CPUs), variants and planted (a series or a kernel with a few lines changed).
 """

@@ -23,7 +23,7 @@ from patchbench.errors import (
     Untested,
     WrongKernel,
 )
-from patchbench.model import Arm, Boot, Json, Machine, Record, Workload
+from patchbench.model import Arm, Boot, Json, Machine, Platform, Record, Workload
 from patchbench.store import write_whole
 from patchbench.tools.qemu import CONSOLE, RESULTS, Ran, command
 
@@ -48,6 +48,7 @@ class CanBoot(Protocol):
         initrd: Path,
         seed: int,
         out: Path,
+        platform: Platform | None = None,
     ) -> Ran:
         """Boot once and leave the logs in `out`."""
 
@@ -80,6 +81,7 @@ def run(hypervisor: CanBoot, arm: Arm, seed: int, out: Path) -> Ran:
         initrd=arm.guest.path,
         seed=seed,
         out=out,
+        platform=arm.platform,
     )
     write_whole(out / HOST_NOTE, json.dumps(asdict(ran)) + "\n")
     return ran

@@ -56,6 +56,8 @@ Look: TypeAlias = Callable[[str], Reading | str]
 
 def describe(machine: Machine) -> str:
     """Return a machine's name and how it emulates, as it stands beside each of its numbers."""
+    if machine.timelines:
+        return f"{machine.name} (TCG, {machine.vcpus} counted clocks)"
     return f"{machine.name} (TCG, {'icount' if machine.exact else 'side by side'})"
 
 

@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from patchbench.errors import ToolFailed
-from patchbench.model import Machine, Toolchain, Workload
+from patchbench.model import Machine, Platform, Timelines, Toolchain, Workload
 from patchbench.tools import host
 from patchbench.tools.container import Bind, Engine, Limits, own
 
 RESULTS = "results.log"
 CONSOLE = "console.log"
 PROFILE = "profile.raw"
+_BOARD = "virt,gic-version=3"
+_PLUGIN = "/timelines.so"
+_DEVICE_TREE = "/machine.dtb"
 #: QEMU ends itself this much after its deadline, should nobody be left to end it.
 _GRACE_S = 10
 _ACCELERATORS = {
@@ -53,24 +56,23 @@ class Profiler:
         return ["-plugin", f"/profile.so,out=/out/{PROFILE},every={self.every_instructions}"]
 
 
-def command(machine: Machine, workload: Workload, seed: int) -> list[str]:
-    """Return the QEMU command line of a boot. Paths are the container's."""
-    clock = (
-        [
-            "-icount",
-            f"shift={machine.icount_shift},sleep=off",
-            "-rtc",
-            "base=2026-01-01T00:00:00,clock=vm",
-        ]
-        if machine.exact
-        else []
-    )
+def jitter_of(seed: int) -> int:
+    """Return what draws a replicate's interleaving; the arms of a pair share it, as their seed."""
+    return seed
+
+
+def command(
+    machine: Machine, workload: Workload, seed: int, *, jitter: int | None = None
+) -> list[str]:
+    """Return the QEMU command line of a boot. Paths are the container's.
+
+    jitter: on a machine with timelines, instead of what the seed gives; 0 is none.
+    """
     return [
         "qemu-system-aarch64",
-        *("-M", "virt,gic-version=3", "-cpu", machine.cpu, "-smp", str(machine.vcpus)),
-        *("-m", str(machine.memory_mib), "-nodefaults", "-no-reboot", "-display", "none"),
+        *("-M", _BOARD, *_size_of(machine), "-no-reboot", "-display", "none"),
         *_ACCELERATORS[machine.accel],
-        *clock,
+        *_clock(machine, jitter_of(seed) if jitter is None else jitter),
         *("-seed", str(seed)),
         *("-chardev", f"file,id=console,path=/out/{CONSOLE}", "-serial", "chardev:console"),
         # Or the host's main loop decides when a queue is served, and exact is not exact.
@@ -80,6 +82,35 @@ def command(machine: Machine, workload: Workload, seed: int) -> list[str]:
         *("-kernel", "/image", "-initrd", "/initrd"),
         *("-append", kernel_arguments(machine, workload, seed)),
     ]
+
+
+def dump_device_tree(machine: Machine, path: str) -> list[str]:
+    """Return the command that writes the device tree of a machine's board, always the same."""
+    board = f"{_BOARD},dumpdtb={path}"
+    return ["qemu-system-aarch64", "-M", board, *_size_of(machine), "-seed", "0"]
+
+
+def _size_of(machine: Machine) -> list[str]:
+    processors = ["-cpu", machine.cpu, "-smp", str(machine.vcpus)]
+    return [*processors, "-m", str(machine.memory_mib), "-nodefaults"]
+
+
+def _clock(machine: Machine, jitter: int) -> list[str]:
+    if not machine.exact:
+        return []
+    timelines = machine.timelines
+    # The plugin keeps the clocks; QEMU counts instructions for it.
+    shift = 0 if timelines else machine.icount_shift
+    line = ["-icount", f"shift={shift},sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
+    if timelines:
+        line += ["-plugin", f"{_PLUGIN},{_plugin_arguments(timelines, jitter)}"]
+        line += ["-dtb", _DEVICE_TREE] if timelines.capacities_dmips_mhz else []
+    return line
+
+
+def _plugin_arguments(timelines: Timelines, jitter: int) -> str:
+    speeds = ":".join(map(str, timelines.picoseconds_per_instruction))
+    return f"quantum={timelines.quantum_ns},spin={timelines.spin_ns},ps={speeds},jitter={jitter}"
 
 
 def kernel_arguments(machine: Machine, workload: Workload, seed: int) -> str:
@@ -117,8 +148,12 @@ class Hypervisor:
         initrd: Path,
         seed: int,
         out: Path,
+        platform: Platform | None = None,
     ) -> Ran:
-        """Boot once, until the guest powers off, panics, or its time is up."""
+        """Boot once, until the guest powers off, panics, or its time is up.
+
+        Raises ToolFailed where QEMU does not start, or not with the clocks that it was to have.
+        """
         own(out)
         deadline = str(machine.boot_timeout_s + _GRACE_S)
         watch = host.Watch()
@@ -136,14 +171,30 @@ class Hypervisor:
                 Bind(initrd, "/initrd"),
                 Bind(out, "/out", True),
                 *([Bind(self._profiler.path, "/profile.so")] if self._profiler else []),
+                *(_binds(platform) if platform else []),
             ],
         )
         if done.status and not any(_size(out / log) for log in (RESULTS, CONSOLE)):
             raise ToolFailed(f"QEMU does not start (status {done.status}):\n{done.said[-2000:]}")
+        _check_clocks(machine, done.said)
         if _disk_full(out):
             raise ToolFailed(f"the disk is full; make room below {out}, then run again")
         said, seen = done.said[-2000:], watch.seen()
         return Ran(done.seconds, done.status is None, done.status == 0, said, seen)
+
+
+def _binds(platform: Platform) -> list[Bind]:
+    tree = platform.device_tree
+    return [Bind(platform.plugin, _PLUGIN), *([Bind(tree, _DEVICE_TREE)] if tree else [])]
+
+
+def _check_clocks(machine: Machine, said: str) -> None:
+    """Raise ToolFailed unless the plugin has said that it took over: no boot is without it."""
+    if machine.timelines and f"timelines: {machine.vcpus} clocks" not in said.splitlines():
+        raise ToolFailed(
+            f"QEMU ran machine {machine.name} without a clock for each vCPU; it said:\n"
+            f"{said[-2000:] or '(nothing)'}"
+        )
 
 
 def _size(path: Path) -> int:

@@ -62,7 +62,7 @@ def test_a_plugin_for_another_qemu_fails_with_what_qemu_says(run: Pipeline) -> N
 
 
 def test_a_plugin_that_does_not_compile_says_where(run: Pipeline) -> None:
-    source = run.root / "qemu/plugins/profile.c"
+    source = run.root / "qemu/plugins/profile/profile.c"
     source.write_text(source.read_text() + "int unused(void) { return missing; }\n")
     with pytest.raises(BuildFailed, match=r"profile\.c:\d+"):
         profile(run, REQUEST)

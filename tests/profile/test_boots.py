@@ -9,7 +9,7 @@ import pytest
 
 from patchbench.catalog import SplatPolicy
 from patchbench.errors import BadInput, NotRepeatable, ToolFailed
-from patchbench.model import Arm, Machine, Workload
+from patchbench.model import Arm, Machine, Platform, Workload
 from patchbench.profile import boots as profile_boots
 from patchbench.story import Silence
 from patchbench.tools.qemu import PROFILE, Ran
@@ -42,6 +42,7 @@ class ProfilingHypervisor(FakeHypervisor):
         initrd: Path,
         seed: int,
         out: Path,
+        platform: Platform | None = None,
     ) -> Ran:
         ran = super().run(machine, workload, image=image, initrd=initrd, seed=seed, out=out)
         if self.raw:

@@ -145,7 +145,8 @@ def _conditions(plan: Plan) -> list[str]:
 
 
 def _hardware(machine: Machine) -> str:
-    count = f", {2**machine.icount_shift} ns an instruction" if machine.icount_shift else ""
+    speeds = "/".join(f"{ns:g}" for ns in dict.fromkeys(machine.nanoseconds_per_instruction))
+    count = f", {speeds} ns per instruction" if speeds else ""
     return (
         f"emulated arm64 ({machine.accel}{count}), {machine.vcpus} vCPU {machine.cpu}, "
         f"{machine.memory_mib} MiB, zram {machine.zram_mib} MiB {machine.zram_algorithm}"
