@@ -9,7 +9,7 @@ Doors: checking, request
     matrix     configs/matrix.toml: the rows
     rowbuild   compiles one row
     partial    the part of a kernel around the files of a series
-    buildlog   what compiler, linker and sparse printed
+    names      which names that a build leaves undefined the series is to blame for
     rows       judges one row
     hazards    judges one hazard's boot
     answers    the answer sheet: which questions the findings answer

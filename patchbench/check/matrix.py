@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The rows of the build matrix, configs/matrix.toml, and what each is on one kernel."""
+"""The rows of the build matrix, configs/matrix.toml, and the configuration each gives a kernel."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,16 +18,16 @@ FILE = Path("configs/matrix.toml")
 
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
-class Row:
+class MatrixRow:
     """One configuration that a build robot would try."""
 
     arch: str
     set: tuple[str, ...] = ()  # SYMBOL=value
-    on: str = ""  # a list of `sets` that comes before
-    flavour: str = ""  # a file of configs/kconfig/ that comes before that
-    files: tuple[str, ...] = ()  # the kernel's own files that come first; not asked for
+    on: str = ""  # a list of `sets`, applied before
+    flavour: str = ""  # a file of configs/kconfig/, applied before that
+    files: tuple[str, ...] = ()  # the kernel's own files, applied first and not checked
     part: bool = False  # only the folders that a series touches
-    strict: bool = False  # W=1 and sparse as well
+    strict: bool = False  # also with W=1 and sparse
     quick: bool = False
 
 
@@ -37,13 +37,16 @@ class Matrix:
     """configs/matrix.toml."""
 
     compilers: Mapping[str, str]  # by architecture: the prefix of its compiler
-    rows: Mapping[str, Row]
+    rows: Mapping[str, MatrixRow]
     sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A row as one kernel gets it; `asked` are symbols with values, `by_hand` is how to get it."""
+    """A row as one kernel gets it.
+
+    asked: the symbols and values that must come out. by_hand: commands that configure it.
+    """
 
     name: str
     compiler: Compiler
@@ -105,8 +108,8 @@ def config(matrix: Matrix, name: str, tree: Tree, catalog: Catalog, source: Path
     )
 
 
-def _by_hand(row: Row, words: Sequence[str], prefix: str) -> tuple[str, ...]:
-    """Return the commands, in a kernel's tree, that make the row's .config without us."""
+def _by_hand(row: MatrixRow, words: Sequence[str], prefix: str) -> tuple[str, ...]:
+    """Return the commands that configure the row in any kernel tree."""
     flavour = (f"PATCHBENCH/configs/kconfig/{row.flavour}.config",) if row.flavour else ()
     files = " ".join((*row.files, *flavour)) or "/dev/null"
     pieces = [f"cat {files} > more.config"]

@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What `check --matrix` does with the pipeline: every row, patch by patch, and checkpatch."""
 
-import re
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from patchbench.check import matrix, rows
-from patchbench.check.matrix import Config
-from patchbench.check.partial import Counts, folders
+from patchbench.check.matrix import Config, Matrix
+from patchbench.check.names import Names
 from patchbench.check.request import CheckRequest
-from patchbench.check.rowbuild import Site
+from patchbench.check.rowbuild import RowBuilder
 from patchbench.check.rows import Built
 from patchbench.errors import BadInput, BuildFailed, KconfigDropped, PipelineError
 from patchbench.findings import Finding, Target
@@ -22,15 +19,11 @@ from patchbench.store import key
 from patchbench.tools.container import Bind, Limits
 from patchbench.tools.git import Repository
 
-#: Where a kernel's build finds names.
-_SOURCES = ("*.[chS]", "*.rs")
-_DEFINING = ("*.[cS]", "*.rs", "*.lds.h")
-_WORD = re.compile(r"[A-Za-z_]\w*")
 _CHECKPATCH = ("--strict", "--terse", "--show-types", "--showfile", "--root=/src")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class MatrixResult:
     """What the matrix found, and what kept rows from being built at all."""
 
     findings: tuple[Finding, ...]
@@ -38,126 +31,80 @@ class Told:
 
 
 @dataclass(slots=True)
-class _Arms:
-    """One kernel's matrix on its way: what became of each row, by arm and row."""
+class _MatrixRun:
+    """One kernel's matrix under way: what became of each row, by series and row."""
 
     request: CheckRequest
     source: Source
-    names: tuple[str, ...]  # all but the one that they are compared with
-    files: tuple[str, ...]  # that any of them touches
-    trees: Mapping[str, Tree]
+    judged: tuple[str, ...]  # series, all but the one that they are compared with
+    files: tuple[str, ...]  # that any series touches
+    trees: Mapping[str, Tree]  # by series
+    names: Names
     built: dict[tuple[str, str], Built] = field(default_factory=dict)
     errors: dict[tuple[str, str], PipelineError] = field(default_factory=dict)
     configs: dict[str, Config] = field(default_factory=dict)
-    #: By commit, paths and name: whether the name is in those files.
-    sought: dict[tuple[str, tuple[str, ...], str], bool] = field(default_factory=dict)
 
 
-def check(pipeline: Pipeline, source: Source, request: CheckRequest) -> Told:
+@dataclass(frozen=True, slots=True)
+class _Needed:
+    """What to do of a row: build it whole or not, look at these sources; None: all it compiled."""
+
+    whole: bool
+    sources: tuple[str, ...] | None = None
+
+    def __bool__(self) -> bool:
+        return self.whole or bool(self.sources)
+
+
+def check(pipeline: Pipeline, source: Source, request: CheckRequest) -> MatrixResult:
     """Build the rows with the first patch, with two, ... and judge them beside another series.
 
-    A row that cannot be configured is untested, and its error told; the others still run. Raises
-    UnknownName for a row.
+    A row that cannot be configured is untested, and its error is returned; the others still run.
+    Raises UnknownName for a row.
     """
-    told = matrix.load(pipeline.root)
-    chosen = matrix.choose(told, request.rows, quick=request.quick)
-    names = request.prefixes(pipeline, source)
-    trees = {name: pipeline.apply(source, name) for name in (*names, request.against)}
+    known = matrix.load(pipeline.root)
+    chosen = matrix.choose(known, request.rows, quick=request.quick)
+    judged = request.prefixes(pipeline, source)
+    trees = {name: pipeline.apply(source, name) for name in (*judged, request.against)}
     repository = Repository(source.repository)
     differing = [repository.differing(source.commit, tree.commit) for tree in trees.values()]
     files = tuple(dict.fromkeys(file for those in differing for file in those))
-    arms = _Arms(request, source, names, files, trees)
+    run = _MatrixRun(request, source, judged, files, trees, Names(source, files))
 
-    style = [*_style(pipeline, arms)] if request.style else []
-    for arm in names:
-        _build(pipeline, arms, arm, {row: _Needed(whole=True) for row in chosen}, told)
-    if request.against not in names:
-        brought = _brought(arms)
-        needed = {row: _needed(arms, row, brought) for row in chosen}
-        wanting = {row: one for row, one in needed.items() if one}
-        if wanting:
-            _build(pipeline, arms, request.against, wanting, told)
-    return Told((*style, *_judge(pipeline, arms, chosen)), tuple(arms.errors.values()))
+    style = [*_style(pipeline, run)] if request.style else []
+    for name in judged:
+        _build(pipeline, run, name, {row: _Needed(whole=True) for row in chosen}, known)
+    if request.against not in judged:
+        added = _added_names(run)
+        needed = {row: _needed_of_base(run, row, added) for row in chosen}
+        if wanted := {row: one for row, one in needed.items() if one}:
+            _build(pipeline, run, request.against, wanted, known)
+    return MatrixResult((*style, *_judge(pipeline, run, chosen)), tuple(run.errors.values()))
 
 
 def _build(
-    pipeline: Pipeline,
-    arms: _Arms,
-    arm: str,
-    needed: Mapping[str, "_Needed"],
-    told: matrix.Matrix,
+    pipeline: Pipeline, run: _MatrixRun, name: str, needed: Mapping[str, _Needed], known: Matrix
 ) -> None:
-    """Build what is needed of rows at one arm."""
-    applied = arms.trees[arm]
+    """Build what is needed of rows with one series."""
+    applied = run.trees[name]
     lane = pipeline.lane(applied, "")
     pipeline.check_out(applied, lane)
     for row, wanted in needed.items():
         try:
-            config = matrix.config(told, row, applied, pipeline.catalog, lane.source)
-            arms.configs[row] = config
-            site = _site(pipeline, applied, config)
-            counts = partial(_missing, arms, arm)
-            arms.built[arm, row] = _one(site, config, arms.files, wanted, lane.source, counts)
+            config = matrix.config(known, row, applied, pipeline.catalog, lane.source)
+            run.configs[row] = config
+            builder = _builder(pipeline, applied, config)
+            run.built[name, row] = _build_row(run, builder, config, wanted, applied, lane.source)
         except (BadInput, BuildFailed, KconfigDropped) as err:
             pipeline.story.say(f"row {row}: {str(err).splitlines()[0]}")
-            arms.errors[arm, row] = err
+            run.errors[name, row] = err
 
 
-def _brought(arms: _Arms) -> Mapping[str, frozenset[str]]:
-    """Return, by arm, what builds missed that no source has without it.
-
-    A name that only the preprocessor puts together is in no source, and is not among them.
-    """
-    missed = {name for one in arms.built.values() for name in rows.undefined(one)}
-    base = arms.trees[arms.request.against].commit
-    return {arm: _new(arms, arm, base, missed) for arm in arms.names}
-
-
-def _new(arms: _Arms, arm: str, base: str, names: Collection[str]) -> frozenset[str]:
-    """Return which of the names an arm's files have, and no source of the commit `base`."""
-    # The files first: to look through all sources for hundreds of names takes a minute.
-    ours = {*_uses(arms, arms.trees[arm].commit)} - {*_uses(arms, base)}
-    return _nowhere(arms, base, ours.intersection(names), _SOURCES)
-
-
-def _missing(arms: _Arms, arm: str, names: Collection[str]) -> frozenset[str]:
-    """Return which names that an arm's part misses are missing.
-
-    They are those whose use the arm changes, and that no file of the kernel could define which is
-    not in the part. A name that only the preprocessor puts together is not seen.
-    """
-    base = arms.source.commit
-    ours, theirs = _uses(arms, arms.trees[arm].commit), _uses(arms, base)
-    changed = {name for name in names if ours.get(name) != theirs.get(name)}
-    within = (f":(exclude,glob){folder}/*.c" for folder in folders(arms.files))
-    return _nowhere(arms, base, changed, (*_DEFINING, *within))
-
-
-def _nowhere(
-    arms: _Arms, base: str, names: Collection[str], paths: tuple[str, ...]
-) -> frozenset[str]:
-    unsought = {name for name in names if (base, paths, name) not in arms.sought}
-    found = Repository(arms.source.repository).words(base, unsought, paths)
-    arms.sought.update({(base, paths, name): name in found for name in unsought})
-    return frozenset(name for name in names if not arms.sought[base, paths, name])
-
-
-def _uses(arms: _Arms, commit: str) -> Mapping[str, Counter[str]]:
-    """Return how often each word is in each of the files that the arms touch, at a commit."""
-    repository = Repository(arms.source.repository)
-    uses: dict[str, Counter[str]] = {}
-    for file in arms.files:
-        if repository.has(commit, file):
-            for word in _WORD.findall(repository.show(f"{commit}:{file}")):
-                uses.setdefault(word, Counter())[file] += 1
-    return uses
-
-
-def _site(pipeline: Pipeline, applied: Tree, config: Config) -> Site:
+def _builder(pipeline: Pipeline, applied: Tree, config: Config) -> RowBuilder:
     tools = pipeline.cross_toolchain
     # Objects outlive a tree, and never a configuration or a compiler.
     made_of = key({"fragment": config.fragment, "toolchain": tools.digest})
-    return Site(
+    return RowBuilder(
         pipeline.engine,
         pipeline.store,
         applied,
@@ -168,80 +115,79 @@ def _site(pipeline: Pipeline, applied: Tree, config: Config) -> Site:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Needed:
-    """What is to be done of a row: a whole build, a look at these sources; None: all it has."""
+def _build_row(
+    run: _MatrixRun,
+    builder: RowBuilder,
+    config: Config,
+    needed: _Needed,
+    applied: Tree,
+    source: Path,
+) -> Built:
+    compiled = None
+    if needed.whole:
+        compiled = builder.compile(run.files)
+        undefined = rows.undefined_in_part(compiled)
+        compiled = rows.with_missing(compiled, run.names.missing(applied.commit, undefined))
+    if needed.sources is None:
+        sources = compiled.sources if compiled else ()
+        return Built(compiled, builder.inspect(sources) if config.strict and sources else None)
+    if not needed.sources:
+        return Built(compiled)
+    sources = tuple(name for name in needed.sources if (source / name).is_file())
+    looked = None if compiled else builder.look(sources)
+    return Built(compiled, builder.inspect(sources) if config.strict else None, looked)
 
-    whole: bool
-    sources: tuple[str, ...] | None = None
 
-    def __bool__(self) -> bool:
-        return self.whole or bool(self.sources)
+def _added_names(run: _MatrixRun) -> Mapping[str, frozenset[str]]:
+    """Return, by series, the undefined names that no source of the base has."""
+    undefined = {name for built in run.built.values() for name in rows.undefined(built)}
+    base = run.trees[run.request.against].commit
+    return {name: run.names.new(run.trees[name].commit, base, undefined) for name in run.judged}
 
 
-def _needed(arms: _Arms, row: str, brought: Mapping[str, frozenset[str]]) -> _Needed:
-    """Return what of a row with the other series is needed to judge it with this one."""
-    built = {arm: arms.built[arm, row] for arm in arms.names if (arm, row) in arms.built}
-    spoke = any(rows.wants_look(one, arms.files) for one in built.values())
+def _needed_of_base(run: _MatrixRun, row: str, added: Mapping[str, frozenset[str]]) -> _Needed:
+    """Return what of a row has to be built with the base to judge it with the series."""
+    built = {name: run.built[name, row] for name in run.judged if (name, row) in run.built}
+    warned = any(rows.wants_look(one, run.files) for one in built.values())
     sources = [source for one in built.values() if one.compiled for source in one.compiled.sources]
     return _Needed(
-        any(rows.wants_base(one, arms.files, brought[arm]) for arm, one in built.items()),
-        tuple(dict.fromkeys(sources)) if spoke else (),
+        any(rows.wants_base(one, run.files, added[name]) for name, one in built.items()),
+        tuple(dict.fromkeys(sources)) if warned else (),
     )
 
 
-def _one(
-    site: Site,
-    config: Config,
-    files: Sequence[str],
-    needed: _Needed,
-    root: Path,
-    counts: Counts,
-) -> Built:
-    compiled = site.compile(files, counts) if needed.whole else None
-    if needed.sources is None:
-        sources = compiled.sources if compiled else ()
-        return Built(compiled, site.inspect(sources) if config.strict and sources else None)
-    if not needed.sources:
-        return Built(compiled)
-    sources = tuple(name for name in needed.sources if (root / name).is_file())
-    looked = None if compiled else site.look(sources)
-    return Built(compiled, site.inspect(sources) if config.strict else None, looked)
-
-
-def _judge(pipeline: Pipeline, arms: _Arms, chosen: Sequence[str]) -> Iterator[Finding]:
-    tools = pipeline.cross_toolchain
+def _judge(pipeline: Pipeline, run: _MatrixRun, chosen: Sequence[str]) -> Iterator[Finding]:
+    tools, against = pipeline.cross_toolchain, run.request.against
     for row in chosen:
-        against = arms.request.against
-        base = arms.built.get((against, row))
-        for arm in dict.fromkeys((against, *arms.names)):
-            target = _target(arms, arm, f"--rows {row}")
-            if (arm, row) in arms.errors:
-                yield rows.judge_error(target, "build", row, arms.errors[arm, row])
-            elif built := arms.built.get((arm, row)):
-                config = arms.configs[row]
-                if arm == against:
+        base = run.built.get((against, row))
+        for name in dict.fromkeys((against, *run.judged)):
+            target = _target(run, name, f"--rows {row}")
+            if (name, row) in run.errors:
+                yield rows.judge_error(target, "build", row, run.errors[name, row])
+            elif built := run.built.get((name, row)):
+                config = run.configs[row]
+                if name == against:
                     yield from rows.judge_build(target, config, tools, built, None)
                 else:
                     yield from rows.judge_build(target, config, tools, built, base)
-                    yield from rows.judge_messages(target, config, tools, built, base, arms.files)
+                    yield from rows.judge_messages(target, config, tools, built, base, run.files)
 
 
-def _target(arms: _Arms, arm: str, part: str) -> Target:
-    command = arms.request.part_command(arms.source, part)
-    return Target(arms.source.kernel, arms.source.version, arm, command)
+def _target(run: _MatrixRun, name: str, part: str) -> Target:
+    command = run.request.part_command(run.source, part)
+    return Target(run.source.kernel, run.source.version, name, command)
 
 
-def _style(pipeline: Pipeline, arms: _Arms) -> Iterator[Finding]:
-    """Let the kernel's own checkpatch judge each patch; no series has a say in that script."""
-    told = pipeline.series(arms.request.series, arms.source.line)
-    if not told.patches:
+def _style(pipeline: Pipeline, run: _MatrixRun) -> Iterator[Finding]:
+    """Judge each patch by the unpatched kernel's checkpatch: no series may change that script."""
+    loaded = pipeline.series(run.request.series, run.source.line)
+    if not loaded.patches:
         return
-    applied = pipeline.apply(arms.source, NONE)
+    applied = pipeline.apply(run.source, NONE)
     lane = pipeline.lane(applied, "")
     pipeline.check_out(applied, lane)
-    for patch in told.patches:
-        part = arms.names[min(patch.number, len(arms.names)) - 1]
+    for patch in loaded.patches:
+        name = run.judged[min(patch.number, len(run.judged)) - 1]
         inside = f"/patches/{patch.path.name}"
         done = pipeline.engine.run(
             pipeline.cross_toolchain.image_id,
@@ -249,5 +195,4 @@ def _style(pipeline: Pipeline, arms: _Arms) -> Iterator[Finding]:
             Limits(timeout_s=300),
             binds=[Bind(lane.source, "/src"), Bind(patch.path, inside)],
         )
-        target = _target(arms, part, "--matrix")
-        yield rows.judge_style(target, patch, done.said, done.status)
+        yield rows.judge_style(_target(run, name, "--matrix"), patch, done.said, done.status)

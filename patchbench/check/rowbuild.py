@@ -1,33 +1,33 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Stage 3b: a Tree and a row of the build matrix in, what the compilers say of it out.
+"""Stage 4b: a Tree and a row of the build matrix in, what the compilers print out.
 
 A row is compiled as anybody would, all of it or the part around the files that a series touches,
 and if it is strict these files once more with W=1 and sparse. The logs are shelved: a build with
-nothing left to do has no warnings to give.
+nothing left to do prints no warnings.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
-from patchbench.check import buildlog, partial
+from patchbench.catalog import adapter
+from patchbench.check import partial
 from patchbench.check.matrix import Config
 from patchbench.errors import BuildFailed, KconfigDropped
 from patchbench.model import Json, Toolchain, Tree
-from patchbench.stages import kconfig
+from patchbench.stages import buildlog, kconfig
 from patchbench.stages.make import Lane, Make, ended, reader
 from patchbench.store import Store
 from patchbench.story import Story
 from patchbench.tools.container import Engine
 from patchbench.tools.files import remove
 
-#: Where the architecture's folder below arch/ is not called as make calls the architecture.
+#: Architectures whose folder below arch/ has another name than make's ARCH.
 _SRCARCH = {"i386": "x86", "x86_64": "x86", "sparc32": "sparc", "sparc64": "sparc"}
-#: sparse marks its lines, which look like GCC's. 7.3 refuses a sparse that does not know
-#: __typeof_unqual__, as 0.6.4; until it does, it takes the word that only keeps more qualifiers.
+#: sparse 0.6.4 lacks __typeof_unqual__, which 7.3 requires; map it to __typeof__, which keeps more
+#: qualifiers, until sparse has it.
 CHECK_FLAG = "-D__typeof_unqual__=__typeof__"
+#: The prefix tells sparse's lines from GCC's.
 _SPARSE = ("C=2", "CHECK=sparse", f"CF=-fdiagnostic-prefix=sparse {CHECK_FLAG}")
 _LOG = "compiled.json"
 _WHOLE = "vmlinux"
@@ -35,20 +35,22 @@ _WHOLE = "vmlinux"
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """How a build ended, and which of the files of interest it compiled."""
+    """How a build ended, and which of the files of interest it compiled.
+
+    checked: those that sparse looked at. linked: of a part, the linker's lines on every name that
+    it leaves undefined or defines twice; which of them are errors, the caller says.
+    """
 
     good: bool
     log: str
     sources: tuple[str, ...]
     cpu_seconds: float
-    checked: tuple[str, ...] = ()  # those that sparse looked at
+    checked: tuple[str, ...] = ()
+    linked: str = ""
 
 
-_STORED = TypeAdapter(Compiled)
-
-
-class Site:
-    """One row at one tree: the tree is checked out, and the compilers are there."""
+class RowBuilder:
+    """Builds one row at one tree, which is checked out in the lane."""
 
     def __init__(
         self,
@@ -70,12 +72,10 @@ class Site:
         self._story = story
         self._name = f"{lane.name}-{config.name}"
 
-    def compile(self, files: Sequence[str], counts: partial.Counts) -> Compiled:
-        """Build vmlinux as far as it can be, or the files' part of it; tell which took part.
+    def compile(self, files: Sequence[str]) -> Compiled:
+        """Build as much of vmlinux as compiles, or the files' part of it and link that.
 
-        They are compiled whether they changed or not, so that the log has all their warnings.
-        counts: of symbols that a part misses, which are not just elsewhere in the kernel.
-
+        The files are compiled whether they changed or not, so that the log has all their warnings.
         Raises KconfigDropped when the configuration is not the one asked for, ToolFailed when
         the host is to blame.
         """
@@ -83,25 +83,24 @@ class Site:
         def build() -> Compiled:
             for path in self._objects(files).values():
                 path.unlink(missing_ok=True)
-            good, log = self._build(files, counts)
-            return Compiled(good, log, tuple(self._objects(files)), 0)
+            built = self._build(files)
+            return replace(built, sources=tuple(self._objects(files)))
 
         return self._shelved("compile", files, build)
 
     def inspect(self, sources: Sequence[str]) -> Compiled:
-        """Compile these sources again with W=1, and let sparse look at them; see `checked`."""
+        """Compile these sources again with W=1, and run sparse on them; see `checked`."""
 
         def inspect() -> Compiled:
             good, log = self._objects_only("inspect", sources, "W=1", *_SPARSE)
-            told = {line.split()[1] for line in log.splitlines() if line.startswith("  CHECK ")}
-            seen = {buildlog.relative(name) for name in told}
+            seen = buildlog.checked(log)
             checked = tuple(name for name in sources if name in seen)
             return Compiled(good, log, tuple(sources), 0, checked)
 
         return self._shelved("W=1 and sparse", sources, inspect)
 
     def look(self, sources: Sequence[str]) -> Compiled:
-        """Compile these sources alone, as `compile` does, for the sake of what is said of them."""
+        """Compile these sources alone, as `compile` does, to see their warnings."""
 
         def look() -> Compiled:
             for path in self._objects(sources).values():
@@ -117,7 +116,7 @@ class Site:
             "make": [*self._config.compiler.line(*_SPARSE)],
             "files": [*files],
             "fragment": self._config.fragment,
-            # What a part misses is weighed by what the kernel has without any series.
+            # Logs that were shelved before Compiled.linked depend on the unpatched kernel too.
             **({"part": self._tree.source.commit} if self._config.part else {"misses": "nothing"}),
             "asked": dict(self._config.asked),
             "toolchain": self._toolchain.digest,
@@ -129,10 +128,10 @@ class Site:
             before = self._engine.cpu_seconds
             compiled = replace(self._cleanly(do), cpu_seconds=self._engine.cpu_seconds - before)
             self._story.say(f"  took {compiled.cpu_seconds:.0f} s of CPU time")
-            (new / _LOG).write_bytes(_STORED.dump_json(compiled, indent=1))
+            (new / _LOG).write_bytes(adapter(Compiled).dump_json(compiled, indent=1))
 
         folder = self._store.ensure("rows", made_of, fill)
-        return _STORED.validate_json((folder / _LOG).read_bytes())
+        return adapter(Compiled).validate_json((folder / _LOG).read_bytes())
 
     def _cleanly(self, do: Callable[[], Compiled]) -> Compiled:
         """Do it on objects that no killed make left: those may be half a file."""
@@ -143,12 +142,12 @@ class Site:
         under_way.touch()
         try:
             self._configure()
-            told = do()
+            compiled = do()
         except (BuildFailed, KconfigDropped):
             under_way.unlink()  # make ended by itself
             raise
         under_way.unlink()
-        return told
+        return compiled
 
     def _configure(self) -> None:
         make = self._maker()
@@ -171,58 +170,62 @@ class Site:
         if wrong:
             source = self._tree.source
             raise KconfigDropped(
-                f"{source.kernel} {source.version} does not give what row {self._config.name} "
-                "asks\n" + "\n".join(wrong)
+                f"row {self._config.name}: {source.kernel} {source.version} drops part of its "
+                "configuration\n" + "\n".join(wrong)
             )
 
-    def _build(self, files: Sequence[str], counts: partial.Counts) -> tuple[bool, str]:
+    def _build(self, files: Sequence[str]) -> Compiled:
         wanted = partial.folders(files) if self._config.part else ()
         if not wanted:
             return self._whole()
         good, prepared = self._run("prepare", "prepare")
         if not good:
-            return False, prepared
-        # Each line in one piece, whichever make it is of.
-        good, told = self._run("members", "-n", "-O", *(f"{folder}/" for folder in wanted))
+            return _compiled(prepared, good=False)
+        # -O keeps each recipe in one piece, whichever make prints it.
+        good, dry_run = self._run("members", "-n", "-O", *(f"{folder}/" for folder in wanted))
         if not good:
-            return False, told
-        objects = partial.members(told, wanted)
+            return _compiled(dry_run, good=False)
+        objects = partial.members(dry_run, wanted)
         if not objects:
             return self._whole()
-        good, said = self._run("build", "-k", *objects)
-        lines = self._missed(objects, counts) if good else ()
-        return good and not lines, "\n".join((prepared, said, *lines))
+        good, log = self._run("build", "-k", *objects)
+        linked = "\n".join(self._link(objects)) if good else ""
+        return _compiled(f"{prepared}\n{log}", good=good, linked=linked)
 
-    def _whole(self) -> tuple[bool, str]:
-        """Build vmlinux; not good either if it was linked as a library is, which may miss names.
+    def _whole(self) -> Compiled:
+        """Build vmlinux, and look for undefined names in it even if make was content.
 
-        riscv does so where it is relocatable, and lacks the --no-undefined of others.
+        riscv links a relocatable vmlinux as a library, which may have some: it lacks the
+        --no-undefined that other architectures pass to ld.
         """
-        good, said = self._run("build", "-k", _WHOLE)
+        good, log = self._run("build", "-k", _WHOLE)
         if not good:
-            return False, said
-        told = self._maker().undefined(_WHOLE)
-        if told.status:
-            raise BuildFailed(f"what {self._name}'s {_WHOLE} misses cannot be told: {told.said}")
-        lost = buildlog.listed(told.said)
-        if not lost:
-            return True, said
-        lines = self._missed(["--whole-archive", f"{_WHOLE}.a"], lost.intersection)
-        users = {one.symbol for one in buildlog.undefined("\n".join(lines))}
-        rest = [f"{_WHOLE}: undefined reference to `{name}'" for name in sorted(lost - users)]
-        # make has not complained: whoever does it by hand has to look as well
-        looked = f"{buildlog.RAN}{self._config.compiler.prefix}nm --undefined-only {_WHOLE}"
-        return False, "\n".join((said, looked, *lines, *rest))
+            return _compiled(log, good=False)
+        listing = self._maker().undefined(_WHOLE)
+        if listing.status:
+            raise BuildFailed(f"nm cannot read {self._name}'s {_WHOLE}: {listing.said}")
+        undefined = buildlog.listed(listing.said)
+        if not undefined:
+            return _compiled(log, good=True)
+        lines = self._link(["--whole-archive", f"{_WHOLE}.a"], undefined)
+        used = {one.symbol for one in buildlog.undefined("\n".join(lines))}
+        rest = [f"{_WHOLE}: undefined reference to `{name}'" for name in sorted(undefined - used)]
+        # make ended well: whoever repeats this by hand has to look as well.
+        by_hand = f"{buildlog.RAN}{self._config.compiler.prefix}nm --undefined-only {_WHOLE}"
+        return _compiled("\n".join((log, by_hand, *lines, *rest)), good=False)
 
-    def _missed(self, objects: Sequence[str], counts: partial.Counts) -> tuple[str, ...]:
+    def _link(
+        self, objects: Sequence[str], symbols: frozenset[str] | None = None
+    ) -> tuple[str, ...]:
+        """Link objects, and return the linker's lines on undefined and duplicate symbols."""
         log = self._lane.logs / f"link-{self._name}.log"
         linked = self._maker().link(objects)
         log.write_text(linked.said + "\n")
         good = ended(linked, self._name, log, self._lane.objects)
-        lines = partial.missed(linked.said, counts)
-        if not good and not lines and not buildlog.undefined(linked.said):
-            raise BuildFailed(f"the linker does not say what is missing; log: {log}")
-        return lines
+        printed = linked.said.replace("/out/", "")
+        if not good and not buildlog.link_errors(printed):
+            raise BuildFailed(f"the link failed, and not for a symbol; log: {log}")
+        return buildlog.link_errors(printed, symbols)
 
     def _run(self, what: str, *targets: str) -> tuple[bool, str]:
         log = self._lane.logs / f"{what}-{self._name}.log"
@@ -231,19 +234,24 @@ class Site:
         return ended(done, self._name, log, self._lane.objects), done.said
 
     def _objects_only(self, what: str, sources: Sequence[str], *words: str) -> tuple[bool, str]:
-        """Make the objects of these sources, of which a kernel without a series may have none."""
+        """Make the objects of these sources; the unpatched kernel may have none of them."""
         targets = [str(Path(name).with_suffix(".o")) for name in sources]
         return self._run(what, "-k", *words, *targets) if targets else (True, "")
 
     def _maker(self) -> Make:
-        """Return make with this row's fragment in place, which is one file for all rows."""
+        """Return make with this row's fragment in place: all rows share that file."""
         image, fragment = self._toolchain.image_id, self._config.fragment
         return Make(self._engine, image, self._lane, fragment, compiler=self._config.compiler)
 
     def _objects(self, files: Sequence[str]) -> dict[str, Path]:
         """Return the C files that have an object, with it; a link could lead anywhere."""
         root = self._lane.objects.resolve()
-        told = {name: root / Path(name).with_suffix(".o") for name in files if name.endswith(".c")}
+        paths = {name: root / Path(name).with_suffix(".o") for name in files if name.endswith(".c")}
         return {
-            name: path for name, path in told.items() if path.is_file() and path.resolve() == path
+            name: path for name, path in paths.items() if path.is_file() and path.resolve() == path
         }
+
+
+def _compiled(log: str, *, good: bool, linked: str = "") -> Compiled:
+    """Return a build whose sources and time the caller fills in."""
+    return Compiled(good, log, (), 0, linked=linked)

@@ -1,33 +1,34 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a row's builds and a patch's style come to, as Findings. Pure.
 
-Only what the series brings counts: what the kernel says without it as well is the kernel's own.
+Only what the series adds counts: what the compilers print for the unpatched kernel is its own.
 """
 
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from patchbench.check import buildlog
 from patchbench.check.matrix import Config
 from patchbench.check.rowbuild import CHECK_FLAG, Compiled
 from patchbench.findings import Finding, FindingKind, Target
 from patchbench.model import Patch, Toolchain
+from patchbench.stages import buildlog
 
-#: Which tools' messages are judged together, and under what name, where W=1 and sparse looked.
+#: Which tools' messages are judged together, and under what name, where W=1 and sparse ran.
 _STRICT: Mapping[FindingKind, tuple[str, ...]] = {
     "W=1": ("compiler", "kernel-doc"),
     "sparse": ("sparse",),
 }
-_STYLE = re.compile(r"(?P<place>\S*): (?P<level>ERROR|WARNING|CHECK):(?P<type>\w+): (?P<text>.+)")
+_STYLE = re.compile(r"(?P<where>\S*): (?P<level>ERROR|WARNING|CHECK):(?P<type>\w+): (?P<text>.+)")
 _SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What became of one row on one arm; None for what was not needed or had no file.
+    """What became of one row with one series; None for what was not needed or had no file.
 
-    compiled: as far as vmlinux. looked: the files with a message alone, to compare with.
+    compiled: as far as vmlinux. inspected: with W=1 and sparse. looked: the sources alone, for
+    their warnings.
     """
 
     compiled: Compiled | None = None
@@ -36,39 +37,51 @@ class Built:
 
 
 def undefined(built: Built) -> frozenset[str]:
-    """Return the symbols that an arm's build missed."""
+    """Return the symbols that a build left undefined."""
     log = built.compiled.log if built.compiled else ""
     return frozenset(one.symbol for one in buildlog.undefined(log))
 
 
-def wants_base(built: Built, files: Sequence[str], brought: Collection[str]) -> bool:
-    """Return whether an arm can only be judged beside a whole build without the series.
+def undefined_in_part(compiled: Compiled) -> frozenset[str]:
+    """Return the symbols that the link of a part left undefined, most of them elsewhere."""
+    return frozenset(one.symbol for one in buildlog.undefined(compiled.linked))
 
-    brought: names that no source has without the series; a build that misses one is its fault.
+
+def with_missing(compiled: Compiled, missing: Collection[str]) -> Compiled:
+    """Return a part's build with its link judged: these symbols are in no other part either."""
+    lines = buildlog.link_errors(compiled.linked, missing)
+    log = "\n".join((compiled.log, *lines))
+    return replace(compiled, good=compiled.good and not lines, log=log, linked="")
+
+
+def wants_base(built: Built, files: Sequence[str], added: Collection[str]) -> bool:
+    """Return whether a build can only be judged beside a whole build of the base.
+
+    added: names that no source of the base has; to leave one undefined is the series' own fault.
     """
     good = built.compiled is not None and built.compiled.good
-    if not good and not undefined(built) & {*brought}:
+    if not good and not undefined(built) & {*added}:
         return True
-    # A header's are told by whoever includes it.
+    # Warnings in a header are printed for whichever file includes it.
     return any(message.file.endswith(".h") for message in _messages(built, files))
 
 
 def wants_look(built: Built, files: Sequence[str]) -> bool:
-    """Return whether an arm says anything of the files that has to be compared."""
+    """Return whether a build printed anything about the files that has to be compared."""
     return bool(_messages(built, files))
 
 
 def _messages(built: Built, files: Sequence[str]) -> list[buildlog.Message]:
-    logs = [told.log for told in (built.compiled, built.inspected) if told]
+    logs = [compiled.log for compiled in (built.compiled, built.inspected) if compiled]
     return [message for log in logs for message in buildlog.messages(log, files)]
 
 
 def judge_build(
     target: Target, config: Config, toolchain: Toolchain, built: Built, base: Built | None
 ) -> tuple[Finding, ...]:
-    """Return whether the row builds; where the kernel does not either, what is new as well.
+    """Return whether the row builds; where the base does not either, also what errors are new.
 
-    base: the same row without the series; None where it was not needed.
+    base: the same row with the series that this one is compared with; None if not needed.
     """
     if built.compiled is None:
         return ()
@@ -78,19 +91,17 @@ def judge_build(
     if built.compiled.good:
         return (replace(empty, state="pass", says="it builds", evidence=context("")),)
     found = buildlog.errors(log)
-    several = found if len(found) > 1 else ()  # one is told in full by `says`
+    several = found if len(found) > 1 else ()  # `says` has all of a single one
     shown = "\n".join([*several[:_SHOWN], *buildlog.evidence(log)[:_SHOWN]])
     broken = replace(
         empty, state="fail", says=_first(found, "does not build"), evidence=context(shown)
     )
     if base is None or base.compiled is None or base.compiled.good:
         return (broken,)
-    own = {_unplaced(error) for error in buildlog.errors(base.compiled.log)}
-    fresh = [error for error in found if _unplaced(error) not in own]
-    if not fresh:
-        says = "no error that the kernel does not have without the series"
-        return (broken, replace(broken, kind="errors", state="pass", says=says))
-    return (broken, replace(broken, kind="errors", says=_first(fresh, "does not build")))
+    errors = replace(broken, kind="errors")
+    if new := buildlog.new_errors(log, base.compiled.log):
+        return (broken, replace(errors, says=_first(new, "")))
+    return (broken, replace(errors, state="pass", says="only errors that the base has as well"))
 
 
 def judge_messages(
@@ -101,31 +112,31 @@ def judge_messages(
     base: Built | None,
     files: Sequence[str],
 ) -> tuple[Finding, ...]:
-    """Return what the compiler, W=1 and sparse say of the files only with the series."""
+    """Return what the compiler, W=1 and sparse print about the files only with the series."""
     base = base or Built()
-    told: list[tuple[FindingKind, tuple[str, ...], Compiled, Compiled | None]] = []
+    pairs: list[tuple[FindingKind, tuple[str, ...], Compiled, Compiled | None]] = []
     if built.compiled:
         looked = base.looked if base.looked and base.looked.good else None
-        beside = base.compiled or looked
-        told.append(("warnings", ("compiler",), built.compiled, beside))
+        before = base.compiled or looked
+        pairs.append(("warnings", ("compiler",), built.compiled, before))
     if built.inspected:
         for kind, tools in _STRICT.items():
-            told.append((kind, tools, built.inspected, base.inspected))
+            pairs.append((kind, tools, built.inspected, base.inspected))
     return tuple(
-        _judge_messages(target, config, toolchain, kind, ours, theirs, _Heard(files, tools))
-        for kind, tools, ours, theirs in told
+        _judge_messages(target, config, toolchain, kind, ours, theirs, _Counted(files, tools))
+        for kind, tools, ours, theirs in pairs
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
+class _Counted:
     """Which messages count: those of some tools on some files."""
 
     files: Sequence[str]
     tools: Sequence[str]
 
-    def __call__(self, told: Compiled | None) -> tuple[buildlog.Message, ...]:
-        every = buildlog.messages(told.log, self.files) if told else ()
+    def __call__(self, compiled: Compiled | None) -> tuple[buildlog.Message, ...]:
+        every = buildlog.messages(compiled.log, self.files) if compiled else ()
         return tuple(message for message in every if message.tool in self.tools)
 
 
@@ -136,43 +147,42 @@ def _judge_messages(
     kind: FindingKind,
     built: Compiled,
     base: Compiled | None,
-    heard: _Heard,
+    counted: _Counted,
 ) -> Finding:
-    ours = heard(built)
-    fresh = buildlog.new(ours, heard(base))
+    ours = counted(built)
+    new = buildlog.new(ours, counted(base))
     inspected = built.sources if kind in _STRICT else ()
     context = _context(target, config, toolchain, inspected)
-    shown = context("\n".join(map(str, fresh[:_SHOWN])))
+    shown = context("\n".join(map(str, new[:_SHOWN])))
     finding = replace(target.untested(kind, config.name), evidence=shown)
     if kind in _STRICT and not built.good:
-        return replace(finding, says="make ended before it had looked at all of the files")
+        return replace(finding, says="make stopped before it had compiled all of the files")
     if kind == "sparse" and (unseen := [one for one in built.sources if one not in built.checked]):
         return replace(finding, says=_unseen(built.log, unseen))
     if ours and (base is None or not _covers(kind, base)):
-        return replace(finding, says=f"{len(ours)} messages, and none to compare with")
-    if fresh:
-        return replace(finding, state="fail", says=_first([str(one) for one in fresh], "new"))
-    own = f", {len(ours)} of the kernel's own" if ours else ""
-    return replace(finding, state="pass", says=f"nothing new in {len(built.sources)} files{own}")
+        return replace(finding, says=f"{len(ours)} messages, and no base to compare with")
+    if new:
+        return replace(finding, state="fail", says=_first([str(one) for one in new], ""))
+    known = f", {len(ours)} messages that the base has as well" if ours else ""
+    return replace(finding, state="pass", says=f"nothing new in {len(built.sources)} files{known}")
 
 
 def _covers(kind: FindingKind, base: Compiled) -> bool:
-    """Return whether a base's silence means anything: what nobody looked at is silent as well."""
+    """Return whether silence about the base means anything: what no tool read is silent as well."""
     looked = kind != "sparse" or {*base.sources} <= {*base.checked}
     return looked and (base.good or kind not in _STRICT)
 
 
 def _unseen(log: str, sources: Sequence[str]) -> str:
-    # The kernel's own words, when sparse does not understand what its headers are written in.
-    if "sparse is not available or not up to date" in log:
-        return "this kernel wants a newer sparse than the toolchain has"
-    return f"sparse did not look at {', '.join(sources)}"
+    if buildlog.refuses_sparse(log):
+        return "this kernel requires a newer sparse than the toolchain has"
+    return f"sparse did not run on {', '.join(sources)}"
 
 
 def judge_error(target: Target, kind: FindingKind, subject: str, error: Exception) -> Finding:
-    """Return the finding of what could not even begin: untested, and why.
+    """Return that something could not even be started: untested, and why.
 
-    An error's second line has the name that the first one is about.
+    The second line of an error has the name that the first one is about.
     """
     says = "; ".join(line.strip() for line in str(error).splitlines()[:2])
     empty = target.untested(kind, subject)
@@ -180,25 +190,24 @@ def judge_error(target: Target, kind: FindingKind, subject: str, error: Exceptio
 
 
 def judge_style(target: Target, patch: Patch, log: str, status: int | None) -> Finding:
-    """Return what checkpatch says of a patch: errors and warnings fail it, checks are shown.
+    """Return what checkpatch finds in a patch: errors and warnings fail it, checks are counted.
 
-    log: of `checkpatch.pl --strict --terse --show-types`; its last line is the sum,
-    but of a clean patch it says nothing.
+    log: of `checkpatch.pl --strict --terse --show-types`; its last line has the totals, but it
+    prints nothing for a clean patch.
     """
-    told = target.untested("checkpatch", patch.path.name)
+    finding = target.untested("checkpatch", patch.path.name)
     matches = [match for line in log.splitlines() if (match := _STYLE.fullmatch(line.strip()))]
-    told = replace(
-        told, evidence="\n".join([*(match[0] for match in matches), f"$ {target.command}"])
-    )
+    shown = "\n".join([*(match[0] for match in matches), finding.evidence])
     if status != 0 and not re.search(r"^total: \d+ errors", log, re.MULTILINE):
-        return replace(told, says=f"checkpatch did not end well, status {status}", evidence=log)
+        return replace(finding, says=f"checkpatch failed, status {status}", evidence=log)
     grave = [match for match in matches if match["level"] != "CHECK"]
     checks = len(matches) - len(grave)
     also = f", and {checks} checks" if checks else ""
     if not grave:
-        return replace(told, state="pass", says=f"no error and no warning{also}")
-    first = f"{grave[0]['type']}: {grave[0]['text']}"
-    return replace(told, state="fail", says=f"{len(grave)} errors and warnings{also}: {first}")
+        says = f"no error and no warning{also}"
+        return replace(finding, state="pass", says=says, evidence=shown)
+    says = f"{len(grave)} errors and warnings{also}: {grave[0]['type']}: {grave[0]['text']}"
+    return replace(finding, state="fail", says=says, evidence=shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +226,7 @@ def _context(
     inspected: Sequence[str] = (),
     afterwards: Sequence[str] = (),
 ) -> _Context:
-    """Return what frames a log's lines: configuration and compiler, and how to see it again."""
+    """Return what frames a log's lines: configuration and compiler, and how to repeat it."""
     asked = " ".join(f"{symbol}={value}" for symbol, value in [*config.asked.items()][-12:])
     compiler = f"{config.compiler.prefix}gcc {toolchain.gcc}, GNU ld {toolchain.binutils}"
     *by_hand, last = config.by_hand
@@ -236,7 +245,3 @@ def _first(found: Sequence[str], otherwise: str) -> str:
         return otherwise
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return f"{found[0]}{more}"
-
-
-def _unplaced(error: str) -> str:
-    return re.sub(r":\d+: ", ": ", error)

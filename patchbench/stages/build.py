@@ -11,7 +11,7 @@ from pathlib import Path
 
 from patchbench.errors import BuildFailed, KconfigDropped, Unfit
 from patchbench.model import Flavour, Image, Json, Toolchain, Tree
-from patchbench.stages import kconfig
+from patchbench.stages import buildlog, kconfig
 from patchbench.stages.make import ARM64, FIXED, Lane, Make, ended, reader, tail
 from patchbench.store import Store, key
 from patchbench.story import Story
@@ -39,11 +39,6 @@ _MOST_BYTES = {
 #: What setlocalversion may make of a version, our key and a localversion file.
 _RELEASE = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+~_-]{0,63}")
 _STEP = re.compile(r"^  (?:CC|AS|AR|LD|HOSTCC|GEN|OBJCOPY|NM|KSYMS|UPD|WRAP|VDSO\w*|HOSTLD)\b")
-_ERROR = re.compile(
-    r"^(?P<where>\S+?:\d+)(?::\d+)?: (?:fatal )?error: (?P<what>.*)$"
-    r"|^(?:\S*ld: )?(?P<link>.*(?:undefined reference to|multiple definition of) .*)$"
-    r"|^make\S*: \*\*\* (?P<make>.*)$"
-)
 #: Steps of a build whose count is not known yet; only the first progress bar depends on it.
 _FIRST_GUESS_STEPS = 1300
 
@@ -108,17 +103,6 @@ def build(
     return _image(store.entry("images", made_of), made_of, tree, flavour)
 
 
-def first_error(log: str) -> str | None:
-    """Return the first error of a build log as `file:line: what`, or None if it has none."""
-    matches = [match for line in log.splitlines() if (match := _ERROR.match(line))]
-    compiler = [match for match in matches if match["where"] or match["link"]]
-    for match in [*compiler, *matches]:
-        if match["where"]:
-            return f"{match['where'].removeprefix('/src/')}: {match['what']}"
-        return match["link"] or match["make"]
-    return None
-
-
 def _keep(objects: Path, folder: Path) -> None:
     """Copy what is kept of a build; BuildFailed if a patch had something else put in its place."""
     for kept, where in _KEPT.items():
@@ -179,9 +163,8 @@ def _compile(make: Make, name: str, lane: Lane, story: Story) -> None:
         if clean:
             counter.write_text(str(max(steps, 1)))
         return
-    raise BuildFailed(
-        f"{name} does not build\n  {first_error(done.said) or tail(done.said)}\n  log: {log}"
-    )
+    first = next(iter(buildlog.errors(done.said)), "") or tail(done.said)
+    raise BuildFailed(f"{name} does not build\n  {first}\n  log: {log}")
 
 
 def _steps_before(counter: Path) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 from patchbench.catalog import Catalog
 from patchbench.check import matrix
-from patchbench.check.matrix import Config, Matrix, Row
+from patchbench.check.matrix import Config, Matrix, MatrixRow
 from patchbench.errors import BadInput, UnknownName
 from patchbench.model import Series, Source, Toolchain, Tree
 
@@ -24,7 +24,7 @@ def tree(root: Path) -> Tree:
     )
 
 
-def config(row: Row, root: Path = ROOT, **sets: tuple[str, ...]) -> Config:
+def config(row: MatrixRow, root: Path = ROOT, **sets: tuple[str, ...]) -> Config:
     told = Matrix(COMPILERS, {"mine": row}, sets)
     return matrix.config(told, "mine", tree(root), Catalog(ROOT), root)
 
@@ -52,21 +52,21 @@ def test_an_unknown_row_lists_the_known_ones() -> None:
 
 def test_an_architecture_without_a_compiler_is_named_with_those_that_have_one() -> None:
     with pytest.raises(UnknownName, match=r"'alpha'(.|\n)*arm64, sparc64") as caught:
-        config(Row("alpha"))
+        config(MatrixRow("alpha"))
     assert caught.value.exit_code == 20
 
 
 def test_a_word_that_is_no_symbol_with_a_value_is_refused() -> None:
     with pytest.raises(BadInput, match=r"mine: 'swap off' is not SYMBOL=value"):
-        config(Row("arm64", set=("swap off",)))
+        config(MatrixRow("arm64", set=("swap off",)))
 
 
 def test_a_file_that_the_kernel_lacks_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"mainline has no file kernel/configs/tiny\.config"):
-        config(Row("arm64", files=("kernel/configs/tiny.config",)), tmp_path)
+        config(MatrixRow("arm64", files=("kernel/configs/tiny.config",)), tmp_path)
 
 
 def test_a_row_s_own_words_win_over_its_set() -> None:
-    told = config(Row("arm64", on="mm", set=("SWAP=n",)), mm=("SWAP=y", "MEMCG=y"))
+    told = config(MatrixRow("arm64", on="mm", set=("SWAP=n",)), mm=("SWAP=y", "MEMCG=y"))
     assert told.asked == {"SWAP": "n", "MEMCG": "y"}
     assert "CONFIG_%s" in told.by_hand[1]

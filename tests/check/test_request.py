@@ -51,9 +51,8 @@ def test_the_command_names_what_the_series_is_compared_with() -> None:
     ],
 )
 def test_a_series_is_judged_patch_by_patch_and_a_part_of_it_as_it_is(
-    monkeypatch: pytest.MonkeyPatch, series: str, prefixes: tuple[str, ...]
+    series: str, prefixes: tuple[str, ...]
 ) -> None:
     three = SimpleNamespace(patches=(1, 2, 3))
-    monkeypatch.setattr("patchbench.stages.series.load", lambda *_: three)
-    pipeline = cast(Pipeline, SimpleNamespace(root=Path()))
+    pipeline = cast(Pipeline, SimpleNamespace(series=lambda *_: three))
     assert CheckRequest(series, ("mainline",)).prefixes(pipeline, SOURCE) == prefixes

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """How a row of the build matrix is built, whole or in part, and what is kept of it."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from patchbench.check import buildlog
-from patchbench.check.matrix import Row
-from patchbench.check.rowbuild import Site
+from patchbench.check import rows
+from patchbench.check.matrix import MatrixRow
+from patchbench.check.rowbuild import RowBuilder
 from patchbench.errors import BuildFailed, KconfigDropped, ToolFailed
+from patchbench.stages import buildlog
 from patchbench.stages.make import Lane
 from patchbench.store import Store
 from patchbench.tools.container import Engine, Finished
@@ -20,7 +21,8 @@ from tests.fakes import Listener
 
 FILES = ("mm/swapfile.c", "mm/memory.c", "include/linux/oom.h")
 DRY_RUN = Finished(0, (Path(__file__).parents[1] / "data/builds/dry-run.log").read_text(), 0, 1)
-PART = Row("sparc64", set=("SWAP=n",), part=True)
+NO_SWAP = MatrixRow("sparc64", set=("SWAP=n",))
+PART = MatrixRow("sparc64", set=("SWAP=n",), part=True)
 MISSING = """\
 ld: /out/mm/memory.o: in function `unmap_page_range':
 memory.c:(.text+0x4): undefined reference to `elsewhere'
@@ -29,14 +31,6 @@ ld: memory.c:(.text+0x8): undefined reference to `only_with_swap'
 QUIET = Finished(0, "", 0, 1)
 BROKEN = Finished(2, "  CC      mm/memory.o\nld: undefined", 0, 1)
 LINKED = Finished(1, MISSING, 0, 1)
-
-
-def every(names: Collection[str]) -> Collection[str]:
-    return names
-
-
-def one_of_the_series(names: Collection[str]) -> Collection[str]:
-    return {"only_with_swap"} & set(names)
 
 
 @dataclass
@@ -82,7 +76,7 @@ class FakeMake:
         return Finished(0, said, 0, 1)
 
 
-def site(root: Path, make: FakeMake, row: Row = Row("sparc64", set=("SWAP=n",))) -> Site:  # noqa: B008
+def builder(root: Path, make: FakeMake, row: MatrixRow = NO_SWAP) -> RowBuilder:
     source = root / "source"
     source.mkdir(exist_ok=True)
     (source / "Kconfig").write_text('config SWAP\n\tbool "Swap"\n\tdepends on MMU\n')
@@ -95,11 +89,15 @@ def site(root: Path, make: FakeMake, row: Row = Row("sparc64", set=("SWAP=n",)))
         base=False,
         logs=root / "logs",
     )
-    told = config(row, source)
-    return Site(
-        cast(Engine, make), Store(root / "shelf"), tree(root), told, TOOLS, lane=lane,
+    return RowBuilder(
+        cast(Engine, make),
+        Store(root / "shelf"),
+        tree(root),
+        config(row, source),
+        TOOLS,
+        lane=lane,
         story=Listener(),
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -110,8 +108,8 @@ def make(tmp_path: Path) -> FakeMake:
 def test_a_row_is_built_for_its_architecture_as_far_as_it_goes(
     tmp_path: Path, make: FakeMake
 ) -> None:
-    told = site(tmp_path, make).compile(FILES, every)
-    assert (told.good, told.sources, told.cpu_seconds) == (False, ("mm/memory.c",), 10)
+    compiled = builder(tmp_path, make).compile(FILES)
+    assert (compiled.good, compiled.sources, compiled.cpu_seconds) == (False, ("mm/memory.c",), 10)
     assert {"ARCH=sparc64", "-k", "vmlinux"} <= set(make.calls[-1])
 
 
@@ -127,11 +125,11 @@ def test_a_kernel_that_is_linked_as_a_library_is_may_miss_nothing_either(
 ) -> None:
     make.built = QUIET
     make.undefined = lists("only_with_swap", "a_name_of_more_than_twenty_letters")
-    told = site(tmp_path, make).compile(FILES, every)
-    assert not told.good
-    assert buildlog.afterwards(told.log) == ("sparc64-linux-gnu-nm --undefined-only vmlinux",)
+    compiled = builder(tmp_path, make).compile(FILES)
+    assert not compiled.good
+    assert buildlog.afterwards(compiled.log) == ("sparc64-linux-gnu-nm --undefined-only vmlinux",)
     assert make.calls[-1][-2:] == ["--whole-archive", "/out/vmlinux.a"]
-    assert buildlog.errors(told.log) == (
+    assert buildlog.errors(compiled.log) == (
         "undefined reference to `only_with_swap': unmap_page_range (mm/memory.o)",
         "undefined reference to `a_name_of_more_than_twenty_letters': vmlinux",
     )
@@ -139,36 +137,36 @@ def test_a_kernel_that_is_linked_as_a_library_is_may_miss_nothing_either(
 
 def test_a_kernel_that_misses_nothing_is_built(tmp_path: Path, make: FakeMake) -> None:
     make.built, make.undefined = QUIET, lists()
-    assert site(tmp_path, make).compile(FILES, every).good
+    assert builder(tmp_path, make).compile(FILES).good
 
 
 def test_a_kernel_that_cannot_be_looked_into_is_not_built(tmp_path: Path, make: FakeMake) -> None:
     make.built, make.undefined = QUIET, Finished(1, "nm: file format not recognized", 0, 1)
     with pytest.raises(BuildFailed, match="not recognized"):
-        site(tmp_path, make).compile(FILES, every)
+        builder(tmp_path, make).compile(FILES)
 
 
 def test_a_log_is_shelved_because_nothing_done_says_nothing(tmp_path: Path, make: FakeMake) -> None:
-    first = site(tmp_path, make).compile(FILES, every)
+    first = builder(tmp_path, make).compile(FILES)
     calls = len(make.calls)
-    assert site(tmp_path, make).compile(FILES, every) == first
+    assert builder(tmp_path, make).compile(FILES) == first
     assert len(make.calls) == calls
 
 
 def test_the_files_are_looked_at_with_w1_and_sparse(tmp_path: Path, make: FakeMake) -> None:
-    told = site(tmp_path, make).inspect(["mm/memory.c"])
-    assert (told.good, told.checked) == (True, ("mm/memory.c",))
+    compiled = builder(tmp_path, make).inspect(["mm/memory.c"])
+    assert (compiled.good, compiled.checked) == (True, ("mm/memory.c",))
     assert {"W=1", "C=2", "CHECK=sparse", "mm/memory.o"} <= set(make.calls[-1])
 
 
 def test_a_look_compiles_the_sources_alone_and_without_any_makes_nothing(
     tmp_path: Path, make: FakeMake
 ) -> None:
-    assert site(tmp_path, make).look(["mm/memory.c"]).good
+    assert builder(tmp_path, make).look(["mm/memory.c"]).good
     assert make.calls[-1][-2:][0] == "mm/memory.o"
     assert not {"W=1", "vmlinux"} & set(make.calls[-1])
     calls = len(make.calls)
-    assert site(tmp_path, make).look([]).good
+    assert builder(tmp_path, make).look([]).good
     assert ["allnoconfig" in call for call in make.calls[calls:]] == [True]
 
 
@@ -176,21 +174,21 @@ def test_what_sparse_did_not_look_at_is_not_among_what_it_checked(
     tmp_path: Path, make: FakeMake
 ) -> None:
     make.blind = True
-    told = site(tmp_path, make).inspect(["mm/memory.c"])
-    assert (told.good, told.checked) == (True, ())
+    compiled = builder(tmp_path, make).inspect(["mm/memory.c"])
+    assert (compiled.good, compiled.checked) == (True, ())
 
 
 def test_a_symbol_that_the_kernel_does_not_have_is_named_even_if_asked_off(
     tmp_path: Path, make: FakeMake
 ) -> None:
-    row = Row("sparc64", set=("SWAP=n", "NO_SUCH=n"))
+    row = MatrixRow("sparc64", set=("SWAP=n", "NO_SUCH=n"))
     with pytest.raises(KconfigDropped, match=r"NO_SUCH: no Kconfig file of this kernel defines it"):
-        site(tmp_path, make, row).compile(FILES, every)
+        builder(tmp_path, make, row).compile(FILES)
 
 
 def test_a_dropped_symbol_is_told_with_its_reason(tmp_path: Path, make: FakeMake) -> None:
     with pytest.raises(KconfigDropped, match=r"SWAP: asked y, got n\n.*depends on MMU \(MMU=n\)"):
-        site(tmp_path, make, Row("sparc64", set=("SWAP=y",))).compile(FILES, every)
+        builder(tmp_path, make, MatrixRow("sparc64", set=("SWAP=y",))).compile(FILES)
 
 
 def test_what_a_killed_make_left_is_not_built_upon(tmp_path: Path, make: FakeMake) -> None:
@@ -198,33 +196,37 @@ def test_what_a_killed_make_left_is_not_built_upon(tmp_path: Path, make: FakeMak
     (tmp_path / "logs/under-way-mainline-v0-mine").touch()
     make.objects.mkdir()
     (make.objects / "half.o").touch()
-    site(tmp_path, make).compile(FILES, every)
+    builder(tmp_path, make).compile(FILES)
     assert not (make.objects / "half.o").exists()
 
 
 def test_of_a_part_only_the_objects_beside_the_files_are_made(
     tmp_path: Path, make: FakeMake
 ) -> None:
-    told = site(tmp_path, make, PART).compile(FILES, one_of_the_series)
+    compiled = builder(tmp_path, make, PART).compile(FILES)
     made = next(call for call in make.calls if "mm/memory.o" in call and call[0] == "make")
     assert "mm/rmap.o" in made
     assert not {"vmlinux", "kernel/exit.o", "kernel/sched/built-in.a"} & set(made)
-    assert not told.good
-    assert told.log.endswith(
+    assert compiled.good
+    assert "undefined" not in compiled.log
+    assert compiled.linked == MISSING.replace("/out/", "").rstrip()
+
+
+def test_a_part_that_lacks_a_name_of_the_series_does_not_build_and_the_rest_is_elsewhere(
+    tmp_path: Path, make: FakeMake
+) -> None:
+    compiled = builder(tmp_path, make, PART).compile(FILES)
+    assert rows.undefined_in_part(compiled) == {"elsewhere", "only_with_swap"}
+    judged = rows.with_missing(compiled, {"only_with_swap"})
+    assert not judged.good
+    assert judged.log.endswith(
         "ld: mm/memory.o: in function `unmap_page_range':\n"
         "ld: memory.c:(.text+0x8): undefined reference to `only_with_swap'"
     )
+    assert rows.with_missing(compiled, ()).good
 
 
-def test_a_part_that_misses_only_what_is_elsewhere_in_the_kernel_is_good(
-    tmp_path: Path, make: FakeMake
-) -> None:
-    told = site(tmp_path, make, PART).compile(FILES, lambda _: ())
-    assert told.good
-    assert "undefined" not in told.log
-
-
-def test_a_symbol_that_a_part_has_twice_is_a_fault_whoever_counts(
+def test_a_symbol_that_a_part_has_twice_is_a_fault_whatever_is_missing(
     tmp_path: Path, make: FakeMake
 ) -> None:
     twice = (
@@ -232,17 +234,25 @@ def test_a_symbol_that_a_part_has_twice_is_a_fault_whoever_counts(
         "/out/mm/memory.o:(.bss+0x0): first defined here"
     )
     make.linked = Finished(1, MISSING + twice, 0, 1)
-    told = site(tmp_path, make, PART).compile(FILES, lambda _: ())
-    assert not told.good
-    assert told.log.endswith(twice.replace("/out/", ""))
+    judged = rows.with_missing(builder(tmp_path, make, PART).compile(FILES), ())
+    assert not judged.good
+    assert judged.log.endswith(twice.replace("/out/", ""))
+
+
+def test_a_part_that_was_shelved_with_its_judgement_keeps_it(
+    tmp_path: Path, make: FakeMake
+) -> None:
+    """Until the row builder returned undefined names, the shelf held what became of them."""
+    shelved = replace(builder(tmp_path, make, PART).compile(FILES), linked="", good=False)
+    assert rows.with_missing(shelved, {"only_with_swap"}) == shelved
 
 
 def test_a_linker_that_says_nothing_of_symbols_is_no_part_without_faults(
     tmp_path: Path, make: FakeMake
 ) -> None:
     make.linked = Finished(1, "ld: cannot find it", 0, 1)
-    with pytest.raises(BuildFailed, match="does not say what is missing"):
-        site(tmp_path, make, PART).compile(FILES, lambda _: ())
+    with pytest.raises(BuildFailed, match="not for a symbol"):
+        builder(tmp_path, make, PART).compile(FILES)
 
 
 @pytest.mark.parametrize("status", [137, None])
@@ -251,13 +261,13 @@ def test_a_linker_that_was_ended_is_the_hosts_fault(
 ) -> None:
     make.linked = Finished(status, MISSING, 0, 1)
     with pytest.raises(ToolFailed):
-        site(tmp_path, make, PART).compile(FILES, lambda _: ())
+        builder(tmp_path, make, PART).compile(FILES)
 
 
 def test_a_folder_without_objects_is_built_whole_with_all_the_rest(
     tmp_path: Path, make: FakeMake
 ) -> None:
-    site(tmp_path, make, PART).compile([*FILES, "virt/kvm/eventfd.c"], every)
+    builder(tmp_path, make, PART).compile([*FILES, "virt/kvm/eventfd.c"])
     assert "vmlinux" in make.calls[-1]
 
 
@@ -266,8 +276,8 @@ def test_a_makefile_that_names_a_file_that_is_not_there_fails_its_part(
 ) -> None:
     said = "make[3]: *** No rule to make target 'mm/gone.o', needed by 'mm/built-in.a'."
     make.dry_run = Finished(2, said, 0, 1)
-    told = site(tmp_path, make, PART).compile(FILES, every)
-    assert (told.good, told.log) == (False, said)
+    compiled = builder(tmp_path, make, PART).compile(FILES)
+    assert (compiled.good, compiled.log) == (False, said)
 
 
 @pytest.mark.parametrize(
@@ -282,5 +292,5 @@ def test_a_makefile_that_names_a_file_that_is_not_there_fails_its_part(
 def test_what_c_files_alone_cannot_tell_is_built_whole(
     tmp_path: Path, make: FakeMake, files: list[str]
 ) -> None:
-    site(tmp_path, make, PART).compile(files, every)
+    builder(tmp_path, make, PART).compile(files)
     assert "vmlinux" in make.calls[-1]

@@ -87,7 +87,7 @@ def test_warnings_are_new_only_beside_the_kernel_without_the_series() -> None:
     moved = UNUSED.replace(":4:", ":40:")
     told = messages(looked(moved + STATIC), looked(UNUSED))
     assert (told["W=1"].state, told["sparse"].state) == ("pass", "fail")
-    assert told["W=1"].says == "nothing new in 1 files, 1 of the kernel's own"
+    assert told["W=1"].says == "nothing new in 1 files, 1 messages that the base has as well"
     assert "symbol 'g' was not declared" in told["sparse"].says
 
 
@@ -120,7 +120,7 @@ def test_a_sparse_that_did_not_look_leaves_w1_judged_and_itself_untested() -> No
     told = messages(looked("", checked=()), None)
     assert told["W=1"].state == "pass"
     assert told["sparse"].state == "untested"
-    assert told["sparse"].says == "sparse did not look at mm/memory.c"
+    assert told["sparse"].says == "sparse did not run on mm/memory.c"
     by_hand = "W=1 C=2 CF=-D__typeof_unqual__=__typeof__ mm/memory.o"
     assert by_hand in told["sparse"].evidence
 
@@ -128,13 +128,13 @@ def test_a_sparse_that_did_not_look_leaves_w1_judged_and_itself_untested() -> No
 def test_a_base_that_sparse_did_not_look_at_is_nothing_to_compare_with() -> None:
     told = messages(looked(STATIC), looked("", checked=()))
     assert told["sparse"].state == "untested"
-    assert "none to compare with" in told["sparse"].says
+    assert "no base to compare with" in told["sparse"].says
 
 
 def test_a_kernel_that_wants_a_newer_sparse_is_quoted() -> None:
     log = "/src/Makefile:1311: C=2 specified, but sparse is not available or not up to date\n"
     told = messages(looked(log, checked=()), None)
-    assert told["sparse"].says == "this kernel wants a newer sparse than the toolchain has"
+    assert told["sparse"].says == "this kernel requires a newer sparse than the toolchain has"
 
 
 def test_a_base_is_built_unless_the_build_missed_a_name_that_only_the_series_has() -> None:

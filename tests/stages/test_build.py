@@ -155,11 +155,6 @@ def test_a_compile_error_is_named_with_its_place_and_the_log(site: Site) -> None
     assert not list((site.root / "shelf").glob("images/*"))
 
 
-def test_a_link_error_names_the_symbol() -> None:
-    log = "aarch64-linux-gnu-ld: kernel/exit.o: undefined reference to `exiting_task_count'\n"
-    assert "undefined reference to `exiting_task_count'" in (build.first_error(log) or "")
-
-
 def test_a_full_disk_is_not_called_a_compile_error(site: Site) -> None:
     site.make.status, site.make.log = 2, "fatal error: No space left on device"
     with pytest.raises(ToolFailed, match="disk is full"):
@@ -198,10 +193,6 @@ def test_a_compile_error_keeps_what_was_compiled(site: Site) -> None:
     site.make.status = 0
     site.build()
     assert (site.make.objects / "kept.o").exists()
-
-
-def test_a_log_without_an_error_has_none() -> None:
-    assert build.first_error("  CC mm/swap.o\n  LD vmlinux\n") is None
 
 
 def leave_link(path: Path) -> None:

@@ -3,8 +3,8 @@
 
 from pathlib import Path
 
-from patchbench.check import buildlog
-from patchbench.check.buildlog import Message, Undefined
+from patchbench.stages import buildlog
+from patchbench.stages.buildlog import Message, Undefined
 
 LOGS = Path(__file__).parents[1] / "data/builds"
 LINK = (LOGS / "link.log").read_text()  # has a user that is data
@@ -61,6 +61,21 @@ def test_compile_errors_come_before_what_the_linker_missed() -> None:
 def test_a_build_that_only_make_complains_of_is_told_in_make_s_words() -> None:
     log = "  CC      mm/memory.o\nmake[3]: *** No rule to make target 'mm/gather.o'.  Stop.\n"
     assert buildlog.errors(log) == ("make[3]: *** No rule to make target 'mm/gather.o'.  Stop.",)
+
+
+def test_a_log_without_an_error_has_none() -> None:
+    assert buildlog.errors("  CC mm/swap.o\n  LD vmlinux\n") == ()
+
+
+def test_a_link_error_names_the_symbol() -> None:
+    log = "aarch64-linux-gnu-ld: kernel/exit.o: undefined reference to `exiting_task_count'\n"
+    assert buildlog.errors(log) == ("undefined reference to `exiting_task_count': kernel/exit.o",)
+
+
+def test_an_error_that_only_moved_is_not_new() -> None:
+    before = "mm/memory.c:12:5: error: expected ';' before 'x'\n"
+    after = before.replace(":12:", ":40:") + "mm/memory.c:7:1: error: no such thing\n"
+    assert buildlog.new_errors(after, before) == ("mm/memory.c:7: no such thing",)
 
 
 def test_a_module_s_undefined_symbol_names_the_module() -> None:

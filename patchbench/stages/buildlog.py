@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a kernel build's log complains of: errors, undefined symbols, warnings. Pure.
+"""What a kernel build's log reports: errors, undefined symbols, warnings. Pure.
 
-The words are those of GCC, GNU ld and nm, modpost, sparse and the kernel's own kernel-doc check.
+It reads the output of GCC, GNU ld and nm, modpost, sparse and the kernel's own kernel-doc check.
 """
 
 import re
@@ -24,17 +24,20 @@ _TWICE = re.compile(
     r"(?P<first>\S+?):\([^)]*\): first defined here$"
 )
 _MODPOST = re.compile(r'ERROR: modpost: "(?P<symbol>\S+)" \[(?P<module>\S+)\] undefined!$')
-#: What nm says: NAME | value | class | type | ...
+#: A line of `nm --format=sysv`: NAME | value | class | type | ...
 _LISTED = re.compile(r"^(\S+) *\|[^|]*\| *U *\| *(?!<processor specific>)[^| ]", re.MULTILINE)
-#: Before a command that was run after make, in a log.
+#: Marks, in a log, a command that was run after make.
 RAN = "$ "
-#: The line of another place that a text names: it moves as well.
+#: A line number within a message's text, which moves with the code as well.
 _NUMBERED = re.compile(r"(?<=\.[chS]):\d+(?::\d+)?")
+_SPARSE_LOOKED = "  CHECK "
+#: What 7.3 prints where scripts/checker-valid.sh rejects the sparse that it finds.
+_SPARSE_REFUSED = "sparse is not available or not up to date"
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One warning or error without its line, so that moved code moves no message."""
+    """One warning or error without its line number, so that moving code changes no message."""
 
     tool: str  # compiler, sparse or kernel-doc
     file: str
@@ -46,7 +49,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Undefined:
-    """A symbol that nothing defines, and its users: (object or source, function), in order."""
+    """A symbol that nothing defines, and its users: (object or source, function), in log order."""
 
     symbol: str
     users: tuple[tuple[str, str], ...]
@@ -57,10 +60,10 @@ class Undefined:
 
 
 def errors(log: str) -> tuple[str, ...]:
-    """Return what kept the build from ending well, each once: compile errors as `file:line: text`.
+    """Return what made the build fail, each once: compile errors as `file:line: text`.
 
-    Symbols that are undefined or there twice follow. Where none of these is told, make's own last
-    words are.
+    Then come symbols that are undefined or defined twice. Where a log has none of these, make's
+    own last words are returned.
     """
     compiled = [
         f"{relative(match['file'])}:{match['line']}: {match['text']}"
@@ -72,13 +75,19 @@ def errors(log: str) -> tuple[str, ...]:
         for line in log.splitlines()
         if (match := _TWICE.fullmatch(line))
     ]
-    told = [*dict.fromkeys(compiled), *map(str, undefined(log)), *dict.fromkeys(twice)]
-    made = [line for line in log.splitlines() if re.match(r"make\S*: \*\*\* ", line)]
-    return tuple(told or dict.fromkeys(made))
+    found = [*dict.fromkeys(compiled), *map(str, undefined(log)), *dict.fromkeys(twice)]
+    by_make = [line for line in log.splitlines() if re.match(r"make\S*: \*\*\* ", line)]
+    return tuple(found or dict.fromkeys(by_make))
+
+
+def new_errors(log: str, base_log: str) -> tuple[str, ...]:
+    """Return the errors of one log that the other does not have, wherever their lines moved to."""
+    known = {_without_line(error) for error in errors(base_log)}
+    return tuple(error for error in errors(log) if _without_line(error) not in known)
 
 
 def undefined(log: str) -> tuple[Undefined, ...]:
-    """Return the symbols that the linker or modpost missed, in the order of the log."""
+    """Return the symbols that linker or modpost report as undefined, in the order of the log."""
     users: dict[str, dict[tuple[str, str], None]] = {}
     place = function = ""
     for line in log.splitlines():
@@ -97,17 +106,18 @@ def undefined(log: str) -> tuple[Undefined, ...]:
 
 
 def listed(undefined: str) -> frozenset[str]:
-    """Return the names that `nm --format=sysv` calls undefined.
+    """Return the names that `nm --format=sysv` lists as undefined.
 
-    Without the weak ones, which may be, and sparc64's registers, which have a type of their own.
+    Weak ones, which may stay undefined, are not among them, nor are sparc64's registers, which
+    have a type of their own.
     """
     return frozenset(_LISTED.findall(undefined))
 
 
-def about(log: str, symbols: Collection[str]) -> tuple[str, ...]:
-    """Return the linker's lines that miss one of these symbols, or have any symbol twice.
+def link_errors(log: str, symbols: Collection[str] | None = None) -> tuple[str, ...]:
+    """Return the linker's lines on undefined symbols and on those that are defined twice.
 
-    Each has its function's name above it.
+    Each follows the line that names its function. symbols: only the undefined ones among these.
     """
     lines: list[str] = []
     heading = ""
@@ -116,19 +126,20 @@ def about(log: str, symbols: Collection[str]) -> tuple[str, ...]:
             heading = line
             continue
         match = _UNDEFINED.fullmatch(line)
-        if (match and match["symbol"] in symbols) or _TWICE.fullmatch(line):
+        wanted = match and (symbols is None or match["symbol"] in symbols)
+        if wanted or _TWICE.fullmatch(line):
             lines += [heading, line] if heading else [line]
             heading = ""
     return tuple(lines)
 
 
 def afterwards(log: str) -> tuple[str, ...]:
-    """Return the commands that were run after make to learn more."""
+    """Return the commands that were run after make."""
     return tuple(line.removeprefix(RAN) for line in log.splitlines() if line.startswith(RAN))
 
 
 def evidence(log: str) -> tuple[str, ...]:
-    """Return the lines of a log that its errors are told in, as the tools wrote them."""
+    """Return the lines that report a log's errors, as the tools wrote them."""
     wanted = (_IN_FUNCTION, _UNDEFINED, _TWICE, _MODPOST)
     return tuple(
         line.replace("/src/", "")
@@ -139,17 +150,28 @@ def evidence(log: str) -> tuple[str, ...]:
 
 
 def messages(log: str, files: Sequence[str]) -> tuple[Message, ...]:
-    """Return the warnings and sparse's errors in these files, one for each place it is told of.
+    """Return the warnings and sparse's errors in these files, one for each place in the code.
 
-    A header's is told once for every file that includes it, and counts once.
+    One in a header is printed for every file that includes it, and counts once.
     """
     places = dict.fromkeys(place for line in log.splitlines() for place in _message(line))
     return tuple(message for message, _ in places if message.file in files)
 
 
 def new(ours: Sequence[Message], theirs: Sequence[Message]) -> tuple[Message, ...]:
-    """Return the messages that are ours more often than theirs, each as many times as it is."""
+    """Return the messages that we have more often than they do, each as often as that."""
     return tuple((Counter(ours) - Counter(theirs)).elements())
+
+
+def checked(log: str) -> frozenset[str]:
+    """Return the files that make ran sparse on."""
+    looked = (line for line in log.splitlines() if line.startswith(_SPARSE_LOOKED))
+    return frozenset(relative(line.split()[1]) for line in looked)
+
+
+def refuses_sparse(log: str) -> bool:
+    """Return whether the kernel's Makefile refused to run the sparse that it found."""
+    return _SPARSE_REFUSED in log
 
 
 def _message(line: str) -> Iterator[tuple[Message, str]]:
@@ -163,5 +185,9 @@ def _message(line: str) -> Iterator[tuple[Message, str]]:
 
 
 def relative(path: str) -> str:
-    """Return a file's path in the kernel, which tools name from where they run."""
+    """Return a file's path in the kernel; tools name it from the folder they run in."""
     return re.sub(r"^(?:/src/|\.\./)+", "", path)
+
+
+def _without_line(error: str) -> str:
+    return re.sub(r":\d+: ", ": ", error)

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What counts as missing of all that a part of a kernel misses."""
+"""Which of the names that a part of a kernel leaves undefined count as missing."""
 
 from pathlib import Path
 
 import pytest
 
-from patchbench.check import matrixing
-from patchbench.check.request import CheckRequest
-from patchbench.model import Series, Source, Tree
+from patchbench.check.names import Names
+from patchbench.model import Source
 from patchbench.tools.git import FileEntry, Repository
 
 BEFORE = {
@@ -23,8 +22,11 @@ AFTER = BEFORE | {
 
 
 @pytest.fixture
-def arms(tmp_path: Path) -> matrixing._Arms:
-    """Return a series that uses more than it defines, in a kernel of four files."""
+def kernel(tmp_path: Path) -> tuple[Names, str, str]:
+    """Return a kernel of four files, and its commits without and with a series.
+
+    The series uses more than it defines.
+    """
     repository = Repository.create(tmp_path / "repo.git")
     entries = [FileEntry(name, "100644", text.encode()) for name, text in BEFORE.items()]
     before = repository.import_snapshot(entries, "a kernel")
@@ -34,19 +36,17 @@ def arms(tmp_path: Path) -> matrixing._Arms:
     author.mail("mm: use more than there is")
     after = author.commit("HEAD")
     source = Source("mainline", "7.3.4", "a test's", repository.path, before)
-    tree = Tree(source, Series("v0", "7.3"), after, "t1")
-    files = tuple(repository.differing(before, after))
-    return matrixing._Arms(CheckRequest("v0", ("mainline",)), source, ("v0",), files, {"v0": tree})
+    return Names(source, tuple(repository.differing(before, after))), before, after
 
 
 def test_a_part_lacks_what_is_new_became_global_or_lost_its_definition(
-    arms: matrixing._Arms,
+    kernel: tuple[Names, str, str],
 ) -> None:
-    missed = {"brand_new", "was_static", "moved", "in_lib", "zap", "schedule"}
-    assert matrixing._missing(arms, "v0", missed) == {"brand_new", "was_static", "moved"}
+    names, _, after = kernel
+    undefined = {"brand_new", "was_static", "moved", "in_lib", "zap", "schedule"}
+    assert names.missing(after, undefined) == {"brand_new", "was_static", "moved"}
 
 
-def test_only_what_no_source_had_is_new(arms: matrixing._Arms) -> None:
-    missed = {"brand_new", "was_static", "in_lib"}
-    assert matrixing._new(arms, "v0", arms.source.commit, missed) == {"brand_new"}
-    assert arms.files == ("mm/memory.c", "mm/swapfile.c")
+def test_only_what_no_source_had_is_new(kernel: tuple[Names, str, str]) -> None:
+    names, before, after = kernel
+    assert names.new(after, before, {"brand_new", "was_static", "in_lib"}) == {"brand_new"}
