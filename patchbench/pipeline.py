@@ -16,6 +16,7 @@ from typing import TextIO
 from patchbench import parameters as allowed
 from patchbench.binaries import codemap, symbols
 from patchbench.catalog import Catalog, SplatPolicy
+from patchbench.errors import BadInput
 from patchbench.model import (
     Arm,
     Boot,
@@ -212,7 +213,11 @@ class Pipeline:
 
     def pin(self, path: str, commit: str) -> None:
         """Let `--tree PATH` mean a commit of it, which a range of its commits is based on."""
-        self._pinned[path] = commit
+        if self._pinned.setdefault(path, commit) != commit:
+            raise BadInput(
+                f"two ranges of {path} are based on {self._pinned[path][:12]} and {commit[:12]}; "
+                "compare series on one base"
+            )
 
     def series(self, name: str, line: str) -> Series:
         """Return a series as `apply` takes it; raises as series.load does."""

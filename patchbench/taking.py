@@ -5,8 +5,9 @@ import hashlib
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from patchbench.errors import BadInput
 from patchbench.intake import bases, keeping, reading
@@ -26,6 +27,30 @@ class Taken:
     name: str
     posting: Posting
     root: Path
+
+
+class Request(Protocol):
+    """What a verb was asked for, about two series."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def series(self) -> str:
+        """Return the test arm's series."""
+
+    @property
+    def against(self) -> str:
+        """Return the base arm's series."""
+
+    @property
+    def tree(self) -> str:
+        """Return the user's own tree; empty for a kernel of configs/kernels/."""
+
+    def command(self) -> str:
+        """Return the one command that repeats it."""
+
+
+R = TypeVar("R", bound=Request)
 
 
 def take(
@@ -49,6 +74,17 @@ def take(
     for one in posting.aside:
         pipeline.story.say(f"put aside: {one.mail.subject.title!r}, {one.why}")
     return taken.name
+
+
+def resolved(pipeline: Pipeline, request: R) -> R:
+    """Return a request whose series are names; its command stays the one that was typed."""
+    names = {
+        "series": take(pipeline, request.series, tree=request.tree),
+        "against": take(pipeline, request.against, tree=request.tree),
+    }
+    if names == {"series": request.series, "against": request.against}:
+        return request
+    return replace(request, **names, typed=request.command())
 
 
 def read(

@@ -8,6 +8,7 @@ import pytest
 from patchbench import taking
 from patchbench.errors import BadInput, ToolFailed
 from patchbench.pipeline import Pipeline
+from patchbench.runs.benching import BenchRequest
 from tests.fakes import KERNEL_FILES, Listener, git, small_repository
 
 EDITED = KERNEL_FILES["mm/swapfile.c"].replace("\n", " /* edited */\n", 1)
@@ -112,3 +113,24 @@ def test_a_message_id_without_b4_says_what_to_do(
 def test_the_name_of_a_series_here_is_taken_as_it_is(tmp_path: Path, checkout: Path) -> None:
     with Pipeline(checkout, tmp_path / "cache", Listener()) as run:
         assert taking.take(run, "v0@1") == "v0@1"
+
+
+def test_a_bench_of_a_branch_is_repeated_by_the_command_that_was_typed(
+    tmp_path: Path, repository: Path, checkout: Path
+) -> None:
+    asked = BenchRequest(
+        "base..mine", "none", "", str(repository), "exit-storm", ("exact",), "bench", 2, False, {}
+    )
+    with Pipeline(checkout, tmp_path / "cache", Listener()) as run:
+        request = taking.resolved(run, asked)
+    assert request.series == "series-mine"
+    assert "--series base..mine" in request.command()
+
+
+def test_two_branches_on_two_bases_are_not_compared(
+    tmp_path: Path, repository: Path, checkout: Path
+) -> None:
+    with Pipeline(checkout, tmp_path / "cache", Listener()) as run:
+        taking.take(run, "base..mine", tree=str(repository))
+        with pytest.raises(BadInput, match="compare series on one base"):
+            taking.take(run, "mine~1..mine", tree=str(repository))

@@ -33,6 +33,7 @@ class CheckRequest:
     first_patches: bool = True
     style: bool = True
     run: str = ""  # a name for the folder, which may exist already
+    typed: str = ""  # the command as it was typed, where a series is a source of mails
 
     def prefixes(self, pipeline: Pipeline, source: Source) -> tuple[str, ...]:
         """Return what is judged: the series' first patch, its first two, ..., the whole."""
@@ -45,6 +46,8 @@ class CheckRequest:
 
     def command(self) -> str:
         """Return the one command that repeats the check."""
+        if self.typed:
+            return self.typed
         kernel = kernel_flag(",".join(self.kernels), self.tree)
         words = [f"./bootstrap check --series {self.series}"]
         words += [f"--against {self.against}"] if self.against != NONE else []

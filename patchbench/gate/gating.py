@@ -32,9 +32,12 @@ class GateRequest:
     seeds: int | None = None  # None: as many as the policy's looks say
     budget_s: float | None = None
     fresh: bool = False
+    typed: str = ""  # the command as it was typed, where a series is a source of mails
 
     def command(self) -> str:
         """Return the one command that repeats the gate."""
+        if self.typed:
+            return self.typed
         told = [f"./bootstrap gate --series {self.series} --against {self.against}"]
         told += [kernel_flag(self.kernel, self.tree)]
         told += [f"--flavour {self.flavour}"] if self.flavour != "bench" else []

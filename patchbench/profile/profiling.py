@@ -32,9 +32,12 @@ class ProfileRequest:
     seed: int
     parameters: Mapping[str, int]
     run: str = ""  # a name for its folder
+    typed: str = ""  # the command as it was typed, where a series is a source of mails
 
     def command(self) -> str:
         """Return the one command that repeats it."""
+        if self.typed:
+            return self.typed
         told = [
             f"./bootstrap profile --series {self.series} --against {self.against}",
             f"--tree {self.tree}" if self.tree else f"--kernel {self.kernel}",

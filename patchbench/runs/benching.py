@@ -30,9 +30,12 @@ class BenchRequest:
     seeds: int | None  # None: as many as the machine's file says
     fresh: bool
     parameters: Mapping[str, int]
+    typed: str = ""  # the command as it was typed, where a series is a source of mails
 
     def command(self) -> str:
         """Return the one command that repeats the run."""
+        if self.typed:
+            return self.typed
         told = ["./bootstrap bench", kernel_flag(self.kernel, self.tree)]
         told += [
             f"--series {self.series}",

@@ -22,7 +22,7 @@ from patchbench.tools.terminal import print_table
 ROOT = Path(__file__).absolute().parents[2]
 _INTERRUPTED = 130
 _HELP = {
-    "series": "folder in patches/, or none",
+    "series": "folder in patches/, none, a file or folder of mails, -, or BASE..TIP of --tree",
     "against": "the series to compare with, or none",
     "kernel": "file in configs/kernels/",
     "tree": "a kernel tree of your own, instead of --kernel",

@@ -7,7 +7,7 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import pipeline
+from patchbench import pipeline, taking
 from patchbench.check import checking
 from patchbench.check.request import CheckRequest
 from patchbench.errors import GateFailed, Undecided
@@ -53,6 +53,7 @@ def gate(
             seconds_of(budget) if budget else None, fresh,
         )  # fmt: skip
         with pipeline.opened(ROOT, Terminal()) as run:
+            request = taking.resolved(run, request)
             requests = (
                 revisions.changed(run, request, changed_since) if changed_since else [request]
             )
@@ -104,7 +105,7 @@ def check(
             against,
         )  # fmt: skip
         with pipeline.opened(ROOT, Terminal()) as run:
-            checked = checking.check(run, request)
+            checked = checking.check(run, taking.resolved(run, request))
         show_findings(checked.folder, checked.result, checked.errors, as_json=json)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import findings, pipeline
+from patchbench import findings, pipeline, taking
 from patchbench.check import checking
 from patchbench.errors import PipelineError
 from patchbench.model import Boot, Comparison
@@ -64,7 +64,7 @@ def bench(
             parameters=parameters(set),
         )
         with pipeline.opened(ROOT, Terminal()) as run:
-            folder = benching.bench(run, request)
+            folder = benching.bench(run, taking.resolved(run, request))
         report_run(folder, as_json=json)
 
 
@@ -107,7 +107,7 @@ def profile(
             bench_run = archive.find_bench(ROOT / "results", run)
             request = profiling.of_run(runs.read_plan(bench_run), seed)
         with pipeline.opened(ROOT, Terminal()) as opened:
-            folder, profiled = profiling.profile(opened, request)
+            folder, profiled = profiling.profile(opened, taking.resolved(opened, request))
         out = ROOT / "results/reports" / folder.name
         out.mkdir(parents=True, exist_ok=True)
         files = profiles.files(profiled)
