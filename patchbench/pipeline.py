@@ -52,7 +52,7 @@ from patchbench.store import Store
 from patchbench.story import Story
 from patchbench.tools import debian, git, host
 from patchbench.tools.container import Engine
-from patchbench.tools.qemu import CONSOLE, Hypervisor
+from patchbench.tools.qemu import Hypervisor
 
 
 def default_cache() -> Path:
@@ -332,7 +332,7 @@ class Pipeline:
         shutil.rmtree(out, ignore_errors=True)
         boot.run(Hypervisor(self.engine, self.toolchain), arm, seed, out)
         read = boot.read(out, boot.wanted(arm, seed), self.catalog.splat_policy())
-        return (out / CONSOLE).read_text(errors="replace"), read
+        return boot.read_console(out), read
 
     def booter(self, folder: Path, policy: SplatPolicy | None = None) -> Booter:
         """Return what boots arms into a run's folder; policy: instead of configs/splats.toml."""

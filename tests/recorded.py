@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from patchbench.model import Boot, Comparison, Plan
 from patchbench.runs import folder as runs
+from patchbench.runs import reading
 
 PROJECT = Path(__file__).resolve().parents[1]
 DATA = PROJECT / "tests/data"
@@ -57,4 +58,4 @@ def lose(folder: Path, *logs: str) -> None:
 
 def told(folder: Path) -> tuple[Comparison, Sequence[Boot]]:
     """Return what the recorded run says, and its boots."""
-    return runs.told(PROJECT, root(folder) / "results/runs" / RUN)
+    return reading.read(PROJECT, root(folder) / "results/runs" / RUN)

@@ -15,11 +15,11 @@ from patchbench import records, stats
 from patchbench.errors import BadInput, LostGuest
 from patchbench.gate import policy as policies
 from patchbench.gate.calibration import Calibration, MachineBoots
-from patchbench.model import NONE, Arm, Image, Machine, Metric, Source
+from patchbench.model import NONE, Arm, Boot, Image, Machine, Metric, Source
 from patchbench.noise import Values
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
-from patchbench.stages import boot, boots, planted, series
+from patchbench.stages import boots, planted, series
 from patchbench.tools import host
 
 AGAIN = f"{NONE}~again"
@@ -155,17 +155,16 @@ class _Booter:
         arms = [self._arm(image) for image in images]
         if self.machine.exact:
             order = random.Random(self._folder.name)
-            self._booter.exact(
-                [boots.Job(arm, seed) for arm in arms for seed in everything],
-                fresh=False,
-                pick=order,
+            jobs = [boots.Job(arm, seed) for arm in arms for seed in everything]
+            booted = self._booter.exact(jobs, fresh=False, pick=order)
+            again = self._pipeline.booter(self._folder / "again").exact(
+                [boots.Job(arms[0], seed) for seed in everything], fresh=True, pick=order
             )
-            again = self._pipeline.booter(self._folder / "again")
-            again.exact([boots.Job(arms[0], seed) for seed in everything], fresh=True, pick=order)
         else:
-            self._booter.blocks(arms, everything, random.Random(self._folder.name))
+            order = random.Random(self._folder.name)
+            booted, again = self._booter.blocks(arms, everything, order), []
         equal = [*same] if self.machine.exact else [images[0], images[1]]
-        values = {image.series: self._values(image, everything) for image in equal}
+        values = {image.series: _values(booted, image.series) for image in equal}
         # What a program can measure, it measures with some parameters only.
         measured = set.intersection(*(set(one) for one in values.values()))
         return MachineBoots(
@@ -174,26 +173,24 @@ class _Booter:
             workload=self._workload,
             metrics=tuple(one for one in self._metrics.values() if one.name in measured),
             same=values,
-            slower={size: self._values(image, everything) for size, image in slower.items()},
-            again=self._values(images[0], everything, "again") if self.machine.exact else {},
+            slower={size: _values(booted, image.series) for size, image in slower.items()},
+            again=_values(again, images[0].series),
         )
 
     def _arm(self, image: Image) -> Arm:
         workload = self._pipeline.workload(self._workload, {}, self.machine)
         return self._pipeline.arm(image, self.machine, workload)
 
-    def _values(self, image: Image, seeds: Iterable[int], below: str = ".") -> Values:
-        told: dict[str, dict[int, float]] = {}
-        for seed in seeds:
-            job = boots.Job(self._arm(image), seed)
-            one = boot.read_or_count(
-                job.folder(self._folder / below),
-                boot.wanted(job.arm, seed),
-                self._pipeline.catalog.splat_policy(),
-            )
-            if one.failure:
-                raise LostGuest(f"{image.series} seed {seed} gave nothing: {one.failure}")
-            for metric in one.record.metrics:
-                value = stats.median(records.values(one.record, metric.name))
-                told.setdefault(metric.name, {})[seed] = value
-        return told
+
+def _values(booted: Iterable[Boot], series: str) -> Values:
+    """Return what one kernel's boots measured; LostGuest if one of them has no samples."""
+    values: dict[str, dict[int, float]] = {}
+    for one in sorted(booted, key=lambda one: one.seed):
+        if one.series != series:
+            continue
+        if one.failure:
+            raise LostGuest(f"{series} seed {one.seed} has no usable samples: {one.failure}")
+        for metric in one.record.metrics:
+            value = stats.median(records.values(one.record, metric.name))
+            values.setdefault(metric.name, {})[one.seed] = value
+    return values

@@ -15,7 +15,7 @@ from patchbench.gate import policy as policies
 from patchbench.gate import rules, verdicts
 from patchbench.model import Comparison, Policy, Ruled, Ruling, Verdict
 from patchbench.pipeline import Pipeline, kernel_flag
-from patchbench.runs import benching, folder
+from patchbench.runs import benching, reading
 from patchbench.runs.benching import BenchRequest, Prepared
 
 
@@ -172,7 +172,7 @@ class _Trial:
                 self._boot_look(workload, machines, seeds, done)
             short = [len(those) for those in done.values() if len(those) < seeds]
             self.seeds = max(len(those) for those in done.values())
-            if any(one.booter.left_out for one in self.prepared.values()):
+            if any(one.booter.skipped for one in self.prepared.values()):
                 fewest = min(short, default=self.seeds)
                 self.reasons.append(
                     f"the budget of {self.request.budget_s:.0f} s was spent after {fewest} of the "
@@ -268,12 +268,12 @@ class _Trial:
         return not self.broken
 
     def _comparison(self, prepared: Prepared) -> Comparison:
-        told = folder.comparison(self.pipeline.root, prepared.folder, under_way=True)
+        told = prepared.compare(self.pipeline.root)
         pairs = zip(told.failed_arms, told.failure_statuses, strict=True)
         guilty = {arm for arm, status in pairs if status != HostOverloaded.exit_code}
         if guilty == {told.plan.test.series}:
             return told  # what is tested broke, and the rest did not: that is a verdict
-        if error := folder.verdict_error(told):
+        if error := reading.verdict_error(told):
             prepared.finish(self.pipeline)
             raise error
         return told

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs, made, stored, found, read again, published, repeated and compared.
+"""Runs of `bench`: made, stored, found, read, compared, published, repeated.
 
-Doors: benching, verifying, archive, folder, published, history, scaling
+Doors: benching, archive, folder, reading, publishing, published, verifying, history, scaling, times
 
-    benching   builds the arms, plans the run and boots it
-    archive    finds a bench, check or study by its name
-    folder     results/runs/RUN: how it is written, found and read
-    published  results/published/NAME: the same in compact text
-    verifying  builds a published run's kernels again and repeats its boots
-    across     joins the arms of two runs
-    history    follows one metric over all runs
-    scaling    finds the runs that differ in one parameter alone
+    benching    builds both arms, plans the run and boots it
+    folder      results/runs/RUN: its files, written and read
+    archive     finds a bench, a check or a study by its name
+    reading     what a run says, worked out from its plan and logs
+    publishing  puts a run into results/published/
+    published   results/published/NAME: its files, compact
+    verifying   builds a published run's kernels again and repeats its boots
+    across      joins the arms of two runs
+    history     follows one metric over all runs
+    scaling     finds the runs that differ in one parameter alone
+    times       where a run's wall time went
 """

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What `bench` does with the pipeline: both arms built, planned, booted on every machine."""
+"""What `bench` does with the pipeline: it builds and plans both arms, and boots them."""
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from patchbench.errors import BadInput
-from patchbench.model import Arm, ArmNote, CodeMap, Image, Machine, Plan, Tree
+from patchbench.model import Arm, ArmNote, Boot, CodeMap, Comparison, Image, Machine, Plan, Tree
 from patchbench.pipeline import Pipeline, kernel_flag
 from patchbench.runs import folder as runs
+from patchbench.runs import reading, times
 from patchbench.stages import boots as booting
 from patchbench.stages.boots import Booter
 from patchbench.tools import host
@@ -18,7 +19,7 @@ from patchbench.tools import host
 
 @dataclass(frozen=True, slots=True)
 class BenchRequest:
-    """What `bench` was asked for."""
+    """The flags of `bench`."""
 
     series: str
     against: str
@@ -36,22 +37,22 @@ class BenchRequest:
         """Return the one command that repeats the run."""
         if self.typed:
             return self.typed
-        told = ["./bootstrap bench", kernel_flag(self.kernel, self.tree)]
-        told += [
+        words = ["./bootstrap bench", kernel_flag(self.kernel, self.tree)]
+        words += [
             f"--series {self.series}",
             f"--against {self.against}",
             f"--workload {self.workload}",
             f"--machine {','.join(self.machines)}",
         ]
-        told += [f"--flavour {self.flavour}"] if self.flavour != "bench" else []
-        told += [f"--seeds {self.seeds}"] if self.seeds else []
-        told += [f"--set {name}={value}" for name, value in self.parameters.items()]
-        return " ".join(told)
+        words += [f"--flavour {self.flavour}"] if self.flavour != "bench" else []
+        words += [f"--seeds {self.seeds}"] if self.seeds else []
+        words += [f"--set {name}={value}" for name, value in self.parameters.items()]
+        return " ".join(words)
 
 
 @dataclass(slots=True)
 class Prepared:
-    """A run that is built and planned, and waits for its boots.
+    """A run whose kernels are built and whose boots are planned.
 
     code says whether there is anything to measure. order draws the order of the arms in each
     block; its seed is the run's name.
@@ -63,6 +64,12 @@ class Prepared:
     code: CodeMap
     booter: Booter
     order: random.Random
+    _boots: list[Boot] = field(default_factory=list)
+
+    @property
+    def boots(self) -> list[Boot]:
+        """Return the boots made so far with the plan's seeds."""
+        return [one for one in self._boots if one.seed in self.plan.seeds[one.machine]]
 
     def boot(
         self, arms: tuple[Arm, Arm], seeds: Sequence[int], *, fresh: bool, prove: bool = True
@@ -74,28 +81,32 @@ class Prepared:
         base, test = arms
         if base.machine.exact:
             jobs = [booting.Job(arm, seed) for seed in seeds for arm in (base, test)]
-            self.booter.exact(jobs, fresh=fresh, pick=self.order if prove else None)
+            self._boots += self.booter.exact(jobs, fresh=fresh, pick=self.order if prove else None)
         else:
-            self.booter.blocks(arms, seeds, self.order)
+            self._boots += self.booter.blocks(arms, seeds, self.order)
 
     def booted(self, arms: tuple[Arm, Arm], seeds: Sequence[int]) -> tuple[int, ...]:
-        """Return those of the seeds with which no boot was left out for want of time."""
-        left_out = {job.seed for job in self.booter.left_out if job.arm in arms}
-        return tuple(seed for seed in seeds if seed not in left_out)
+        """Return those of the seeds of which no boot was skipped for lack of time."""
+        skipped = {job.seed for job in self.booter.skipped if job.arm in arms}
+        return tuple(seed for seed in seeds if seed not in skipped)
 
     def amend(self, seeds: Mapping[str, tuple[int, ...]]) -> None:
-        """Write down that other seeds than planned were booted, by machine."""
+        """Record that other seeds than planned were booted, by machine."""
         self.plan = replace(self.plan, seeds=seeds)
         runs.amend(self.folder, self.plan)
 
+    def compare(self, root: Path) -> Comparison:
+        """Return what the boots made so far say."""
+        return reading.compare(root, self.folder, self.plan, self.boots)
+
     def finish(self, pipeline: Pipeline) -> None:
         """Note what ran when, and seal the run's folder against later changes."""
-        runs.write_timings(self.folder, pipeline.timings())
+        times.write(self.folder, pipeline.timings())
         runs.seal(self.folder)
 
 
-def bench(pipeline: Pipeline, request: BenchRequest) -> Path:
-    """Build both arms, boot them on every machine, and return the run's folder.
+def bench(pipeline: Pipeline, request: BenchRequest) -> Prepared:
+    """Build both arms, boot them on every machine, and return the finished run.
 
     Two equal kernels are not booted, unless everything is to be booted again.
     """
@@ -104,13 +115,13 @@ def bench(pipeline: Pipeline, request: BenchRequest) -> Path:
         machine = base.machine.name
         prepared.boot((base, test), prepared.plan.seeds[machine], fresh=request.fresh)
     prepared.finish(pipeline)
-    return prepared.folder
+    return prepared
 
 
 def prepare(pipeline: Pipeline, request: BenchRequest, *, run: str = "") -> Prepared:
-    """Build both arms and open a run's folder, with everything in it but the boots.
+    """Build both arms and open a run's folder, with everything in it except the boots.
 
-    run: a name for it; where such a run was begun and not ended, it is carried on. Raises
+    run: a name for it; a run of that name that was begun and not finished is carried on. Raises
     BadInput if it was begun under other conditions.
     """
     machines = _check(pipeline, request)
@@ -138,9 +149,9 @@ def prepare(pipeline: Pipeline, request: BenchRequest, *, run: str = "") -> Prep
 
 
 def _check(pipeline: Pipeline, request: BenchRequest) -> list[Machine]:
-    """Return the machines asked for; refuse, before anything is built, what cannot be."""
+    """Return the requested machines; refuse what cannot be done before anything is built."""
     if request.series == request.against:
-        raise BadInput(f"series {request.series} against itself compares nothing")
+        raise BadInput(f"--series and --against are both {request.series}: nothing to compare")
     if request.seeds is not None and request.seeds < 1:
         raise BadInput(f"--seeds {request.seeds}: at least 1")
     if len(set(request.machines)) < len(request.machines):
@@ -150,8 +161,7 @@ def _check(pipeline: Pipeline, request: BenchRequest) -> list[Machine]:
         booting.check_machine(machine)
     if not pipeline.catalog.flavour(request.flavour, "").comparable:
         raise BadInput(
-            f"flavour {request.flavour} has no timings that mean anything, says its file; "
-            "`check` boots it"
+            f"timings of flavour {request.flavour} mean nothing, as its file says; `check` boots it"
         )
     for machine in machines:
         pipeline.workload(request.workload, request.parameters, machine)

@@ -13,28 +13,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from patchbench.errors import BadInput, PipelineError
-from patchbench.model import Boot, Comparison, Json, Machine, Plan, Scale, ScalePoint, Scaling
-from patchbench.runs import across, archive
+from patchbench.model import Comparison, Json, Machine, Plan, Scale, ScalePoint, Scaling
+from patchbench.runs import across, archive, reading
 from patchbench.runs import folder as runs
 
 
-def told(root: Path, folder: Path) -> tuple[Comparison, list[Boot]]:
-    """Return what a run's folder says, as `runs.told` does, and how that scales."""
-    said, boots = runs.told(root, folder)
-    if said.nothing_to_measure:
-        return said, boots
+def add(root: Path, compared: Comparison) -> Comparison:
+    """Return what a run says with how that scales, over the other runs of results/."""
+    if compared.nothing_to_measure:
+        return compared
     folders = archive.benches(root / "results")
     plans, broken = [], []
     for name, place in folders.items():
         try:
             plans.append(runs.read_plan(place))
         except BadInput as err:
-            if name != said.plan.run:
+            if name != compared.plan.run:
                 broken.append(_unreadable(name, err))
-    found = find(said, plans, lambda run: runs.comparison(root, folders[run]))
-    # A report says the same wherever the checkout is.
+    found = find(compared, plans, lambda run: reading.comparison(root, folders[run]))
+    # A report reads the same wherever the checkout is.
     invalid = tuple(line.replace(f"{root}/", "") for line in (*found.invalid, *broken))
-    return replace(said, scaling=replace(found, invalid=invalid)), boots
+    return replace(compared, scaling=replace(found, invalid=invalid))
 
 
 def find(said: Comparison, plans: Iterable[Plan], read: Callable[[str], Comparison]) -> Scaling:

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Stage 5: an Arm and a seed in, a Boot out.
 
-A boot leaves two logs and a note on how it went on the host; `read` judges those three files
-and nothing else, so a report made later from a run's folder says what the bench said.
+A boot leaves two logs and a note on how it went on the host; `read` judges these three files
+and nothing else, so a later report from a run's folder says what the bench said.
 """
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn, Protocol
 
@@ -20,18 +20,26 @@ from patchbench.errors import (
     HostOverloaded,
     KernelSplat,
     LostGuest,
+    Unfit,
     Untested,
     WrongKernel,
 )
 from patchbench.model import Arm, Boot, Json, Machine, Platform, Record, Workload
 from patchbench.store import write_whole
+from patchbench.tools import files
 from patchbench.tools.qemu import CONSOLE, RESULTS, Ran, command
 
 HOST_NOTE = "host.json"
 NOT_BOOTED = "it was not booted"
+#: More of a log is not read. A long storm's results are 20 KB, a debug kernel's console 200 KB.
+MOST_LOG_BYTES = 2 << 20
+#: The kernel's longest line, printk's LOG_LINE_MAX and its prefix. A pattern with `.*` can take the
+#: square of a line's length.
+_LINE_CHARS = 1100
 _TAIL_LINES = 12
-#: Beyond these another load had its share of the host. A boot with as many vCPUs as the host has
-#: cores, alone on it, makes its own helper threads wait for a quarter of the time.
+_SHOWN_CHARS = 200
+#: Above these, something else was using the host. A boot with as many vCPUs as the host has
+#: cores, alone on it, keeps its own helper threads waiting for a quarter of the time.
 _MAX_STEAL_PCT = 5.0
 _MAX_WAITED_PCT = 40.0
 
@@ -53,12 +61,12 @@ class CanBoot(Protocol):
         """Boot once and leave the logs in `out`."""
 
     def stop(self) -> None:
-        """End every boot that is under way, and start no more."""
+        """Kill every running boot, and start no more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which boot a folder's logs are meant to be of; nothing on the host can touch an exact one."""
+    """The boot that a folder's logs must be of; an exact one does not depend on the host."""
 
     machine: str
     series: str
@@ -68,12 +76,12 @@ class Wanted:
 
 
 def wanted(arm: Arm, seed: int) -> Wanted:
-    """Return what the logs of an arm's boot must be of."""
+    """Return which boot the logs of an arm and seed must be of."""
     return Wanted(arm.machine.name, arm.image.series, arm.image.release, seed, arm.machine.exact)
 
 
 def run(hypervisor: CanBoot, arm: Arm, seed: int, out: Path) -> Ran:
-    """Boot an arm once; `read` then says what came of it."""
+    """Boot an arm once; `read` then says how it went."""
     ran = hypervisor.run(
         arm.machine,
         arm.workload,
@@ -87,13 +95,13 @@ def run(hypervisor: CanBoot, arm: Arm, seed: int, out: Path) -> Ran:
     return ran
 
 
-def came_to_its_end(folder: Path) -> bool:
-    """Return whether a boot in this folder was seen to end; what it is worth, `read` says."""
+def has_ended(folder: Path) -> bool:
+    """Return whether a boot in this folder ran to its end, good or lost."""
     return (folder / HOST_NOTE).is_file()
 
 
 def ingredients(arm: Arm, seed: int) -> dict[str, Json]:
-    """Return everything that decides what an exact boot prints, the command line included."""
+    """Return everything that determines what an exact boot prints, command line included."""
     line: list[Json] = [*command(arm.machine, arm.workload, seed)]
     return {**arm.conditions(), "command": line, "seed": seed}
 
@@ -101,52 +109,49 @@ def ingredients(arm: Arm, seed: int) -> dict[str, Json]:
 def read(folder: Path, wanted: Wanted, policy: SplatPolicy) -> Boot:
     """Return the boot whose logs are in `folder`.
 
-    Raises LostGuest, HostOverloaded, WrongKernel, BadRecord, KernelSplat or Untested when it has
-    no samples that can be used.
+    Raises LostGuest, HostOverloaded, WrongKernel, BadRecord, KernelSplat or Untested if it has no
+    usable samples.
     """
-    results, console = _text(folder / RESULTS), read_console(folder)
-    if not (folder / RESULTS).exists():
-        raise LostGuest(f"{NOT_BOOTED}: there is no {folder / RESULTS}")
-    try:
-        record = records.parse(results)
-    except BadRecord as err:
-        raise BadRecord(f"{err}\n  {folder / RESULTS}") from err
-
-    found = record.meta.get("release")
-    if found is not None and found != wanted.release:
-        raise WrongKernel(f"the guest runs {found}, its image is {wanted.release}\n  {folder}")
-    splats = find_splats(console, policy)
-    if not record.complete:
-        _lost(folder, record, console, exact=wanted.exact)
-    if splats:
-        raise KernelSplat(
-            f"the kernel complained, {len(splats)} lines of it\n  {splats[0]}\n  {folder / CONSOLE}"
-        )
-    if reason := record.meta.get("untested"):
-        raise Untested(f"{reason}: the workload tests nothing here\n  {folder / RESULTS}")
-    if lack := _lack(record, found, console):
-        raise BadRecord(f"{lack}\n  {folder}")
-    ran = _ran(folder)
-    overload = find_overload(ran.host) if ran and not wanted.exact else ""
-    return Boot(wanted.machine, wanted.series, wanted.seed, record, overload=overload)
+    logs = _load(folder)
+    return _judge(logs, wanted, find_splats(logs.console, policy))
 
 
 def read_or_count(folder: Path, wanted: Wanted, policy: SplatPolicy) -> Boot:
-    """Return the boot as `read` does, or, where that fails, one that carries the failure."""
+    """Return the boot as `read` does or, where `read` raises, a boot that carries the failure."""
+    logs = _load(folder)
+    splats = find_splats(logs.console, policy)
     try:
-        return read(folder, wanted, policy)
+        return _judge(logs, wanted, splats)
     except BootFailed as err:
-        splats = find_splats(read_console(folder), policy)
-        nothing = Record(complete=False, metrics=(), samples=(), meta={}, last_line="")
-        told = Boot(
-            wanted.machine, wanted.series, wanted.seed, nothing, str(err), err.exit_code, splats
+        return Boot(
+            wanted.machine,
+            wanted.series,
+            wanted.seed,
+            Record(complete=False, metrics=(), samples=(), meta={}, last_line=""),
+            failure=str(err),
+            failure_status=err.exit_code,
+            splats=splats,
+            untested=str(err) if isinstance(err, Untested) else "",
         )
-        return replace(told, untested=str(err)) if isinstance(err, Untested) else told
+
+
+def read_log(folder: Path, name: str) -> bytes | None:
+    """Return a log of a boot's folder, at most one byte more than MOST_LOG_BYTES of it.
+
+    None if there is no such file, or something that is no regular file.
+    """
+    try:
+        return files.take_head(folder, name, most_bytes=MOST_LOG_BYTES + 1)
+    except Unfit:
+        return None
 
 
 def read_console(folder: Path) -> str:
-    """Return a boot's console without control characters; empty if there is none."""
-    return _shown(_text(folder / CONSOLE).replace("\r\n", "\n"))  # as a serial line ends
+    """Return a boot's console log without control characters, its longest lines cut.
+
+    Empty if there is none.
+    """
+    return _console(read_log(folder, CONSOLE) or b"")
 
 
 def find_splats(console: str, policy: SplatPolicy) -> tuple[str, ...]:
@@ -155,9 +160,9 @@ def find_splats(console: str, policy: SplatPolicy) -> tuple[str, ...]:
 
 
 def kind_of_splat(line: str, policy: SplatPolicy) -> str:
-    """Return the kind of complaint that a console line is; empty if it is none.
+    """Return the kind of splat that a console line is; empty if it is none.
 
-    A rule whose pattern has a group `what` tells complaints of its kind apart by it.
+    A rule whose pattern has a group `what` tells splats of its kind apart by it.
     """
     if any(re.search(rule.pattern, line) for rule in policy.allow):
         return ""
@@ -169,21 +174,82 @@ def kind_of_splat(line: str, policy: SplatPolicy) -> str:
 
 
 def find_overload(host: Mapping[str, float]) -> str:
-    """Return what kept a boot from having the host to itself; empty if nothing is known to."""
-    told = []
+    """Return what else used the host during a boot; empty if nothing is known to have."""
+    reasons = []
     if (stolen := host.get("steal_pct", 0.0)) > _MAX_STEAL_PCT:
-        told.append(f"{stolen:.0f} % of the CPU time was stolen by other guests of its host")
+        reasons.append(f"other guests of its host stole {stolen:.0f} % of the CPU time")
     if (waited := host.get("waited_pct", 0.0)) > _MAX_WAITED_PCT:
-        told.append(f"tasks waited for a CPU during {waited:.0f} % of it")
-    return " and ".join(told)
+        reasons.append(f"tasks waited for a CPU {waited:.0f} % of the time")
+    return " and ".join(reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class _Logs:
+    """What a boot left in its folder; an absent results log is None, an absent console empty."""
+
+    folder: Path
+    results: bytes | None
+    console: str
+    console_bytes: int
+    ran: Ran | None
+
+
+def _load(folder: Path) -> _Logs:
+    console = read_log(folder, CONSOLE) or b""
+    results = read_log(folder, RESULTS)
+    return _Logs(folder, results, _console(console), len(console), _ran(folder))
+
+
+def _console(log: bytes) -> str:
+    lines = log.decode(errors="replace").replace("\r\n", "\n").split("\n")  # as a serial line ends
+    return _shown("\n".join(line[:_LINE_CHARS] for line in lines))
+
+
+def _judge(logs: _Logs, wanted: Wanted, splats: Sequence[str]) -> Boot:
+    if logs.results is None:
+        raise LostGuest(f"{NOT_BOOTED}: there is no file {logs.folder / RESULTS}")
+    _check_size(logs.folder / RESULTS, len(logs.results))
+    try:
+        record = records.parse(logs.results.decode(errors="replace"))
+    except BadRecord as err:
+        raise BadRecord(f"{err}\n  {logs.folder / RESULTS}") from err
+
+    found = record.meta.get("release")
+    if found is not None and found != wanted.release:
+        raise WrongKernel(
+            f"the guest runs {_shown(found[:_SHOWN_CHARS])}, its image is {wanted.release}\n"
+            f"  {logs.folder}"
+        )
+    if not record.complete:
+        _lost(logs, record, exact=wanted.exact)
+    if splats:
+        raise KernelSplat(
+            f"the kernel logged {len(splats)} lines of warnings or worse\n"
+            f"  {splats[0]}\n  {logs.folder / CONSOLE}"
+        )
+    _check_size(logs.folder / CONSOLE, logs.console_bytes)
+    if reason := record.meta.get("untested"):
+        raise Untested(f"{reason}: the workload tests nothing here\n  {logs.folder / RESULTS}")
+    if lack := _lack(record, found, logs.console):
+        raise BadRecord(f"{lack}\n  {logs.folder}")
+    overload = find_overload(logs.ran.host) if logs.ran and not wanted.exact else ""
+    return Boot(wanted.machine, wanted.series, wanted.seed, record, overload=overload)
+
+
+def _check_size(path: Path, read_bytes: int) -> None:
+    if read_bytes > MOST_LOG_BYTES:
+        raise LostGuest(
+            f"{path} has more than {MOST_LOG_BYTES >> 20} MiB, and the rest is not read\n"
+            "  a workload or kernel that writes so much is not measured, but its own writing"
+        )
 
 
 def _lack(record: Record, release: str | None, console: str) -> str:
-    """Return what a complete log lacks to be believed; empty when it lacks nothing."""
+    """Return what a complete log is missing to be believed; empty if nothing."""
     if release is None:
-        return "the guest did not say which kernel it runs"
+        return "the guest did not report which kernel it runs"
     if not console:
-        return f"{CONSOLE} is missing or empty, so nobody knows what the kernel complained of"
+        return f"{CONSOLE} is missing or empty, so nobody knows what the kernel warned of"
     if not record.metrics:
         return "the guest measured nothing"
     if absent := records.missing(record):
@@ -191,26 +257,26 @@ def _lack(record: Record, release: str | None, console: str) -> str:
     return ""
 
 
-def _lost(folder: Path, record: Record, console: str, *, exact: bool) -> NoReturn:
-    lines, ran = console.splitlines(), _ran(folder)
+def _lost(logs: _Logs, record: Record, *, exact: bool) -> NoReturn:
+    lines, ran = logs.console.splitlines(), logs.ran
     panic = next((line for line in lines if "Kernel panic" in line), None)
     if panic:
         how = f"the guest panicked: {panic}"
     elif ran and ran.timed_out:
-        # A virtual clock tells a slow host from a guest that hangs only on a host that is free.
+        # A virtual clock cannot tell a slow host from a hung guest, unless the host was free.
         if exact and (overload := find_overload(ran.host)):
             raise HostOverloaded(
                 f"the guest did not finish in {ran.seconds:.0f} s, while {overload}\n"
-                f"  boot it again when the host has little else to do  {folder}"
+                f"  boot it again on an idle host  {logs.folder}"
             )
         how = "the guest did not finish before its deadline"
     else:
-        how = "the guest ended without saying `end ok`"
+        how = "the guest ended without `end ok`"
         how += f"\n  QEMU: {_shown(ran.said)}" if ran and ran.said else ""
     tail = "\n".join(f"    {line}" for line in lines[-_TAIL_LINES:])
     raise LostGuest(
-        f"{how}\n  last record: {_shown(record.last_line) or 'none'}\n"
-        f"  console, last lines of {folder / CONSOLE}:\n{tail or '    (empty)'}"
+        f"{how}\n  last record: {_shown(record.last_line[:_SHOWN_CHARS]) or 'none'}\n"
+        f"  console, last lines of {logs.folder / CONSOLE}:\n{tail or '    (empty)'}"
     )
 
 
@@ -221,10 +287,6 @@ def _ran(folder: Path) -> Ran | None:
         return None
 
 
-def _text(path: Path) -> str:
-    return path.read_bytes().decode(errors="replace") if path.is_file() else ""
-
-
 def _shown(text: str) -> str:
-    """Return what a guest said without control characters: it ends up on a terminal."""
+    """Return a guest's text without control characters: it ends up on a terminal."""
     return re.sub(r"[^\n\t\x20-\x7e\xa0-\uffff]", "?", text)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Stage 6: two arms, machines and seeds in, a run's folder full of logs out.
+"""Stage 6, many times: arms and seeds in, boots out, their logs in a run's folder.
 
 Exact boots are shelved and reused, and as many run at once as the host has cores: nothing on
 the host can change them, and every bench boots one of them again to prove it. Other boots run
-alone, the two arms alternating in an order drawn for each block.
+one at a time, all arms alternating in an order drawn for each block.
 """
 
 import os
@@ -11,22 +11,22 @@ import random
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 
 from patchbench.catalog import SplatPolicy
-from patchbench.errors import BadInput, BootFailed, NotComparable, NotRepeatable, ToolFailed
+from patchbench.errors import BadInput, NotComparable, NotRepeatable, ToolFailed
 from patchbench.model import Arm, Boot, Machine
 from patchbench.stages import boot
 from patchbench.store import Store
 from patchbench.story import Story
-from patchbench.tools.qemu import CONSOLE, RESULTS
+from patchbench.tools.qemu import CONSOLE, RESULTS, Ran
 
-#: After this many lost boots of one arm the rest would only cost time.
+#: After so many lost boots of one arm the others would only cost time.
 _LOST_TOO_MANY = 2
 
 
@@ -53,7 +53,7 @@ def host_cores() -> int:
 
 
 def check_comparable(base: Arm, test: Arm) -> None:
-    """Raise NotComparable, naming the conditions that differ, unless only the image does."""
+    """Raise NotComparable, which names what differs, unless only the image does."""
     ours, theirs = base.conditions(), test.conditions()
     different = [name for name in ours if name != "image" and ours[name] != theirs[name]]
     if different:
@@ -63,7 +63,7 @@ def check_comparable(base: Arm, test: Arm) -> None:
 def check_machine(machine: Machine) -> None:
     """Refuse more vCPUs than host cores where vCPUs run in parallel.
 
-    Spinning vCPUs burn whole host time slices: four on two cores take a thousand times longer.
+    Spinning vCPUs use up whole host time slices: four on two cores take a thousand times longer.
     """
     cores = host_cores()
     if not machine.exact and machine.vcpus > cores:
@@ -74,7 +74,7 @@ def check_machine(machine: Machine) -> None:
 
 
 class Booter:
-    """What boots need: QEMU, the shelf, and who listens."""
+    """Boots arms into a run's folder: QEMU, the shelf, and who listens."""
 
     def __init__(
         self, hypervisor: boot.CanBoot, store: Store, policy: SplatPolicy, story: Story, run: Path
@@ -84,29 +84,30 @@ class Booter:
         self._policy = policy
         self._story = story
         self._run = run
-        self._lost: dict[tuple[str, str], int] = {}
+        self._booted: dict[Path, Boot] = {}  # by the folder of its logs
+        self._lost: Counter[tuple[str, str]] = Counter()  # by machine and image
         self._lock = threading.Lock()
         self._proved: set[str] = set()
-        #: When to start no more boots, on time.monotonic's clock; and which were left out for it.
+        #: When to start no more boots, on time.monotonic's clock, and which were skipped for it.
         self.until: float | None = None
-        self.left_out: list[Job] = []
+        self.skipped: list[Job] = []
 
     def exact(self, jobs: list[Job], *, fresh: bool, pick: random.Random | None) -> list[Boot]:
-        """Return the boots of an exact machine, from the shelf where they are there.
+        """Return the boots of an exact machine, from the shelf if they are there.
 
-        Of each machine one boot that `pick` draws is run again and must not differ from the shelf
-        in a single byte; with `fresh` all are. Raises NotRepeatable when one does.
+        On each machine one boot, drawn by `pick`, is run again and must not differ from the shelf
+        in a single byte; with `fresh` all are. Raises NotRepeatable if one differs.
         """
-        before = [job for job in jobs if self._shelved(job)]
-        todo = jobs if fresh else [job for job in jobs if job not in before]
+        shelved = [job for job in jobs if self._shelved(job)]
+        todo = jobs if fresh else [job for job in jobs if job not in shelved]
         work = [partial(self._boot_and_shelve, job) for job in todo]
         machine = jobs[0].arm.machine.name
-        if pick and before and not fresh and machine not in self._proved:
-            work.insert(0, partial(self._prove, pick.choice(before)))
+        if pick and shelved and not fresh and machine not in self._proved:
+            work.insert(0, partial(self._prove, pick.choice(shelved)))
         with self._story.meter(f"booting {machine}", len(work), "boots") as meter:
             _in_parallel(work, meter.at, self._hypervisor.stop)
         good = [job for job in jobs if self._shelved(job)]
-        if pick and good and not before and machine not in self._proved:
+        if pick and good and not shelved and machine not in self._proved:
             self._prove(pick.choice(good))
         return [self._collect(job, shelf=not fresh) for job in jobs]
 
@@ -118,98 +119,103 @@ class Booter:
             order.shuffle(block)
             jobs += block
         # A run that is carried on has some of them already, good or lost.
-        todo = [job for job in jobs if not boot.came_to_its_end(job.folder(self._run))]
+        todo = [job for job in jobs if not boot.has_ended(job.folder(self._run))]
         with self._story.meter(f"booting {arms[0].machine.name}", len(todo), "boots") as meter:
             for number, job in enumerate(todo):
                 meter.at(number)
-                if not self._left_out(job):
-                    self._boot(job, job.folder(self._run))
+                if not self._skip(job):
+                    self._boot(job)
             meter.at(len(todo))
         return [self._collect(job, shelf=False) for job in jobs]
 
     def _boot_and_shelve(self, job: Job) -> None:
-        if self._left_out(job):
+        if self._skip(job):
             return
         made_of = boot.ingredients(job.arm, job.seed)
-        old = self._store.get("boots", made_of)
-        folder = job.folder(self._run)
-        if self._boot(job, folder) is _Fate.GOOD:
-            if old:
-                _same_bytes(folder, old, job)
+        shelved = self._store.get("boots", made_of)
+        # A QEMU that did not end by itself may have cut the logs of a good boot.
+        if self._boot(job).orderly and not self._booted[job.folder(self._run)].failure:
+            folder = job.folder(self._run)
+            if shelved:
+                _check_same(folder, shelved, job)
                 return
             with self._store.publish("boots", made_of) as new:
                 _copy(folder, new)
 
     def _prove(self, job: Job) -> None:
-        shelf = self._shelved(job)
-        assert shelf is not None  # for mypy: only shelved jobs are picked
+        """Run a shelved boot again; NotRepeatable if it differs."""
+        shelved = self._shelved(job)
+        assert shelved is not None  # for mypy: only shelved jobs are picked
         again = self._run / "again"
         self._story.say(
-            f"booting {job.arm.image.series} seed {job.seed} again, to see it repeat to the byte"
+            f"booting {job.arm.image.series} seed {job.seed} again, to prove it repeats to the byte"
         )
         ran = boot.run(self._hypervisor, job.arm, job.seed, again)
         if ran.timed_out:
             raise ToolFailed(
-                f"{job.arm.image.series} seed {job.seed} did not end in time when booted again; "
+                f"{job.arm.image.series} seed {job.seed} did not finish in time when booted again; "
                 f"is the host overloaded?  {again}"
             )
-        _same_bytes(again, shelf, job)
+        _check_same(again, shelved, job)
         shutil.rmtree(again)
         self._proved.add(job.arm.machine.name)
 
-    def _boot(self, job: Job, folder: Path) -> "_Fate":
-        """Boot once, count it where its samples cannot be used, and return what it is worth."""
+    def _boot(self, job: Job) -> Ran:
+        """Boot once and keep what was read of it; a boot without usable samples is counted."""
+        folder = job.folder(self._run)
         ran = boot.run(self._hypervisor, job.arm, job.seed, folder)
-        try:
-            boot.read(folder, boot.wanted(job.arm, job.seed), self._policy)
-        except BootFailed as err:
+        read = self._booted[folder] = self._read(job)
+        if read.failure:
+            series = job.arm.image.series
             with self._lock:
-                lost = self._lost[_place(job)] = self._lost.get(_place(job), 0) + 1
-            self._story.say(f"{job.arm.image.series} seed {job.seed}: {err}")
+                self._lost[_place(job)] += 1
+                lost = self._lost[_place(job)]
+            self._story.say(f"{series} seed {job.seed}: {read.failure}")
             if lost == _LOST_TOO_MANY:
-                self._story.say(f"{job.arm.image.series}: {lost} boots lost, leaving out the rest")
-            return _Fate.LOST
-        return _Fate.GOOD if ran.orderly else _Fate.UNCLEAN
+                self._story.say(f"{series}: {lost} boots lost, skipping the rest")
+        return ran
 
     def _collect(self, job: Job, *, shelf: bool) -> Boot:
-        """Return a job's boot, copied from the shelf if it may be."""
+        """Return a job's boot: as it was just read, or from the shelf if allowed, or the run."""
         folder = job.folder(self._run)
+        if folder in self._booted:
+            return self._booted[folder]
         if shelf and (shelved := self._shelved(job)):
-            folder.mkdir(parents=True, exist_ok=True)  # a copy may have been cut off
+            folder.mkdir(parents=True, exist_ok=True)  # an earlier copy may have been cut off
             _copy(shelved, folder)
-        return boot.read_or_count(folder, boot.wanted(job.arm, job.seed), self._policy)
+        return self._read(job)
+
+    def _read(self, job: Job) -> Boot:
+        wanted = boot.wanted(job.arm, job.seed)
+        return boot.read_or_count(job.folder(self._run), wanted, self._policy)
 
     def _shelved(self, job: Job) -> Path | None:
         return self._store.get("boots", boot.ingredients(job.arm, job.seed))
 
-    def _left_out(self, job: Job) -> bool:
-        if self._lost.get(_place(job), 0) >= _LOST_TOO_MANY:
+    def _skip(self, job: Job) -> bool:
+        """Return whether a job is not to be booted: its arm loses every boot, or time is up."""
+        if self._lost[_place(job)] >= _LOST_TOO_MANY:
             return True
         if self.until is None or time.monotonic() < self.until:
             return False
-        self.left_out.append(job)
+        self.skipped.append(job)
         return True
-
-
-class _Fate(Enum):
-    GOOD = auto()
-    UNCLEAN = auto()  # good samples, but QEMU did not end by itself: its logs may be cut
-    LOST = auto()
 
 
 def _place(job: Job) -> tuple[str, str]:
     return job.arm.machine.name, job.arm.image.key
 
 
-def _same_bytes(new: Path, shelf: Path, job: Job) -> None:
+def _check_same(new: Path, shelf: Path, job: Job) -> None:
     for name in (RESULTS, CONSOLE):
-        ours, theirs = (new / name).read_bytes(), (shelf / name).read_bytes()
+        ours, theirs = boot.read_log(new, name) or b"", (shelf / name).read_bytes()
         if ours != theirs:
             raise NotRepeatable(
                 f"{job.arm.image.series} seed {job.seed} on {job.arm.machine.name} did not repeat: "
                 f"{name} differs in line {_first_difference(ours, theirs)}\n"
                 f"  shelved: {shelf / name}\n  now:     {new / name}\n"
-                "  this host or its QEMU is not deterministic: rely on none of its exact results"
+                "  this host or its QEMU is not deterministic; none of its exact results can be "
+                "trusted"
             )
 
 
@@ -220,17 +226,17 @@ def _first_difference(ours: bytes, theirs: bytes) -> int:
 
 
 def describe_difference(ours: bytes, theirs: bytes) -> str:
-    """Return the first line in which two logs differ, and what it was; empty if none does."""
+    """Return the first line in which two logs differ, as it was and is; empty if none does."""
     if ours == theirs:
         return ""
     line = _first_difference(ours, theirs)
-    told = [text.splitlines()[line - 1 : line] or [b"(nothing)"] for text in (ours, theirs)]
-    old, new = (one[0].decode(errors="replace")[:60] for one in told)
+    lines = [text.splitlines()[line - 1 : line] or [b"(nothing)"] for text in (ours, theirs)]
+    old, new = (found[0].decode(errors="replace")[:60] for found in lines)
     return f"line {line}: {old!r}, now {new!r}"
 
 
 def _copy(source: Path, target: Path) -> None:
-    # The results come last: without them the rest is no boot.
+    # The results last: without them a folder holds no boot.
     for name in (CONSOLE, boot.HOST_NOTE, RESULTS):
         shutil.copyfile(source / name, target / name)
 
@@ -240,7 +246,7 @@ def _in_parallel(
 ) -> None:
     """Do all the work, as much at once as there are cores; the first error stops the rest.
 
-    `stop` ends the work that is under way, which would otherwise be waited for.
+    `stop` ends what is running, which would otherwise be waited for.
     """
     with ThreadPoolExecutor(host_cores()) as pool:
         try:

@@ -13,7 +13,7 @@ from patchbench.catalog import Catalog, adapter
 from patchbench.errors import PipelineError
 from patchbench.model import NONE, Boot, Comparison, Machine
 from patchbench.profile.sorting import Profiles
-from patchbench.runs import folder as runs
+from patchbench.runs import reading as runs
 from patchbench.store import write_whole
 from patchbench.study import folder as studies
 from patchbench.study import weigh
@@ -61,7 +61,7 @@ def read(root: Path, folder: Path, leg: Leg, machine: Machine) -> Reading | str:
 
 
 def _read_bench(root: Path, folder: Path, leg: Leg) -> Reading:
-    comparison, boots = runs.told(root, folder)
+    comparison, boots = runs.read(root, folder)
     plan = comparison.plan
     (machine,) = (one for one in plan.machines if one.name == leg.machine)
     counter = _counter(plan.test.engaged_vmstat, plan.test.series, boots)

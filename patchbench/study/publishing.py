@@ -10,7 +10,7 @@ from pathlib import Path
 
 from patchbench.errors import BadInput
 from patchbench.runs import folder as runs
-from patchbench.runs import published
+from patchbench.runs import published, reading
 from patchbench.runs.archive import FINDINGS, PLAN, STUDY
 from patchbench.store import write_whole
 from patchbench.study import evidence, page
@@ -46,8 +46,8 @@ def publish(root: Path, folder: Path, name: str) -> Path:
 def _copy(root: Path, run: Path, place: Path) -> None:
     place.mkdir(parents=True)
     if (run / PLAN).is_file():
-        comparison, boots = runs.told(root, run)
-        if comparison.failures and (error := runs.verdict_error(comparison)):
+        comparison, boots = reading.read(root, run)
+        if comparison.failures and (error := reading.verdict_error(comparison)):
             raise error
         published.publish(run, boots, place)
         runs.seal(place)

@@ -36,7 +36,6 @@ _UNPRIVILEGED = 65534
 #: What a container may say and write, should a patch want to fill memory or disk.
 _MAX_LINES = 200_000
 _MAX_LOG = "100m"
-_MAX_FILE_BYTES = 4 << 30
 #: Runs a command and says on stdout, after all that it said there, what CPU time it used.
 _TIMED = (
     "bash",
@@ -69,6 +68,7 @@ class Limits:
     timeout_s: float
     memory_gib: int = 8
     processes: int = 4096
+    file_bytes: int = 4 << 30  # of each file that is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +316,7 @@ class Engine:
                 mem_limit=f"{limits.memory_gib}g",
                 pids_limit=limits.processes,
                 log_config=LogConfig(type="json-file", config={"max-size": _MAX_LOG}),
-                ulimits=[Ulimit(name="fsize", soft=_MAX_FILE_BYTES, hard=_MAX_FILE_BYTES)],
+                ulimits=[Ulimit(name="fsize", soft=limits.file_bytes, hard=limits.file_bytes)],
                 **restrictions,
             )
             self._live.add(container)

@@ -22,6 +22,8 @@ _PLUGIN = "/timelines.so"
 _DEVICE_TREE = "/machine.dtb"
 #: QEMU ends itself this much after its deadline, should nobody be left to end it.
 _GRACE_S = 10
+#: A guest that writes without end is ended by it; a profile of the largest storm has 40 MB.
+_MAX_FILE_BYTES = 128 << 20
 _ACCELERATORS = {
     "icount": ["-accel", "tcg,thread=single"],
     "tcg": ["-accel", "tcg,thread=multi"],
@@ -165,6 +167,7 @@ class Hypervisor:
                 timeout_s=machine.boot_timeout_s,
                 memory_gib=machine.memory_mib // 1024 + 2,
                 processes=256,
+                file_bytes=_MAX_FILE_BYTES,
             ),
             binds=[
                 Bind(image, "/image"),

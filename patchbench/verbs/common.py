@@ -15,7 +15,7 @@ from patchbench.findings import CheckResult
 from patchbench.model import Comparison
 from patchbench.report import formats
 from patchbench.report import report as reports
-from patchbench.runs import folder as runs
+from patchbench.runs import reading
 from patchbench.runs.archive import FINDINGS
 from patchbench.tools.terminal import print_table
 
@@ -74,7 +74,7 @@ def show(told: Comparison, *, as_json: bool, written: Path | None = None) -> Non
             print_table(reports.HEADINGS, reports.rows(told), title)
         if written:
             print(f"report {written / 'report.md'}  {written / 'report.html'}")
-    if error := runs.verdict_error(told):
+    if error := reading.verdict_error(told):
         raise error
 
 

@@ -14,9 +14,8 @@ from patchbench.errors import GateFailed, Undecided
 from patchbench.gate import calibrating, calibration, gating, revisions, verdicts
 from patchbench.gate import policy as policies
 from patchbench.model import Verdict
-from patchbench.runs import archive, verifying
-from patchbench.runs import folder as runs
-from patchbench.study import publishing
+from patchbench.runs import archive, publishing, verifying
+from patchbench.study import publishing as study_publishing
 from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, flags, seconds_of, show_findings
 from patchbench.verbs.needs import needs
@@ -143,11 +142,11 @@ def publish(_: Context, name: str, run: str = "latest") -> None:
     with exits():
         match archive.find(ROOT / "results", run):
             case archive.Study(folder):
-                kept = publishing.publish(ROOT, folder, name)
+                kept = study_publishing.publish(ROOT, folder, name)
             case archive.Check(folder):
                 kept = checking.publish(ROOT, folder, name)
             case archive.Bench(folder):
-                kept = runs.publish(ROOT, folder, name)
+                kept = publishing.publish(ROOT, folder, name)
         print(f"published {kept}")
 
 

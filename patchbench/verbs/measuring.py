@@ -3,6 +3,7 @@
 
 import functools
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from invoke.context import Context
@@ -17,7 +18,7 @@ from patchbench.profile import tables as profiles
 from patchbench.profile.profiling import ProfileRequest
 from patchbench.report import claims, formats
 from patchbench.report import report as reports
-from patchbench.runs import archive, benching, scaling
+from patchbench.runs import archive, benching, reading, scaling
 from patchbench.runs import folder as runs
 from patchbench.runs import history as histories
 from patchbench.store import write_whole
@@ -64,8 +65,8 @@ def bench(
             parameters=parameters(set),
         )
         with pipeline.opened(ROOT, Terminal()) as run:
-            folder = benching.bench(run, taking.resolved(run, request))
-        report_run(folder, as_json=json)
+            done = benching.bench(run, taking.resolved(run, request))
+        report_run(done.folder, done.compare(ROOT), done.boots, as_json=json)
 
 
 @task(
@@ -157,7 +158,7 @@ def report(
 def compare(_: Context, base: str, test: str, machine: str = "exact", json: bool = False) -> None:
     """Compare arms of two stored runs: what nothing but the image tells apart."""
     with exits():
-        told = runs.compare_arms(ROOT, base, test, machine.split(","))
+        told = reading.compare_arms(ROOT, base, test, machine.split(","))
         show(told, as_json=json)
 
 
@@ -172,7 +173,7 @@ def history(_: Context, metric: str, machine: str = "") -> None:
     """Follow METRIC over all runs, and plot it."""
     with exits():
         machines = [name for name in machine.split(",") if name]
-        points = histories.points(runs.comparisons(ROOT), metric, machines)
+        points = histories.points(reading.comparisons(ROOT), metric, machines)
         out = ROOT / "results/reports" / f"history-{metric}.svg"
         out.parent.mkdir(parents=True, exist_ok=True)
         write_whole(out, histories.svg(points, metric))
@@ -182,13 +183,13 @@ def history(_: Context, metric: str, machine: str = "") -> None:
         print(f"plot {out}")
 
 
-def report_run(folder: Path, *, as_json: bool) -> None:
-    """Write a run's report, print it, and leave the status that it deserves."""
-    told, boots = scaling.told(ROOT, folder)
+def report_run(folder: Path, compared: Comparison, boots: Sequence[Boot], *, as_json: bool) -> None:
+    """Write a run's report, print it, and exit with the status that it deserves."""
+    compared = scaling.add(ROOT, compared)
     out = ROOT / "results/reports" / folder.name
-    reports.write(out, told)
-    write_whole(out / "report.html", formats.find("html")(told, boots))
-    show(told, as_json=as_json, written=out)
+    reports.write(out, compared)
+    write_whole(out / "report.html", formats.find("html")(compared, boots))
+    show(compared, as_json=as_json, written=out)
 
 
 def _report(stored: archive.Stored, *, as_json: bool) -> None:
@@ -198,7 +199,7 @@ def _report(stored: archive.Stored, *, as_json: bool) -> None:
         case archive.Check(folder):
             show_findings(folder, findings.read(folder), as_json=as_json)
         case archive.Bench(folder):
-            report_run(folder, as_json=as_json)
+            report_run(folder, *reading.read(ROOT, folder), as_json=as_json)
 
 
 def _export(stored: archive.Stored, name: str) -> None:
@@ -213,9 +214,9 @@ def _export(stored: archive.Stored, name: str) -> None:
             error = checking.verdict_error(result)
         case archive.Bench(folder):
             render = formats.find(name)
-            comparison, boots = scaling.told(ROOT, folder)
-            sys.stdout.write(render(comparison, boots))
-            error = runs.verdict_error(comparison)
+            comparison, boots = reading.read(ROOT, folder)
+            sys.stdout.write(render(scaling.add(ROOT, comparison), boots))
+            error = reading.verdict_error(comparison)
     if error:
         raise error
 
@@ -225,7 +226,7 @@ def _check_claims(path: Path) -> None:
 
     @functools.cache
     def read(name: str) -> tuple[Comparison, list[Boot]]:
-        return runs.told(ROOT, archive.find_bench(ROOT / "results", name))
+        return reading.read(ROOT, archive.find_bench(ROOT / "results", name))
 
     checked = claims.check(claims.parse(claims.read_mail(path)), read)
     if checked:

@@ -12,8 +12,7 @@ from patchbench import doctor as doctors
 from patchbench import pipeline
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, PipelineError
-from patchbench.runs import archive
-from patchbench.runs import folder as runs
+from patchbench.runs import archive, times
 from patchbench.tools import process
 from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, finish, flags
@@ -127,4 +126,4 @@ def timings(_: Context, run: str = "latest") -> None:
     """Print where a run's time went: make, QEMU, and what is ours."""
     with exits():
         folder = archive.find_bench(ROOT / "results", run)
-        print_table(("what", "wall s", "share"), runs.timings(folder))
+        print_table(times.HEADINGS, times.rows(folder))

@@ -106,15 +106,14 @@ def test_a_row_that_cannot_be_configured_ends_the_gate(check: FakeCheck) -> None
 
 @pytest.mark.parametrize(("statuses", "raises"), [((30, 30), True), ((23, 30), False)])
 def test_boots_that_the_host_had_no_time_for_are_not_held_against_the_series(
-    monkeypatch: pytest.MonkeyPatch, statuses: tuple[int, ...], *, raises: bool
+    statuses: tuple[int, ...], *, raises: bool
 ) -> None:
     plan = fakes.plan()
     lost = Comparison(
         plan, (), {}, (), ("lost", "lost"), (), (), statuses, (plan.test.series,) * 2
     )  # fmt: skip
-    monkeypatch.setattr("patchbench.runs.folder.comparison", lambda *_, **__: lost)
     gate = trial(GateRequest("v0", "none", "mainline"))
-    prepared = SimpleNamespace(folder=Path(), finish=lambda _: None)
+    prepared = SimpleNamespace(compare=lambda _: lost, finish=lambda _: None)
     if not raises:
         assert gate._comparison(cast(Prepared, prepared)) is lost
         return

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from patchbench.errors import BadInput, NotComparable
-from patchbench.runs import archive
+from patchbench.runs import archive, reading
 from patchbench.runs import folder as runs
 from tests import recorded
 from tests.fakes import machine
@@ -25,14 +25,14 @@ def refusal(checkout: Path, **changes: Any) -> str:
     """Store another run with these changes in its plan, and return why it is not compared."""
     recorded.add_run(checkout, OTHER, **changes)
     with pytest.raises(NotComparable) as told:
-        runs.compare_arms(checkout, recorded.RUN, OTHER, ["exact"])
+        reading.compare_arms(checkout, recorded.RUN, OTHER, ["exact"])
     assert told.value.exit_code == 25
     return str(told.value)
 
 
 def test_the_test_arms_of_two_like_runs_are_compared_seed_by_seed(checkout: Path) -> None:
     recorded.add_run(checkout, OTHER)
-    told = runs.compare_arms(checkout, recorded.RUN, OTHER, ["exact"])
+    told = reading.compare_arms(checkout, recorded.RUN, OTHER, ["exact"])
     assert (told.plan.base.series, told.plan.test.series) == (
         "v0@20261123T115314",
         "v0@20261124T090000",
@@ -45,7 +45,7 @@ def test_the_test_arms_of_two_like_runs_are_compared_seed_by_seed(checkout: Path
 
 def test_another_arm_is_named_behind_the_run(checkout: Path) -> None:
     recorded.add_run(checkout, OTHER)
-    told = runs.compare_arms(checkout, "20261123:none", OTHER, ["exact"])
+    told = reading.compare_arms(checkout, "20261123:none", OTHER, ["exact"])
     assert (told.plan.base.series, told.plan.test.series) == ("none", "v0")
     assert round(told.deltas[0].change_pct or 0, 2) == -6.1
     assert told.plan.command == (
@@ -54,8 +54,8 @@ def test_another_arm_is_named_behind_the_run(checkout: Path) -> None:
 
 
 def test_the_arms_of_one_run_come_out_as_its_bench_said(checkout: Path) -> None:
-    ours = runs.compare_arms(checkout, f"{recorded.RUN}:none", recorded.RUN, ["exact"])
-    theirs = runs.comparison(checkout, checkout / "results/runs" / recorded.RUN)
+    ours = reading.compare_arms(checkout, f"{recorded.RUN}:none", recorded.RUN, ["exact"])
+    theirs = reading.comparison(checkout, checkout / "results/runs" / recorded.RUN)
     assert ours.deltas == theirs.deltas
 
 
@@ -99,8 +99,8 @@ def test_a_noisy_machine_is_refused_because_the_arms_did_not_alternate(tmp_path:
     for name in ("20270101T000000-v0", "20270102T000000-v0"):
         recorded.add_run(tmp_path, name, machines=(noisy,), seeds={"parallel": (1,)})
     with pytest.raises(NotComparable, match="parallel is noisy and the arms did not alternate"):
-        runs.compare_arms(tmp_path, "20270101", "20270102", ["parallel"])
-    within = runs.compare_arms(tmp_path, "20270101:none", "20270101", ["parallel"])
+        reading.compare_arms(tmp_path, "20270101", "20270102", ["parallel"])
+    within = reading.compare_arms(tmp_path, "20270101:none", "20270101", ["parallel"])
     assert within.plan.machines == (noisy,)  # there they did
 
 
@@ -117,16 +117,16 @@ def test_what_is_not_there_is_bad_input(
     checkout: Path, base: str, test: str, machines: list[str], words: str
 ) -> None:
     with pytest.raises(BadInput) as told:
-        runs.compare_arms(checkout, base, test, machines)
+        reading.compare_arms(checkout, base, test, machines)
     assert words in str(told.value)
 
 
 def test_a_lost_boot_of_the_arm_that_is_not_compared_does_not_matter(checkout: Path) -> None:
     folder = recorded.add_run(checkout, OTHER)
     recorded.lose(folder, "exact/none/seed-2")
-    assert runs.compare_arms(checkout, recorded.RUN, OTHER, ["exact"]).invalid == ()
+    assert reading.compare_arms(checkout, recorded.RUN, OTHER, ["exact"]).invalid == ()
     recorded.lose(folder, "exact/v0/seed-2")
-    told = runs.compare_arms(checkout, recorded.RUN, OTHER, ["exact"])
+    told = reading.compare_arms(checkout, recorded.RUN, OTHER, ["exact"])
     assert told.invalid == ("1 boots gave no usable samples",)
 
 
@@ -136,5 +136,5 @@ def test_a_series_with_another_name_keeps_it(checkout: Path) -> None:
     (folder / "boots/exact/v0").rename(folder / "boots/exact/v1")
     renamed = replace(read.test, series="v1")
     recorded.write_plan(folder, replace(read, test=renamed))
-    told = runs.compare_arms(checkout, recorded.RUN, OTHER, ["exact"])
+    told = reading.compare_arms(checkout, recorded.RUN, OTHER, ["exact"])
     assert (told.plan.base.series, told.plan.test.series) == ("v0", "v1")

@@ -12,6 +12,7 @@ from patchbench.binaries import codemap
 from patchbench.errors import BadInput, KernelSplat, LostGuest, NotEngaged
 from patchbench.model import CodeMap, FunctionChange, Plan
 from patchbench.runs import folder as runs
+from patchbench.runs import reading, times
 from tests.fakes import CLEAN_CONSOLE, plan, results
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,30 +34,34 @@ def write_run(results_folder: Path, told: Plan, console: str = CLEAN_CONSOLE) ->
 
 
 def test_a_run_is_read_from_its_folder_alone(tmp_path: Path) -> None:
-    told = runs.comparison(ROOT, write_run(tmp_path, plan(engaged="async_swap_count")))
+    told = reading.comparison(ROOT, write_run(tmp_path, plan(engaged="async_swap_count")))
     assert told.invalid == ()
     assert told.engaged == {"exact": True}
-    assert runs.verdict_error(told) is None
+    assert reading.verdict_error(told) is None
 
 
 def test_a_run_that_was_cut_off_counts_its_missing_boots_as_lost(tmp_path: Path) -> None:
     folder = write_run(tmp_path, plan())
     shutil.rmtree(folder / "boots/exact/v0/seed-2")
     (folder / "SHA256SUMS").unlink()
-    error = runs.verdict_error(runs.comparison(ROOT, folder))
+    error = reading.verdict_error(reading.comparison(ROOT, folder))
     assert isinstance(error, LostGuest)
     assert error.exit_code == 23
 
 
-def test_a_run_without_its_seal_is_invalid_unless_it_is_known_to_be_under_way(
-    tmp_path: Path,
-) -> None:
+def test_a_run_without_its_seal_is_invalid(tmp_path: Path) -> None:
     folder = write_run(tmp_path, plan())
     (folder / "SHA256SUMS").unlink()
-    assert runs.comparison(ROOT, folder).invalid == (
-        "the run did not come to its end: no SHA256SUMS",
+    assert reading.comparison(ROOT, folder).invalid == (
+        "the run did not finish: it has no SHA256SUMS",
     )
-    assert runs.comparison(ROOT, folder, under_way=True).invalid == ()
+
+
+def test_the_boots_of_a_run_that_is_not_finished_can_be_compared(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, plan())
+    boots = runs.read_boots(ROOT, folder, plan())
+    (folder / "SHA256SUMS").unlink()
+    assert reading.compare(ROOT, folder, plan(), boots).invalid == ()
 
 
 @pytest.mark.parametrize("name", ["results.log", "console.log"])
@@ -65,26 +70,26 @@ def test_a_sample_edited_by_hand_is_refused_by_name(tmp_path: Path, name: str) -
     edited = folder / "boots/exact/v0/seed-2" / name
     edited.write_text(edited.read_text().replace("100", "99") + "\n")
     with pytest.raises(BadInput, match=rf"v0/seed-2/{name} is not what was measured"):
-        runs.comparison(ROOT, folder)
+        reading.comparison(ROOT, folder)
 
 
 def test_a_sealed_sample_that_is_gone_is_refused_by_name(tmp_path: Path) -> None:
     folder = write_run(tmp_path, plan())
     (folder / "boots/exact/v0/seed-2/results.log").unlink()
     with pytest.raises(BadInput, match=r"results\.log is missing"):
-        runs.comparison(ROOT, folder)
+        reading.comparison(ROOT, folder)
 
 
 def test_a_run_with_a_splat_ends_with_its_own_status(tmp_path: Path) -> None:
     folder = write_run(tmp_path, plan(), CLEAN_CONSOLE + "WARNING: CPU: 0 at mm/x.c:1\n")
-    error = runs.verdict_error(runs.comparison(ROOT, folder))
+    error = reading.verdict_error(reading.comparison(ROOT, folder))
     assert isinstance(error, KernelSplat)
     assert error.exit_code == 24
 
 
 def test_a_series_that_was_not_at_work_is_not_comparable(tmp_path: Path) -> None:
     folder = write_run(tmp_path, plan(engaged="another_counter"))
-    error = runs.verdict_error(runs.comparison(ROOT, folder))
+    error = reading.verdict_error(reading.comparison(ROOT, folder))
     assert isinstance(error, NotEngaged)
     assert error.exit_code == 25
 
@@ -94,7 +99,7 @@ def test_a_broken_plan_is_bad_input(tmp_path: Path, text: str) -> None:
     folder = write_run(tmp_path, plan())
     (folder / "plan.json").write_text(text)
     with pytest.raises(BadInput, match=r"plan\.json is not a plan"):
-        runs.comparison(ROOT, folder)
+        reading.comparison(ROOT, folder)
 
 
 @pytest.mark.parametrize("text", ['{"schema": 3}', '{"schema": 3, "unheard_of": [1]}'])
@@ -124,7 +129,7 @@ def test_a_run_without_its_boots_was_cut_off_and_tells_how_to_make_it_again(
     folder = write_run(tmp_path, plan())
     shutil.rmtree(folder / "boots")
     (folder / "SHA256SUMS").unlink()
-    error = runs.verdict_error(runs.comparison(ROOT, folder))
+    error = reading.verdict_error(reading.comparison(ROOT, folder))
     assert isinstance(error, LostGuest)
     assert "cut off: 4 boots were never made\n  make it again: ./bootstrap bench" in str(error)
 
@@ -134,7 +139,7 @@ def test_side_by_side_containers_count_once_in_the_timings(tmp_path: Path) -> No
         '{"started": 0, "ended": 10, "set_up": [["sources", 0, 0.5]],'
         ' "busy": [["make", 0.5, 4], ["timeout", 4, 8], ["timeout", 5, 9], ["sh", 0, 0.1]]}'
     )
-    told = {what: seconds for what, seconds, _ in runs.timings(tmp_path)}
+    told = {what: seconds for what, seconds, _ in times.rows(tmp_path)}
     assert told == {
         "make": "3.5",
         "QEMU": "5.0",
@@ -145,8 +150,8 @@ def test_side_by_side_containers_count_once_in_the_timings(tmp_path: Path) -> No
 
 
 def test_the_timings_of_a_run_that_was_cut_off_say_so(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="did not come to its end"):
-        runs.timings(tmp_path)
+    with pytest.raises(BadInput, match="the run did not finish"):
+        times.rows(tmp_path)
 
 
 GREW = FunctionChange("folio_free_swap", "swapfile.c", "changed", 100, 132)
@@ -156,16 +161,16 @@ def test_equal_kernels_leave_nothing_to_measure_and_end_well(tmp_path: Path) -> 
     folder = tmp_path / "runs" / plan().run
     runs.start(folder, plan(engaged="async_swap_count"), CodeMap(equal=True, functions=()))
     runs.seal(folder)
-    told = runs.comparison(ROOT, folder)
+    told = reading.comparison(ROOT, folder)
     assert told.nothing_to_measure.startswith("both kernels are the same")
     assert (told.invalid, told.failures, told.deltas) == ((), (), ())
-    assert runs.verdict_error(told) is None
+    assert reading.verdict_error(told) is None
 
 
 def test_equal_kernels_that_were_booted_all_the_same_are_compared(tmp_path: Path) -> None:
     folder = write_run(tmp_path, plan())
     codemap.write(folder, CodeMap(equal=True, functions=()))
-    told = runs.comparison(ROOT, folder)
+    told = reading.comparison(ROOT, folder)
     assert told.nothing_to_measure == ""
     assert told.deltas
 
@@ -173,15 +178,15 @@ def test_equal_kernels_that_were_booted_all_the_same_are_compared(tmp_path: Path
 def test_kernels_that_differ_and_were_not_booted_are_lost_boots(tmp_path: Path) -> None:
     folder = tmp_path / "runs" / plan().run
     runs.start(folder, plan(), CodeMap(equal=False, functions=(GREW,)))
-    assert isinstance(runs.verdict_error(runs.comparison(ROOT, folder)), LostGuest)
+    assert isinstance(reading.verdict_error(reading.comparison(ROOT, folder)), LostGuest)
 
 
 def test_what_the_kernels_differ_in_is_kept_with_the_run(tmp_path: Path) -> None:
     folder = write_run(tmp_path, plan())
-    assert runs.comparison(ROOT, folder).code is None
+    assert reading.comparison(ROOT, folder).code is None
     code = CodeMap(equal=False, functions=(GREW,))
     codemap.write(folder, code)
-    assert runs.comparison(ROOT, folder).code == code
+    assert reading.comparison(ROOT, folder).code == code
 
 
 @pytest.mark.parametrize(
@@ -197,20 +202,20 @@ def test_a_broken_or_newer_map_of_functions_is_bad_input(
     folder = write_run(tmp_path, plan())
     (folder / "functions.json").write_text(text)
     with pytest.raises(BadInput, match=why):
-        runs.comparison(ROOT, folder)
+        reading.comparison(ROOT, folder)
 
 
 def test_flame_graphs_are_part_of_what_a_run_says(tmp_path: Path) -> None:
     folder = write_run(tmp_path, plan())
     (folder / "profile").mkdir()
     (folder / "profile/v0.svg").write_text("<svg/>")
-    assert runs.comparison(ROOT, folder).profiles == {"v0": "<svg/>"}
+    assert reading.comparison(ROOT, folder).profiles == {"v0": "<svg/>"}
 
 
 def test_flame_graphs_are_added_to_a_run_that_stays_sealed(tmp_path: Path) -> None:
     folder = write_run(tmp_path, plan())
     runs.add_profile(folder, {"v0.svg": "<svg/>"})
-    assert runs.comparison(ROOT, folder).profiles == {"v0": "<svg/>"}
+    assert reading.comparison(ROOT, folder).profiles == {"v0": "<svg/>"}
     (folder / "profile/v0.svg").write_text("<svg>edited</svg>")
     with pytest.raises(BadInput, match=r"v0\.svg is not what was measured"):
         runs.add_profile(folder, {})

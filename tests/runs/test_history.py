@@ -9,7 +9,7 @@ import pytest
 
 from patchbench.errors import BadInput
 from patchbench.runs import folder as runs
-from patchbench.runs import history
+from patchbench.runs import history, publishing, reading
 from tests import recorded
 from tests.fakes import machine
 
@@ -22,13 +22,13 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def follow(checkout: Path, metric: str = "exit_ns", *machines: str) -> list[history.Point]:
-    return history.points(runs.comparisons(checkout), metric, machines)
+    return history.points(reading.comparisons(checkout), metric, machines)
 
 
 def test_runs_come_in_the_order_of_time_wherever_they_are_kept(checkout: Path) -> None:
     recorded.add_run(checkout, LATER)
     early = recorded.add_run(checkout, "20261101T000000-v0-against-none-mainline")
-    runs.publish(checkout, early, "v0-on-7.3")
+    publishing.publish(checkout, early, "v0-on-7.3")
     shutil.rmtree(early)
     told = [row[0][:8] for row in history.rows(follow(checkout))]
     assert told == ["20261101"] * 2 + ["20261123"] * 2 + ["20261124"] * 2

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from patchbench.errors import BadInput, LostGuest, NotComparable, NotRepeatable
-from patchbench.runs import archive
+from patchbench.runs import archive, publishing, reading
 from patchbench.runs import folder as runs
 from patchbench.runs.verifying import Ingredient, Replay, Verification
-from patchbench.study import evidence, publishing
+from patchbench.study import evidence
 from patchbench.study import folder as studies
 from patchbench.study import plan as study
+from patchbench.study import publishing as study_publishing
 from patchbench.study.folder import LegEntry, Logbook
 from patchbench.study.readings import Reading
 from tests.fakes import plan, results
@@ -23,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def publish(root: Path, name: str = "v0") -> Path:
-    return runs.publish(root, write_run(root / "results", plan()), name)
+    return publishing.publish(root, write_run(root / "results", plan()), name)
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def project(tmp_path: Path) -> Path:
 
 def test_a_published_run_says_what_the_run_said(project: Path) -> None:
     folder = publish(project)
-    told = runs.comparison(project, folder)
+    told = reading.comparison(project, folder)
     assert told.invalid == ()
     assert [(one.metric.name, one.base) for one in told.deltas] == [
         ("exit_ns", 100), ("drain_ns", 200),
@@ -48,7 +49,7 @@ def test_a_published_run_keeps_no_console_and_no_host(project: Path) -> None:
     names = {path.name for path in publish(project).rglob("*") if path.is_file()}
     assert names == {
         "plan.json", "boots.json", "seed-1.log", "seed-2.log", "comparison.json", "report.md",
-        "SHA256SUMS",
+        "report.html", "SHA256SUMS",
     }  # fmt: skip
 
 
@@ -56,14 +57,14 @@ def test_a_published_sample_edited_by_hand_is_refused(project: Path) -> None:
     log = publish(project) / "boots/exact/v0/seed-1.log"
     log.write_text(results(exit_ns=1))
     with pytest.raises(BadInput, match=r"seed-1\.log is not what was measured"):
-        runs.comparison(project, project / "results/published/v0")
+        reading.comparison(project, project / "results/published/v0")
 
 
 def test_what_is_published_is_not_overwritten(project: Path) -> None:
     folder = publish(project)
     before = (folder / "SHA256SUMS").read_text()
     with pytest.raises(BadInput, match="published already"):
-        runs.publish(project, archive.find_bench(project / "results", "latest"), "v0")
+        publishing.publish(project, archive.find_bench(project / "results", "latest"), "v0")
     assert (folder / "SHA256SUMS").read_text() == before
 
 
@@ -72,7 +73,7 @@ def test_a_run_that_cannot_be_relied_on_is_not_published(project: Path) -> None:
     (run / "boots/exact/v0/seed-2/results.log").write_text("patchbench 1\n")
     runs.seal(run)
     with pytest.raises(LostGuest):
-        runs.publish(project, run, "v0")
+        publishing.publish(project, run, "v0")
     assert not (project / "results/published").exists()
 
 
@@ -86,7 +87,7 @@ def test_a_boot_that_is_missing_is_named(project: Path) -> None:
     (folder / "boots/exact/v0/seed-1.log").unlink()
     runs.seal(folder)
     with pytest.raises(BadInput, match=r"it lacks boots/exact/v0/seed-1\.log"):
-        runs.comparison(project, folder)
+        reading.comparison(project, folder)
 
 
 def verification(*differences: str, moved: bool = False) -> Verification:
@@ -133,7 +134,7 @@ def studied(project: Path) -> Path:
 def test_a_published_study_says_the_same_without_the_runs_it_was_made_of(
     project: Path, studied: Path
 ) -> None:
-    kept = publishing.publish(project, studied, "study")
+    kept = study_publishing.publish(project, studied, "study")
     before = evidence.study_of(project, studied)
     shutil.rmtree(project / "results/runs")
     after = evidence.study_of(project, kept)
@@ -149,7 +150,7 @@ def test_a_study_that_was_cut_off_is_not_published(project: Path, studied: Path)
     logbook.legs[0].state = "to do"
     studies.save(studied, logbook)
     with pytest.raises(BadInput, match="did not finish"):
-        publishing.publish(project, studied, "study")
+        study_publishing.publish(project, studied, "study")
     assert not (project / "results/published").exists()
 
 
@@ -159,5 +160,5 @@ def test_a_study_with_an_edited_sample_is_not_published_by_half(
     log = next((project / "results/runs").rglob("seed-1/results.log"))
     log.write_text(results(exit_ns=1))
     with pytest.raises(BadInput, match="is not what was measured"):
-        publishing.publish(project, studied, "study")
+        study_publishing.publish(project, studied, "study")
     assert not (project / "results/published/study").exists()

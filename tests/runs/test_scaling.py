@@ -12,8 +12,7 @@ import pytest
 from patchbench.errors import BadInput
 from patchbench.model import NEVER, Comparison, Scale
 from patchbench.report.formats import html
-from patchbench.runs import folder as runs
-from patchbench.runs import scaling
+from patchbench.runs import publishing, reading, scaling
 from patchbench.stages.compare import compare
 from tests import recorded
 from tests.fakes import lost, machine, plan
@@ -193,6 +192,10 @@ def test_the_same_runs_give_the_same_bytes() -> None:
     assert html.render(scaled(run, *reversed(others)), boots) == first
 
 
+def recorded_run(checkout: Path) -> Comparison:
+    return reading.comparison(checkout, checkout / "results/runs" / recorded.RUN)
+
+
 def test_stored_runs_are_found_and_those_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     checkout = recorded.root(tmp_path)
     first, edited, broken = (f"2026112{day}T000000-v0" for day in (4, 5, 6))
@@ -201,20 +204,19 @@ def test_stored_runs_are_found_and_those_that_cannot_be_read_are_counted(tmp_pat
     log = next(folder.glob("boots/exact/v0/*/results.log"))
     log.write_text(log.read_text().replace("patchbench 1\n", "patchbench 1\nmeta edited yes\n"))
     (recorded.add_victims(checkout, broken, 16) / "plan.json").write_text("{")
-    told, boots = scaling.told(checkout, checkout / "results/runs" / recorded.RUN)
+    told = scaling.add(checkout, recorded_run(checkout))
     assert told.scaling
     assert values(told.scaling.scales) == [4, 10]
     assert [line.split(" ")[0] for line in told.scaling.invalid] == [f"{edited}:", f"{broken}:"]
     assert f"{edited}: cannot be read: results/runs/{edited}/boots/" in told.scaling.invalid[0]
-    assert boots == runs.told(checkout, checkout / "results/runs" / recorded.RUN)[1]
 
 
 def test_a_published_run_has_a_point_as_well(tmp_path: Path) -> None:
     checkout = recorded.root(tmp_path)
     folder = recorded.add_victims(checkout, "20261124T000000-v0", 4)
-    runs.publish(checkout, folder, "four")
+    publishing.publish(checkout, folder, "four")
     shutil.rmtree(folder)
-    told, _ = scaling.told(checkout, checkout / "results/runs" / recorded.RUN)
+    told = scaling.add(checkout, recorded_run(checkout))
     assert values(scales(told)) == [4, 10]
 
 

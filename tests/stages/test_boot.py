@@ -2,6 +2,7 @@
 """What is made of a boot's two logs."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,7 +101,7 @@ def test_a_guest_that_said_nothing_is_lost_with_what_qemu_said(tmp_path: Path) -
 
 def test_a_guest_that_does_not_name_its_kernel_is_not_believed(tmp_path: Path) -> None:
     log = results().replace(f"meta release {RELEASE}\n", "")
-    with pytest.raises(BadRecord, match="did not say which kernel"):
+    with pytest.raises(BadRecord, match="did not report which kernel"):
         read(leave(tmp_path, log))
 
 
@@ -170,6 +171,9 @@ def test_a_kernel_that_lacks_what_a_workload_needs_is_untested(tmp_path: Path) -
         "UBSAN: array-index-out-of-bounds in mm/swapfile.c:12:3",
         "INFO: trying to register non-static key.",
         "Write-error on swap-device (252:0:16)",
+        "WARNING: exit storm/61 still has locks held!",
+        "rcu: INFO: rcu_preempt self-detected stall on CPU",
+        "rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { 1-... }",
     ],
 )
 def test_a_complaint_of_the_kernel_spoils_good_samples(tmp_path: Path, line: str) -> None:
@@ -196,8 +200,8 @@ def test_a_failed_boot_is_counted_with_its_status_and_never_empty(tmp_path: Path
     [
         ({}, ""),
         ({"steal_pct": 1.0, "waited_pct": 12.0, "load": 9.0}, ""),
-        ({"steal_pct": 31.0}, "31 % of the CPU time was stolen by other guests of its host"),
-        ({"waited_pct": 77.7}, "tasks waited for a CPU during 78 % of it"),
+        ({"steal_pct": 31.0}, "other guests of its host stole 31 % of the CPU time"),
+        ({"waited_pct": 77.7}, "tasks waited for a CPU 78 % of the time"),
     ],
 )
 def test_a_host_that_had_other_things_to_do_is_told(host: dict[str, float], says: str) -> None:
@@ -212,3 +216,41 @@ def test_an_overloaded_host_marks_a_boot_unless_nothing_can_touch_it(
     note_host(tmp_path, steal_pct=31.0)
     told = boot.read(tmp_path, replace(WANTED, exact=exact), POLICY)
     assert bool(told.overload) is not exact
+
+
+@pytest.mark.parametrize("log", ["results.log", "console.log"])
+def test_a_guest_that_writes_without_end_is_lost_and_the_log_is_named(
+    tmp_path: Path, log: str
+) -> None:
+    leave(tmp_path, results())
+    with (tmp_path / log).open("a") as stream:
+        stream.write("x" * boot.MOST_LOG_BYTES)
+    with pytest.raises(LostGuest, match=rf"{log} has more than 2 MiB"):
+        read(tmp_path)
+
+
+def test_a_flood_of_splats_is_a_splat(tmp_path: Path) -> None:
+    leave(tmp_path, results(), "BUG: KASAN: use-after-free in f\n" + "x" * boot.MOST_LOG_BYTES)
+    with pytest.raises(KernelSplat, match="use-after-free in f"):
+        read(tmp_path)
+
+
+def test_the_console_s_longest_line_is_cut_before_it_is_matched(tmp_path: Path) -> None:
+    leave(tmp_path, results(), "WARNING: " * 200_000)
+    (splat,) = boot.find_splats(boot.read_console(tmp_path), POLICY)
+    assert len(splat) == 1100
+
+
+@pytest.mark.parametrize("log", ["results.log", "console.log"])
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder"])
+def test_a_log_that_is_no_regular_file_is_not_opened(tmp_path: Path, log: str, kind: str) -> None:
+    leave(tmp_path, results())
+    elsewhere = (tmp_path / log).rename(tmp_path / "elsewhere")
+    if kind == "link":
+        (tmp_path / log).symlink_to(elsewhere)
+    elif kind == "fifo":
+        os.mkfifo(tmp_path / log)
+    else:
+        (tmp_path / log).mkdir()
+    with pytest.raises((LostGuest, BadRecord), match=rf"there is no file .*{log}|{log} is missing"):
+        read(tmp_path)

@@ -4,12 +4,14 @@
 import random
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from patchbench import records
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, NotComparable, NotRepeatable, ToolFailed
-from patchbench.model import Boot
+from patchbench.model import Boot, Record
 from patchbench.stages import boots as bench
 from patchbench.stages.boots import Booter, Job
 from patchbench.store import Store
@@ -43,6 +45,22 @@ def test_a_first_bench_boots_everything_and_one_again(
     boots = exact(tmp_path, hypervisor)
     assert [boot.failure for boot in boots] == [""] * 4
     assert len(hypervisor.booted) == 5
+
+
+def test_each_boot_is_read_once(
+    tmp_path: Path, hypervisor: FakeHypervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Record] = []
+
+    def parse(text: str) -> Record:
+        read.append(records.parse(text))
+        return read[-1]
+
+    monkeypatch.setattr(
+        "patchbench.stages.boot.records", SimpleNamespace(**{**vars(records), "parse": parse})
+    )
+    exact(tmp_path, hypervisor)
+    assert len(read) == len(JOBS)
 
 
 def test_a_second_bench_takes_the_shelf_and_boots_one_to_prove_it(
@@ -162,7 +180,7 @@ def test_noisy_boots_are_never_shelved(tmp_path: Path, hypervisor: FakeHyperviso
     assert len(hypervisor.booted) == 4
 
 
-def test_no_boot_starts_once_the_time_is_up_and_what_was_left_out_is_known(
+def test_no_boot_starts_once_the_time_is_up_and_what_was_skipped_is_known(
     tmp_path: Path, hypervisor: FakeHypervisor
 ) -> None:
     exact(tmp_path, hypervisor)
@@ -171,7 +189,7 @@ def test_no_boot_starts_once_the_time_is_up_and_what_was_left_out_is_known(
     booter.until = 0.0
     more = [*JOBS, Job(arm("none"), 3), Job(arm("v0"), 3)]
     boots = booter.exact(more, fresh=False, pick=random.Random(1))
-    assert [job.seed for job in booter.left_out] == [3, 3]
+    assert [job.seed for job in booter.skipped] == [3, 3]
     assert [bool(boot.failure) for boot in boots] == [False] * 4 + [True] * 2
     assert len(hypervisor.booted) == 1  # the one that is booted again, to see it repeat
 

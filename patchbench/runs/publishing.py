@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What `publish` does with a run: it goes into results/published/, with its report."""
+
+from pathlib import Path
+
+from patchbench.report import formats, report
+from patchbench.runs import folder, published, reading, scaling
+from patchbench.store import write_whole
+
+
+def publish(root: Path, run: Path, name: str) -> Path:
+    """Copy a run into results/published/NAME and return that folder.
+
+    Raises why the run cannot be relied on, or BadInput as published.new_folder.
+    """
+    compared, boots = reading.read(root, run)
+    if error := reading.verdict_error(compared):
+        raise error
+    target = published.new_folder(root, name)
+    published.publish(run, boots, target)
+    report.write(target, compared)
+    page = formats.find("html")(scaling.add(root, compared), boots)
+    write_whole(target / "report.html", page)
+    folder.seal(target)
+    return target

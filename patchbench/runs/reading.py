@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a run says: the plan and the logs of its folder in, a Comparison out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from patchbench import noise
+from patchbench.binaries import codemap
+from patchbench.catalog import Catalog
+from patchbench.errors import (
+    BootFailed,
+    HostOverloaded,
+    KernelSplat,
+    LostGuest,
+    NotEngaged,
+    PipelineError,
+)
+from patchbench.model import Boot, Comparison, Plan
+from patchbench.runs import across, archive, folder
+from patchbench.stages import boot
+from patchbench.stages import compare as stage
+
+#: Why a run of two equal kernels has no boots.
+_NOTHING_TO_MEASURE = (
+    "both kernels are the same byte for byte, except for their names, build ids and the line "
+    "numbers of warnings (`bench --fresh` boots them anyway)"
+)
+
+
+def read(root: Path, run: Path) -> tuple[Comparison, list[Boot]]:
+    """Return what the run in a folder says, and its boots, lost ones included.
+
+    A run without its seal is invalid. Raises BadInput if the plan is broken or too new, or a
+    sealed file was changed.
+    """
+    plan, boots = _read(root, run)
+    return _with_seal(compare(root, run, plan, boots), run), boots
+
+
+def comparison(root: Path, run: Path) -> Comparison:
+    """Return what the run in a folder says, as `read` does."""
+    return read(root, run)[0]
+
+
+def compare(root: Path, run: Path, plan: Plan, boots: Sequence[Boot]) -> Comparison:
+    """Return what boots of a run say, finished or not, with all else that its folder holds.
+
+    A run of two equal kernels without a boot has nothing to measure, which is no fault of it.
+    """
+    code = codemap.read(run) if codemap.kept(run) else None
+    if code and code.equal and not (run / "boots").exists():
+        nothing = Comparison(plan, (), {}, (), (), (), ())
+        return replace(nothing, nothing_to_measure=_NOTHING_TO_MEASURE, code=code)
+    profiles = {path.stem: path.read_text() for path in sorted(run.glob("profile/*.svg"))}
+    compared = _with_floors(root, stage.compare(plan, boots))
+    return replace(compared, code=code, profiles=profiles)
+
+
+def comparisons(root: Path) -> Iterator[tuple[str, Comparison | PipelineError]]:
+    """Give every run's name and what it says, or why it cannot be read, oldest first."""
+    for name, run in archive.benches(root / "results").items():
+        try:
+            yield name, comparison(root, run)
+        except PipelineError as err:
+            yield name, err
+
+
+def compare_arms(root: Path, base: str, test: str, machines: Sequence[str]) -> Comparison:
+    """Return one stored arm compared with another, each named as RUN or RUN:SERIES.
+
+    A run alone stands for its test arm. Raises NotComparable as across.join does.
+    """
+    sides = []
+    for name in (base, test):
+        run, _, series = name.partition(":")
+        place = archive.find_bench(root / "results", run)
+        plan, boots = _read(root, place)
+        sides.append((place, plan, across.arm(plan, series), boots))
+    (here, ours, base_arm, base_boots), (there, theirs, test_arm, test_boots) = sides
+    plan = across.join((ours, base_arm), (theirs, test_arm), machines)
+    compared = stage.compare(
+        plan,
+        [
+            *across.boots(base_boots, base_arm.series, plan.base.series, plan),
+            *across.boots(test_boots, test_arm.series, plan.test.series, plan),
+        ],
+    )
+    return _with_floors(root, _with_seal(_with_seal(compared, here), there))
+
+
+def verdict_error(compared: Comparison) -> PipelineError | None:
+    """Return why a comparison cannot be relied on, as the error to end with."""
+    if compared.failures and all(boot.NOT_BOOTED in failure for failure in compared.failures):
+        return LostGuest(
+            f"the run was cut off: {len(compared.failures)} boots were never made\n"
+            f"  make it again: {compared.plan.command}"
+        )
+    if compared.failures:
+        # The worst of them: 24, then 23, and 30 only where the host alone is to blame.
+        statuses = compared.failure_statuses
+        kinds: tuple[type[BootFailed], ...] = (KernelSplat, LostGuest, HostOverloaded)
+        kind = next((kind for kind in kinds if kind.exit_code in statuses), LostGuest)
+        return kind(f"{len(compared.failures)} boots gave no usable samples; the report says which")
+    if compared.invalid:
+        return NotEngaged("\n  ".join(compared.invalid))
+    return None
+
+
+def _read(root: Path, run: Path) -> tuple[Plan, list[Boot]]:
+    plan = folder.read_plan(run)
+    if folder.is_sealed(run):
+        folder.check_seal(run)
+    return plan, folder.read_boots(root, run, plan)
+
+
+def _with_floors(root: Path, compared: Comparison) -> Comparison:
+    """Return a comparison with the noise floors of its metrics, where they were measured."""
+    plan, catalog = compared.plan, Catalog(root)
+    if plan.workload.name not in catalog.workloads():
+        return compared
+    if plan.workload != catalog.workload(plan.workload.name):
+        return compared  # other parameters than those that were calibrated
+    floors = noise.floors(root, plan.workload.name)
+    deltas = (
+        replace(one, floor_pct=floors.get((one.machine, one.metric.name)))
+        for one in compared.deltas
+    )
+    return replace(compared, deltas=tuple(deltas))
+
+
+def _with_seal(compared: Comparison, run: Path) -> Comparison:
+    """Return the comparison, invalid if the run was not finished."""
+    if folder.is_sealed(run):
+        return compared
+    return replace(
+        compared, invalid=(*compared.invalid, f"the run did not finish: it has no {folder.SUMS}")
+    )
