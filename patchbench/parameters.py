@@ -46,7 +46,7 @@ def check_fits(workload: Workload, machine: Machine, known: Mapping[str, Paramet
     if not workload.swap_mib:
         return
     values = {name: one.standard for name, one in known.items()} | dict(workload.parameters)
-    needed = _amount(workload.swap_mib, values)
+    needed = amount(workload.swap_mib, values)
     if needed <= machine.zram_mib:
         return
     fitting = [
@@ -63,13 +63,13 @@ def check_fits(workload: Workload, machine: Machine, known: Mapping[str, Paramet
     )
 
 
-def _amount(formula: str, values: Mapping[str, int]) -> float:
+def amount(formula: str, values: Mapping[str, int]) -> float:
     """Return what names and numbers with `*` and `/` between them come to, from left to right."""
-    amount = 1.0
+    product = 1.0
     for name, divides in _names(formula):
         value = values[name] if name in values else int(name)
-        amount = amount / value if divides else amount * value
-    return amount
+        product = product / value if divides else product * value
+    return product
 
 
 def _names(formula: str) -> list[tuple[str, bool]]:

@@ -10,6 +10,7 @@ Doors: studying, evidence, report, page, formats, publishing, folder, plan, read
     upgrade     logbooks of earlier schemas
     readings    what the run of a leg says, as rules use it
     evidence    reads the runs into readings, and the whole into a Study
+    instrument  could a leg have shown both outcomes of a rule; if not, it cannot tell
     weigh       weighs rules by readings, and concludes
     report      the study as tables
     page        the study as HTML and Markdown

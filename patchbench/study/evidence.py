@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from patchbench import findings
 from patchbench.catalog import Catalog, adapter
 from patchbench.errors import PipelineError
+from patchbench.findings import CheckResult
 from patchbench.model import NONE, Boot, Comparison, Machine
 from patchbench.profile.sorting import Profiles
 from patchbench.runs import reading as runs
@@ -47,15 +48,19 @@ def _shares(stacks: Mapping[tuple[str, ...], int]) -> ArmShares:
 def read(root: Path, folder: Path, leg: Leg, machine: Machine) -> Reading | str:
     """Return what the run in a folder says of its leg, or why it cannot be relied on."""
     try:
-        match leg.kind:
-            case "bench":
-                return _read_bench(root, folder, leg)
-            case "profile":
-                shares = adapter(Shares).validate_json((folder / SHARES).read_text())
-                return Reading(folder.name, _profile_command(leg), machine, leg.at_work, shares)
-            case "hazard":
-                result = findings.read(folder)
-                return Reading(folder.name, _hazard_command(leg), machine, leg.at_work, result)
+        if leg.kind == "bench":
+            return _read_bench(root, folder, leg)
+        workload = Catalog(root).workload(leg.workload)
+        result: Shares | CheckResult
+        if leg.kind == "profile":
+            result = adapter(Shares).validate_json((folder / SHARES).read_text())
+            command = _profile_command(leg)
+        else:
+            result, command = findings.read(folder), _hazard_command(leg)
+        return Reading(
+            folder.name, command, machine, leg.at_work, result,
+            program=workload.program, parameters={**workload.parameters, **leg.parameters},
+        )  # fmt: skip
     except (PipelineError, OSError, ValidationError) as err:
         return str(err).splitlines()[0]
 
@@ -65,7 +70,10 @@ def _read_bench(root: Path, folder: Path, leg: Leg) -> Reading:
     plan = comparison.plan
     (machine,) = (one for one in plan.machines if one.name == leg.machine)
     counter = _counter(plan.test.engaged_vmstat, plan.test.series, boots)
-    return Reading(folder.name, plan.command, machine, leg.at_work, comparison, counter)
+    return Reading(
+        folder.name, plan.command, machine, leg.at_work, comparison, counter,
+        plan.workload.program, plan.workload.parameters,
+    )  # fmt: skip
 
 
 def _counter(name: str | None, series: str, boots: Sequence[Boot]) -> Counter | None:
@@ -126,7 +134,9 @@ def study_of(root: Path, folder: Path) -> Study:
         logbook=logbook,
         readings=readings,
         conclusions=weigh.conclude(logbook.plan, look),
-        controls=tuple(weigh.weigh(rule, look) for rule in logbook.plan.controls),
+        controls=tuple(
+            weigh.weigh(rule, look, logbook.plan.reach) for rule in logbook.plan.controls
+        ),
         machines=tuple(machines[name] for name in sorted(machines)),
     )
 

@@ -19,6 +19,7 @@ from patchbench.catalog import Catalog, load_toml
 from patchbench.errors import BadInput, UnknownName
 from patchbench.model import STRICT
 from patchbench.stages import series, variants
+from patchbench.study.instrument import Reach
 from patchbench.study.rules import HazardRule, Kind, Rule, ShareRule, key
 
 FOLDER = Path("configs/studies")
@@ -68,7 +69,8 @@ class Statement:
     """What somebody claimed or asked, as a sentence that is true or false.
 
     by: who; claimed: the figure, where there is one. unanswerable: why nothing here can answer
-    it, or, beside rules, what they leave open.
+    it, or, beside rules, what they leave open. corrected: what an earlier version of this plan
+    concluded, and what was wrong with it.
     """
 
     id: str
@@ -77,12 +79,16 @@ class Statement:
     claimed: str = ""
     rules: tuple[Rule, ...] = ()
     unanswerable: str = ""
+    corrected: str = ""
 
 
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class StudyPlan:
-    """configs/studies/NAME.toml: cells, statements, and the controls that must not move."""
+    """configs/studies/NAME.toml: cells, statements, and the controls that must not move.
+
+    reach: the most that the series can gain, for the check of what a leg can show.
+    """
 
     name: str
     title: str
@@ -90,6 +96,7 @@ class StudyPlan:
     cells: tuple[Cell, ...]
     statements: tuple[Statement, ...] = ()
     controls: tuple[Rule, ...] = ()
+    reach: Reach | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +140,8 @@ def load(root: Path, name: str) -> StudyPlan:
     for leg in legs(plan, "full"):
         _check_leg(leg, root, catalog)
     by_key = {leg.key: leg for leg in every_leg(plan, "full")}
+    if plan.reach and not any(leg.cell == plan.reach.cell for leg in by_key.values()):
+        raise BadInput(f"{path}: reach: no cell is called {plan.reach.cell}")
     for where, rule in _rules(plan):
         _check_rule(by_key, rule, catalog, f"{path}: {where}")
     return plan
@@ -246,6 +255,9 @@ def _check_rule(by_key: Mapping[str, Leg], rule: Rule, catalog: Catalog, where: 
         return
     if not isinstance(rule, ShareRule):
         _check_known("metric", rule.metric, [*catalog.metrics(workload.program)], where)
+    known = {*catalog.workload(leg.workload).parameters}
+    if unknown := rule.about.keys() - known:
+        raise BadInput(f"{where}: workload {leg.workload} has no parameter {', '.join(unknown)}")
     if rule.bounds == (None, None):
         raise BadInput(f"{where}: the rule on {leg.key} needs a bound: {_bounds_of(rule)}")
 

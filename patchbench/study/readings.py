@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the run of a leg says, as its rules use it. Pure."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from patchbench.findings import CheckResult
@@ -38,8 +38,9 @@ class Counter:
 class Reading:
     """What one leg's run says, and the command that repeats it.
 
-    at_work: whether the plan expects the series to be at work. counter: None where the series
-    has none, and for what is no bench.
+    machine: as it was when the leg was run. program, parameters: of its workload. at_work:
+    whether the plan expects the series to be at work. counter: None where the series has none,
+    and for what is no bench.
     """
 
     run: str
@@ -48,10 +49,18 @@ class Reading:
     at_work: bool
     result: Comparison | Shares | CheckResult
     counter: Counter | None = None
+    program: str = ""
+    parameters: Mapping[str, int] = field(default_factory=dict)
 
 
 #: Gives a leg's reading by its key, or the reason why there is none.
 Look: TypeAlias = Callable[[str], Reading | str]
+
+
+def share_pct(arm: ArmShares, functions: Iterable[str]) -> float | None:
+    """Return what share of do_exit some functions have together; None if no sample has any."""
+    have = [name for name in functions if name in arm.share_pct]
+    return sum(arm.share_pct[name] for name in have) if have else None
 
 
 def describe(machine: Machine) -> str:

@@ -11,7 +11,7 @@ anything else  ChangeRule      the change from base to test
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Discriminator, Tag, with_config
@@ -29,13 +29,21 @@ def key(cell: str, kernel: str, machine: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegRule:
-    """What every rule says: its leg, and the conditions under which its statement is meant."""
+    """What every rule says: its leg, and the conditions that its statement is about.
+
+    cpus: how many CPUs must work at the same time. about: the least and the most that parameters
+    of the workload may be. scarce: a resource that somebody has to lack. A leg without these
+    conditions cannot tell, see instrument.py.
+    """
 
     kind: ClassVar[Kind] = "bench"
 
     cell: str
     kernel: str = "mainline"
     machine: str = "exact"
+    cpus: int = 1
+    about: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    scarce: Literal["", "memory"] = ""
 
     @property
     def leg(self) -> str:
@@ -181,20 +189,23 @@ class DifferenceRule(LegRule):
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShareRule(PercentRule):
-    """Functions' share of do_exit's samples in a profile, with what they call.
+    """Functions' share of the samples of a profile, with what they call.
 
-    Where one has another name on another kernel both are listed, and what is there counts.
+    functions: where one has another name on another kernel both are listed, and what is there
+    counts. of: what they are a share of; do_exit if empty.
     """
 
     kind: ClassVar[Kind] = "profile"
 
     functions: tuple[str, ...]
     arm: Literal["base", "test"]
+    of: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:
         """Return the functions and what they are a share of."""
-        return f"{' or '.join(self.functions)} in do_exit, {self.arm},"
+        whole = " or ".join(self.of) or "do_exit"
+        return f"{' or '.join(self.functions)} in {whole}, {self.arm},"
 
     @property
     def asked(self) -> str:

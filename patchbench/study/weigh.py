@@ -2,7 +2,8 @@
 """Rules and readings in; which statements hold, out. Pure.
 
 An interval within a rule's bounds confirms it, one beyond them refutes it, any other leaves it
-undecided. A leg that is missing, or whose run must not be relied on, answers nothing.
+undecided. A leg that is missing, or whose run must not be relied on, answers nothing; one that
+could not have shown both cannot tell, whatever it measured.
 """
 
 import math
@@ -14,8 +15,17 @@ from patchbench import stats
 from patchbench.findings import CheckResult
 from patchbench.model import NEVER, Comparison, Delta, SeriesName
 from patchbench.report import report
+from patchbench.study import instrument
+from patchbench.study.instrument import Reach
 from patchbench.study.plan import Statement, StudyPlan
-from patchbench.study.readings import Look, Reading, Shares, describe, reasons_against
+from patchbench.study.readings import (
+    Look,
+    Reading,
+    Shares,
+    describe,
+    reasons_against,
+    share_pct,
+)
 from patchbench.study.rules import (
     ChangeRule,
     DifferenceRule,
@@ -28,7 +38,9 @@ from patchbench.study.rules import (
     VariantRule,
 )
 
-Outcome: TypeAlias = Literal["confirmed", "refuted", "undecided", "not answered", "not answerable"]
+Outcome: TypeAlias = Literal[
+    "confirmed", "refuted", "undecided", "cannot tell", "not answered", "not answerable"
+]
 _ENOUGH_SEEDS = 200  # nobody runs more
 
 
@@ -113,7 +125,7 @@ def conclude(plan: StudyPlan, look: Look) -> tuple[Conclusion, ...]:
     """Return the conclusion about every statement."""
     conclusions = []
     for statement in plan.statements:
-        weighed = tuple(weigh(rule, look) for rule in statement.rules)
+        weighed = tuple(weigh(rule, look, plan.reach) for rule in statement.rules)
         outcome = overall([one.outcome for one in weighed]) if weighed else "not answerable"
         conclusions.append(Conclusion(statement, outcome, weighed))
     return tuple(conclusions)
@@ -121,17 +133,29 @@ def conclude(plan: StudyPlan, look: Look) -> tuple[Conclusion, ...]:
 
 def overall(outcomes: Sequence[Outcome]) -> Outcome:
     """Return the outcome of rules that must all hold: one that does not refutes the statement."""
-    order: tuple[Outcome, ...] = ("refuted", "not answered", "undecided", "confirmed")
+    order: tuple[Outcome, ...] = (
+        "refuted",
+        "not answered",
+        "cannot tell",
+        "undecided",
+        "confirmed",
+    )
     return next(outcome for outcome in order if outcome in outcomes)
 
 
-def weigh(rule: Rule, look: Look) -> Weighed:
+def weigh(rule: Rule, look: Look, reach: Reach | None = None) -> Weighed:
     """Return what one rule makes of its leg."""
     reading = look(rule.leg)
     if isinstance(reading, str):
         return Weighed(rule, "not answered", f"{rule.leg}: {reading}")
     if against := reasons_against(reading):
         return Weighed(rule, "not answered", f"{rule.leg}: {against}", reading)
+    weighed = _weigh(rule, reading, look)
+    blind = instrument.blindness(rule, reading, reach, look)
+    return replace(weighed, outcome="cannot tell", why=blind) if blind else weighed
+
+
+def _weigh(rule: Rule, reading: Reading, look: Look) -> Weighed:
     if isinstance(rule, HazardRule):
         return _hazard(rule, reading)
     found = _share(rule, reading) if isinstance(rule, ShareRule) else _metric(rule, reading, look)
@@ -205,11 +229,13 @@ def _against_another(rule: KernelRule | VariantRule, delta: Delta, look: Look) -
 def _share(rule: ShareRule, reading: Reading) -> Estimate | str:
     assert isinstance(reading.result, Shares)  # the plan was checked: the leg is a profile
     arm = reading.result.arms[rule.arm == "test"]
-    if not (have := [name for name in rule.functions if name in arm.share_pct]):
-        return f"no sample has {' or '.join(rule.functions)}; it may be inlined, or missing"
-    share, samples = sum(arm.share_pct[name] for name in have), max(1, arm.samples)
-    error = 196 * math.sqrt(max(share / 100 * (1 - share / 100), 1 / samples) / samples)
-    return Estimate(share, share - error, share + error, "%", samples)
+    part, whole = share_pct(arm, rule.functions), share_pct(arm, rule.of) if rule.of else 100.0
+    if part is None or not whole:
+        missing = rule.functions if part is None else rule.of
+        return f"no sample has {' or '.join(missing)}; it may be inlined, or missing"
+    share, samples = part / whole, max(1, round(arm.samples * whole / 100))
+    error = 1.96 * math.sqrt(max(share * (1 - share), 1 / samples) / samples)
+    return Estimate(100 * share, 100 * (share - error), 100 * (share + error), "%", samples)
 
 
 def _hazard(rule: HazardRule, reading: Reading) -> Weighed:

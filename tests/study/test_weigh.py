@@ -122,7 +122,7 @@ def test_a_counter_that_moves_where_the_plan_says_that_it_rests_is_refused(storm
     assert "at_work = false, but async_swap_count moved in 3 of 10 boots" in found.why
 
 
-def test_where_the_base_is_0_arms_are_subtracted_and_not_divided(storm: Reading) -> None:
+def test_a_difference_subtracts_the_arms_and_divides_nothing(storm: Reading) -> None:
     assert isinstance(storm.result, Comparison)
 
     def late(*pairs: tuple[float, float]) -> Reading:
@@ -131,9 +131,9 @@ def test_where_the_base_is_0_arms_are_subtracted_and_not_divided(storm: Reading)
 
     comparison = storm.result
     fewer = rule(difference_at_most=-1)
-    assert weighed(fewer, late(*[(0, 0), (0, 2)] * 4)).outcome == "refuted"
+    assert weighed(fewer, late(*[(1, 1), (2, 4)] * 4)).outcome == "refuted"
     assert weighed(fewer, late(*[(3, 0), (2, 1)] * 4)).outcome == "confirmed"
-    never = weighed(fewer, late(*[(0, math.inf)] * 8))
+    never = weighed(fewer, late(*[(1, math.inf)] * 8))
     assert (never.outcome, never.measured) == ("not answered", "-")
 
 
