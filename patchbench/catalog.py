@@ -5,9 +5,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
 from functools import cache, lru_cache
-from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,66 +19,6 @@ from patchbench.model import STRICT, Flavour, KernelSpec, Machine, Metric, Param
 T = TypeVar("T")
 _INCLUDED = re.compile(r'^#include "(\w+\.h)"$', re.MULTILINE)
 _EXTENDS = re.compile(r"^# extends: (\S+)$", re.MULTILINE)
-
-
-@with_config(STRICT)
-@dataclass(frozen=True, slots=True)
-class SplatRule:
-    """A line of the guest's console that means that the kernel complained, and of what kind.
-
-    questions: those of the answer sheet that such a complaint answers; most answer none.
-    """
-
-    kind: str
-    pattern: str
-    why: str
-    questions: tuple[str, ...] = ()
-
-
-@with_config(STRICT)
-@dataclass(frozen=True, slots=True)
-class AllowedSplat:
-    """A line that is no splat after all: said by whom (`link`), or believed until `expires`."""
-
-    pattern: str
-    why: str
-    link: str = ""
-    expires: date | None = None
-
-
-@with_config(STRICT)
-@dataclass(frozen=True, slots=True)
-class ExpectedLine:
-    """A line that a flavour's kernel says when a detector is on; without it silence is no pass."""
-
-    flavour: str
-    pattern: str
-    why: str
-
-
-@with_config(STRICT)
-@dataclass(frozen=True, slots=True)
-class SplatPolicy:
-    """Which console lines are splats: `deny`, unless `allow` matches as well."""
-
-    deny: tuple[SplatRule, ...]
-    allow: tuple[AllowedSplat, ...] = ()
-    expect: tuple[ExpectedLine, ...] = ()
-
-    def answers(self, kind: str) -> frozenset[str]:
-        """Return the questions that a complaint of this kind answers."""
-        told = (one.questions for one in self.deny if one.kind == kind.partition(":")[0])
-        return frozenset(chain.from_iterable(told))
-
-    def missing(self, flavour: str, console: str) -> tuple[ExpectedLine, ...]:
-        """Return what a flavour's kernel should have said and did not."""
-        asked = [one for one in self.expect if one.flavour == flavour]
-        return tuple(one for one in asked if not re.search(one.pattern, console))
-
-    def allowing(self, patterns: tuple[str, ...], why: str) -> "SplatPolicy":
-        """Return a policy that allows some more patterns."""
-        more = tuple(AllowedSplat(pattern, why) for pattern in patterns)
-        return replace(self, allow=(*self.allow, *more))
 
 
 @with_config(STRICT)
@@ -225,20 +163,6 @@ class Catalog:
     def series_note(self, folder: Path) -> SeriesNote:
         """Return what patches/SERIES/series.toml says; BadInput if it is missing or wrong."""
         return load_toml(folder / "series.toml", SeriesNote)
-
-    def splat_policy(self, today: date | None = None) -> SplatPolicy:
-        """Return configs/splats.toml; BadInput if an `allow` has no ground, or has expired."""
-        path = self.root / "configs/splats.toml"
-        policy = load_toml(path, SplatPolicy)
-        for rule in policy.allow:
-            if not (rule.link or rule.expires):
-                raise BadInput(f"{path}: allow {rule.pattern!r} needs a `link`, or an `expires`")
-            if rule.expires and rule.expires < (today or datetime.now(UTC).date()):
-                raise BadInput(
-                    f"{path}: allow {rule.pattern!r} expired on {rule.expires}\n"
-                    "  see whether the kernel still says it: drop the rule, or say why it stays"
-                )
-        return policy
 
     def profile_map(self) -> ProfileMap:
         """Return configs/profile.toml."""

@@ -15,7 +15,7 @@ from typing import TextIO
 
 from patchbench import parameters as allowed
 from patchbench.binaries import codemap, symbols
-from patchbench.catalog import Catalog, SplatPolicy
+from patchbench.catalog import Catalog
 from patchbench.errors import BadInput
 from patchbench.model import (
     Arm,
@@ -43,11 +43,13 @@ from patchbench.stages import (
     make,
     platform,
     series,
+    splats,
     toolchain,
     tree,
     variants,
 )
 from patchbench.stages.boots import Booter
+from patchbench.stages.splats import SplatPolicy
 from patchbench.store import Store
 from patchbench.story import Story
 from patchbench.tools import debian, git, host
@@ -331,12 +333,12 @@ class Pipeline:
         out = self.cache / "work" / "boot"
         shutil.rmtree(out, ignore_errors=True)
         boot.run(Hypervisor(self.engine, self.toolchain), arm, seed, out)
-        read = boot.read(out, boot.wanted(arm, seed), self.catalog.splat_policy())
+        read = boot.read(out, boot.wanted(arm, seed), splats.load(self.root))
         return boot.read_console(out), read
 
     def booter(self, folder: Path, policy: SplatPolicy | None = None) -> Booter:
         """Return what boots arms into a run's folder; policy: instead of configs/splats.toml."""
-        policy = policy or self.catalog.splat_policy()
+        policy = policy or splats.load(self.root)
         hypervisor = Hypervisor(self.engine, self.toolchain)
         return Booter(hypervisor, self.store, policy, self.story, folder)
 

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Drop-in files: those that are here, and those that are wrong."""
 
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from patchbench.catalog import Catalog
-from patchbench.check import answers
 from patchbench.errors import BadInput, UnknownName
 from patchbench.stages import kconfig, series
 
@@ -39,7 +37,6 @@ def test_everything_that_is_dropped_in_loads() -> None:
                     assert kconfig.settings(catalog.flavour(name, "7.3").fragment)
                 case _:  # series: see the next test
                     assert noun == "series"
-    assert catalog.splat_policy().deny
     assert catalog.profile_map().group
 
 
@@ -110,37 +107,6 @@ def test_a_flavour_without_timings_is_not_comparable_nor_is_what_extends_it(tmp_
     (folder / "slower.config").write_text("# extends: slow\nCONFIG_KCSAN=y\n")
     assert not Catalog(tmp_path).flavour("slow", "7.3").comparable
     assert not Catalog(tmp_path).flavour("slower", "7.3").comparable
-
-
-def with_splats(root: Path, allow: str) -> Catalog:
-    (root / "configs").mkdir(parents=True)
-    text = "[[deny]]\nkind = 'k'\npattern = 'x'\nwhy = 'y'\n[[allow]]\npattern = 'z'\nwhy = 'w'\n"
-    (root / "configs/splats.toml").write_text(text + allow)
-    return Catalog(root)
-
-
-def test_a_splat_is_allowed_with_a_link_or_until_a_date(tmp_path: Path) -> None:
-    linked = with_splats(tmp_path / "a", 'link = "https://example.org/thread"\n')
-    dated = with_splats(tmp_path / "b", "expires = 2026-06-30\n")
-    assert linked.splat_policy().allow
-    assert dated.splat_policy(date(2026, 6, 30)).allow
-
-
-def test_what_a_kernel_is_to_say_is_asked_of_flavours_and_answers_questions_that_there_are() -> (
-    None
-):
-    catalog = Catalog(ROOT)
-    policy = catalog.splat_policy()
-    assert {one.flavour for one in policy.expect} <= {*catalog.listing()["flavour"]}
-    asked = {*answers.questions(ROOT)}
-    assert {name for rule in policy.deny for name in rule.questions} <= asked
-
-
-def test_an_allowance_without_ground_or_past_its_date_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="needs a `link`"):
-        with_splats(tmp_path / "a", "").splat_policy()
-    with pytest.raises(BadInput, match="expired on 2026-06-30"):
-        with_splats(tmp_path / "b", "expires = 2026-06-30\n").splat_policy(date(2026, 7, 1))
 
 
 def with_workload(root: Path, condition: str, also: str = "") -> Catalog:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from patchbench import findings
-from patchbench.catalog import SplatPolicy
 from patchbench.check import answers, hazards, matrix, matrixing, rows
 from patchbench.check.request import HAZARDS, MATRIX, CheckRequest
 from patchbench.errors import (
@@ -24,8 +23,9 @@ from patchbench.model import Boot, Source, Workload
 from patchbench.pipeline import Pipeline, kernel_flag
 from patchbench.runs import folder as runs
 from patchbench.runs import published
-from patchbench.stages import boot
+from patchbench.stages import boot, splats
 from patchbench.stages.boots import Job
+from patchbench.stages.splats import SplatPolicy
 
 #: From good to bad.
 _SHOWN = {"pass": "pass", "untested": "untested", "fail": "FAIL"}
@@ -219,7 +219,7 @@ def _check_one(
     # hazards.judge looks for splats itself: a boot with one still has its record.
     boots = pipeline.booter(run, SplatPolicy(deny=())).exact(jobs, fresh=request.fresh, pick=None)
     bases = {one.seed: one for one in boots if one.series == request.against}
-    policy = pipeline.catalog.splat_policy()
+    policy = splats.load(pipeline.root)
     found: list[Finding] = []
     for job, booted in zip(jobs, boots, strict=True):
         command = _command(booted, kernel_flag(source.kernel, request.tree), workload)

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from patchbench import records
-from patchbench.catalog import SplatPolicy
 from patchbench.errors import HostOverloaded
 from patchbench.findings import Finding, FindingState, Target
 from patchbench.model import NEVER, Boot, Condition, Record, Workload
-from patchbench.stages import boot
+from patchbench.stages.splats import Splat, SplatPolicy
 
 #: What is shown of the console from a splat on: a backtrace with its registers.
 _CONTEXT_LINES = 30
@@ -65,29 +64,30 @@ def _hear(
     policy = policy.allowing(workload.provokes, f"{workload.name} provokes it on purpose")
     heard = replace(empty, kind="console")
     lines = console.splitlines()
-    by_kind: dict[str, list[int]] = {}
-    for number, line in enumerate(lines):
-        if kind := boot.kind_of_splat(line, policy):
-            by_kind.setdefault(kind, []).append(number)
+    by_kind: dict[str, list[tuple[int, Splat]]] = {}
+    for number, splat in policy.find(console):
+        by_kind.setdefault(splat.kind, []).append((number, splat))
     if by_kind:
-        return [
-            replace(
-                heard,
-                on=kind,
-                questions=tuple(name for name in heard.questions if name in policy.answers(kind)),
-                state="fail",
-                says=f"{len(those)} console lines, the first: {lines[those[0]].strip()}",
-                evidence="\n".join(
-                    [*lines[those[0] : those[0] + _CONTEXT_LINES], empty.evidence],
-                ),
-            )
-            for kind, those in by_kind.items()
-        ]
+        return [_splat(heard, lines, those) for those in by_kind.values()]
     if not console or (boot_read.failure and not boot_read.untested):
         return [replace(heard, says="the console stops before the end of the boot")]
     if missing := policy.missing(workload.flavour, console):
         return [replace(heard, says=f"the console lacks {missing[0].pattern!r}: {missing[0].why}")]
     return [replace(heard, state="pass", says="no splat on the console")]
+
+
+def _splat(heard: Finding, lines: Sequence[str], those: Sequence[tuple[int, Splat]]) -> Finding:
+    """Return the finding of all splats of one kind, with the lines from the first one on."""
+    number, first = those[0]
+    shown = (*lines[number : number + _CONTEXT_LINES], heard.evidence)
+    return replace(
+        heard,
+        on=first.kind,
+        questions=tuple(name for name in heard.questions if name in first.rule.questions),
+        state="fail",
+        says=f"{first.rule.why}; {len(those)} console lines, the first: {first.line.strip()}",
+        evidence="\n".join(shown),
+    )
 
 
 def _is_skipped(condition: Condition, record: Record, base: Boot | None) -> bool:

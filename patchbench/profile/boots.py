@@ -13,11 +13,11 @@ from pathlib import Path
 
 from patchbench import records
 from patchbench.binaries import addresses
-from patchbench.catalog import SplatPolicy
 from patchbench.errors import BadInput, NotRepeatable, ToolFailed
 from patchbench.model import Arm, Machine, Profile
 from patchbench.profile import counts as profile
 from patchbench.stages import boot, boots
+from patchbench.stages.splats import SplatPolicy
 from patchbench.story import Story
 from patchbench.tools.qemu import CONSOLE, PROFILE, RESULTS, Ran
 

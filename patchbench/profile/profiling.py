@@ -11,7 +11,7 @@ from patchbench.model import Plan
 from patchbench.pipeline import Pipeline
 from patchbench.profile import boots
 from patchbench.profile.sorting import Profiles
-from patchbench.stages import plugin
+from patchbench.stages import plugin, splats
 from patchbench.tools.qemu import Hypervisor, Profiler
 
 #: A sample costs the host as much as some thousand guest instructions.
@@ -100,7 +100,7 @@ def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiles]:
         arms,
         request.seed,
         folder,
-        policy=run.catalog.splat_policy(),
+        policy=splats.load(run.root),
         story=run.story,
     )
     return folder, Profiles(

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from patchbench.binaries import codemap
-from patchbench.catalog import Catalog, adapter
+from patchbench.catalog import adapter
 from patchbench.errors import BadInput
 from patchbench.model import Boot, CodeMap, Comparison, Plan
 from patchbench.runs import published
 from patchbench.runs.archive import PLAN
-from patchbench.stages import boot
+from patchbench.stages import boot, splats
 from patchbench.stages import boots as booting
 from patchbench.store import file_sha256, write_whole
 
@@ -92,7 +92,7 @@ def read_boots(root: Path, folder: Path, plan: Plan) -> list[Boot]:
     """Return every boot that a run planned; one without usable samples carries its failure."""
     if published.is_published(folder):
         return published.read_boots(folder, plan)
-    policy = Catalog(root).splat_policy()
+    policy = splats.load(root)
     return [
         boot.read_or_count(
             booting.boot_folder(folder, machine.name, arm.series, seed),

@@ -7,13 +7,12 @@ and nothing else, so a later report from a run's folder says what the bench said
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn, Protocol
 
 from patchbench import records
-from patchbench.catalog import SplatPolicy
 from patchbench.errors import (
     BadRecord,
     BootFailed,
@@ -25,6 +24,7 @@ from patchbench.errors import (
     WrongKernel,
 )
 from patchbench.model import Arm, Boot, Json, Machine, Platform, Record, Workload
+from patchbench.stages.splats import Splat, SplatPolicy
 from patchbench.store import write_whole
 from patchbench.tools import files
 from patchbench.tools.qemu import CONSOLE, RESULTS, Ran, command
@@ -113,13 +113,13 @@ def read(folder: Path, wanted: Wanted, policy: SplatPolicy) -> Boot:
     usable samples.
     """
     logs = _load(folder)
-    return _judge(logs, wanted, find_splats(logs.console, policy))
+    return _judge(logs, wanted, [*_splats(logs, policy)])
 
 
 def read_or_count(folder: Path, wanted: Wanted, policy: SplatPolicy) -> Boot:
     """Return the boot as `read` does or, where `read` raises, a boot that carries the failure."""
     logs = _load(folder)
-    splats = find_splats(logs.console, policy)
+    splats = [*_splats(logs, policy)]
     try:
         return _judge(logs, wanted, splats)
     except BootFailed as err:
@@ -130,7 +130,7 @@ def read_or_count(folder: Path, wanted: Wanted, policy: SplatPolicy) -> Boot:
             Record(complete=False, metrics=(), samples=(), meta={}, last_line=""),
             failure=str(err),
             failure_status=err.exit_code,
-            splats=splats,
+            splats=tuple(one.line for one in splats),
             untested=str(err) if isinstance(err, Untested) else "",
         )
 
@@ -152,25 +152,6 @@ def read_console(folder: Path) -> str:
     Empty if there is none.
     """
     return _console(read_log(folder, CONSOLE) or b"")
-
-
-def find_splats(console: str, policy: SplatPolicy) -> tuple[str, ...]:
-    """Return the console lines that the policy calls splats."""
-    return tuple(line for line in console.splitlines() if kind_of_splat(line, policy))
-
-
-def kind_of_splat(line: str, policy: SplatPolicy) -> str:
-    """Return the kind of splat that a console line is; empty if it is none.
-
-    A rule whose pattern has a group `what` tells splats of its kind apart by it.
-    """
-    if any(re.search(rule.pattern, line) for rule in policy.allow):
-        return ""
-    for rule in policy.deny:
-        if found := re.search(rule.pattern, line):
-            what = found.groupdict().get("what")
-            return f"{rule.kind}: {what}" if what else rule.kind
-    return ""
 
 
 def find_overload(host: Mapping[str, float]) -> str:
@@ -200,12 +181,16 @@ def _load(folder: Path) -> _Logs:
     return _Logs(folder, results, _console(console), len(console), _ran(folder))
 
 
+def _splats(logs: _Logs, policy: SplatPolicy) -> Iterator[Splat]:
+    return (splat for _, splat in policy.find(logs.console))
+
+
 def _console(log: bytes) -> str:
     lines = log.decode(errors="replace").replace("\r\n", "\n").split("\n")  # as a serial line ends
     return _shown("\n".join(line[:_LINE_CHARS] for line in lines))
 
 
-def _judge(logs: _Logs, wanted: Wanted, splats: Sequence[str]) -> Boot:
+def _judge(logs: _Logs, wanted: Wanted, splats: Sequence[Splat]) -> Boot:
     if logs.results is None:
         raise LostGuest(f"{NOT_BOOTED}: there is no file {logs.folder / RESULTS}")
     _check_size(logs.folder / RESULTS, len(logs.results))
@@ -224,8 +209,8 @@ def _judge(logs: _Logs, wanted: Wanted, splats: Sequence[str]) -> Boot:
         _lost(logs, record, exact=wanted.exact)
     if splats:
         raise KernelSplat(
-            f"the kernel logged {len(splats)} lines of warnings or worse\n"
-            f"  {splats[0]}\n  {logs.folder / CONSOLE}"
+            f"kernel splat, {splats[0].kind}: {splats[0].rule.why}\n"
+            f"  {len(splats)} console lines, the first: {splats[0].line}\n  {logs.folder / CONSOLE}"
         )
     _check_size(logs.folder / CONSOLE, logs.console_bytes)
     if reason := record.meta.get("untested"):

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from patchbench.catalog import SplatPolicy
 from patchbench.errors import BadInput, NotComparable, NotRepeatable, ToolFailed
 from patchbench.model import Arm, Boot, Machine
 from patchbench.stages import boot
+from patchbench.stages.splats import SplatPolicy
 from patchbench.store import Store
 from patchbench.story import Story
 from patchbench.tools.qemu import CONSOLE, RESULTS, Ran

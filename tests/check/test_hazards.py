@@ -11,11 +11,12 @@ from patchbench.catalog import Catalog
 from patchbench.check import hazards
 from patchbench.findings import Finding, Target
 from patchbench.model import NEVER, Boot, Condition, Metric, Record, Sample, Workload
+from patchbench.stages import splats
 from tests.fakes import CLEAN_CONSOLE, check_result
 
 ROOT = Path(__file__).resolve().parents[2]
 CONSOLES = Path(__file__).parents[1] / "data/consoles"
-POLICY = Catalog(ROOT).splat_policy()
+POLICY = splats.load(ROOT)
 TARGET = Target("mainline", "7.3.4", "v0", "./bootstrap boot --workload residue")
 LEFT = Condition("left_pages", ("C8",), "swap stays in use", at_most=128)
 
@@ -159,6 +160,12 @@ def test_a_complaint_fails_with_the_lines_that_follow_it(
     assert len(finding.evidence.splitlines()) <= 31
 
 
+def test_a_splat_says_what_such_a_splat_means() -> None:
+    """The rule's sentence stood in configs/splats.toml and was shown to nobody."""
+    says = hear((CONSOLES / "kasan.log").read_text()).says
+    assert says.startswith("memory used after it was freed, or out of bounds; ")
+
+
 def test_each_kind_of_complaint_is_a_finding_of_its_own() -> None:
     both = "".join((CONSOLES / f"{name}.log").read_text() for name in ("kasan", "lockdep", "kasan"))
     quiet = told({"left_pages": [0]})
@@ -200,7 +207,7 @@ def test_silence_of_a_kernel_whose_detectors_are_not_on_is_no_pass() -> None:
         for console in (on, on.replace("3/3", "2/3"), "kcsan: strict mode configured\n")
     ]
     assert [one.state for one in heard] == ["pass", "untested", "untested"]
-    assert heard[-1].says.endswith("KCSAN is built in and not on")
+    assert heard[-1].says.endswith("KCSAN is built in but off")
 
 
 def test_a_clean_console_passes_and_a_missing_one_does_not() -> None:

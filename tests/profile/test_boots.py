@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from patchbench.catalog import SplatPolicy
 from patchbench.errors import BadInput, NotRepeatable, ToolFailed
 from patchbench.model import Arm, Machine, Platform, Workload
 from patchbench.profile import boots as profile_boots
+from patchbench.stages.splats import SplatPolicy
 from patchbench.story import Silence
 from patchbench.tools.qemu import PROFILE, Ran
 from tests.fakes import FakeHypervisor, arm, machine, results

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from patchbench.catalog import Catalog
 from patchbench.errors import (
     BadRecord,
     BootFailed,
@@ -19,11 +18,11 @@ from patchbench.errors import (
     WrongKernel,
 )
 from patchbench.model import Boot
-from patchbench.stages import boot
+from patchbench.stages import boot, splats
 from tests.fakes import CLEAN_CONSOLE, RELEASE, results
 
 ROOT = Path(__file__).resolve().parents[2]
-POLICY = Catalog(ROOT).splat_policy()
+POLICY = splats.load(ROOT)
 WANTED = boot.Wanted("exact", "v0", RELEASE, 1, exact=True)
 DATA = Path(__file__).parents[1] / "data/consoles"
 
@@ -183,8 +182,14 @@ def test_a_complaint_of_the_kernel_spoils_good_samples(tmp_path: Path, line: str
     assert caught.value.exit_code == 24
 
 
+def test_a_splat_is_reported_with_its_kind_and_what_it_means(tmp_path: Path) -> None:
+    """The rule's sentence stood in configs/splats.toml and was shown to nobody."""
+    with pytest.raises(KernelSplat, match="kernel splat, leak: memory that nothing points to"):
+        read(leave(tmp_path, results(), f"{CLEAN_CONSOLE}unreferenced object 0xffff\n"))
+
+
 def test_a_clean_boot_of_the_real_kernel_has_no_splat() -> None:
-    assert boot.find_splats((DATA / "clean.log").read_text(), POLICY) == ()
+    assert [*POLICY.find((DATA / "clean.log").read_text())] == []
 
 
 @pytest.mark.parametrize("log", ["", "patchbench 1\n", "hello\n", results(release="6.12.1")])
@@ -237,8 +242,8 @@ def test_a_flood_of_splats_is_a_splat(tmp_path: Path) -> None:
 
 def test_the_console_s_longest_line_is_cut_before_it_is_matched(tmp_path: Path) -> None:
     leave(tmp_path, results(), "WARNING: " * 200_000)
-    (splat,) = boot.find_splats(boot.read_console(tmp_path), POLICY)
-    assert len(splat) == 1100
+    ((_, splat),) = POLICY.find(boot.read_console(tmp_path))
+    assert len(splat.line) == 1100
 
 
 @pytest.mark.parametrize("log", ["results.log", "console.log"])

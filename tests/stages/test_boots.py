@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from patchbench import records
-from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, NotComparable, NotRepeatable, ToolFailed
 from patchbench.model import Boot, Record
 from patchbench.stages import boots as bench
+from patchbench.stages import splats
 from patchbench.stages.boots import Booter, Job
 from patchbench.store import Store
 from patchbench.tools.qemu import RESULTS, Ran
@@ -30,7 +30,7 @@ def hypervisor() -> FakeHypervisor:
 
 def start(tmp_path: Path, hypervisor: FakeHypervisor, run: str = "run") -> Booter:
     shelf = Store(tmp_path / "shelf")
-    return Booter(hypervisor, shelf, Catalog(ROOT).splat_policy(), Listener(), tmp_path / run)
+    return Booter(hypervisor, shelf, splats.load(ROOT), Listener(), tmp_path / run)
 
 
 def exact(

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which console lines mean that the kernel is in trouble, by configs/splats.toml."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from pydantic import with_config
+
+from patchbench.catalog import load_toml
+from patchbench.errors import BadInput
+from patchbench.model import STRICT
+
+FILE = Path("configs/splats.toml")
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class SplatRule:
+    """A pattern of console lines that are splats, of what kind, and what such a splat means.
+
+    A group `what` in the pattern tells splats of one kind apart. questions: those of the answer
+    sheet that such a splat answers; most answer none.
+    """
+
+    kind: str
+    pattern: str
+    why: str
+    questions: tuple[str, ...] = ()
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class AllowedSplat:
+    """A pattern of lines that are no splats: settled at `link`, or believed until `expires`."""
+
+    pattern: str
+    why: str
+    link: str = ""
+    expires: date | None = None
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class ExpectedLine:
+    """A line that a flavour's kernel prints when a detector is on; without it, silence is no pass.
+
+    why: what is wrong when the line is not there.
+    """
+
+    flavour: str
+    pattern: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Splat:
+    """A console line and the rule that it matches."""
+
+    line: str
+    rule: SplatRule
+    what: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Return the rule's kind, with what tells this splat from others of it."""
+        return f"{self.rule.kind}: {self.what}" if self.what else self.rule.kind
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class SplatPolicy:
+    """configs/splats.toml: what `deny` matches is a splat, unless `allow` matches as well."""
+
+    deny: tuple[SplatRule, ...]
+    allow: tuple[AllowedSplat, ...] = ()
+    expect: tuple[ExpectedLine, ...] = ()
+
+    def find(self, console: str) -> Iterator[tuple[int, Splat]]:
+        """Give each splat of a console with the index of its line; the first rule that matches."""
+        for number, line in enumerate(console.splitlines()):
+            if splat := self._match(line):
+                yield number, splat
+
+    def missing(self, flavour: str, console: str) -> tuple[ExpectedLine, ...]:
+        """Return the lines that a flavour's kernel should have printed and did not."""
+        expected = [one for one in self.expect if one.flavour == flavour]
+        return tuple(one for one in expected if not re.search(one.pattern, console))
+
+    def allowing(self, patterns: tuple[str, ...], why: str) -> "SplatPolicy":
+        """Return a policy that allows some more patterns."""
+        more = tuple(AllowedSplat(pattern, why) for pattern in patterns)
+        return replace(self, allow=(*self.allow, *more))
+
+    def _match(self, line: str) -> Splat | None:
+        for rule in self.deny:
+            if found := re.search(rule.pattern, line):
+                if any(re.search(allowed.pattern, line) for allowed in self.allow):
+                    return None
+                return Splat(line, rule, found.groupdict().get("what") or "")
+        return None
+
+
+def load(root: Path, today: date | None = None) -> SplatPolicy:
+    """Return configs/splats.toml; BadInput if an `allow` has no ground, or has expired."""
+    path = root / FILE
+    policy = load_toml(path, SplatPolicy)
+    for rule in policy.allow:
+        if not (rule.link or rule.expires):
+            raise BadInput(f"{path}: allow {rule.pattern!r} needs a `link` or an `expires`")
+        if rule.expires and rule.expires < (today or datetime.now(UTC).date()):
+            raise BadInput(
+                f"{path}: allow {rule.pattern!r} expired on {rule.expires}\n"
+                "  check whether the kernel still prints it: drop the rule, or renew it with a link"
+            )
+    return policy

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which console lines are splats, and of what kind."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from patchbench.catalog import Catalog
+from patchbench.check import answers
+from patchbench.errors import BadInput
+from patchbench.stages import splats
+from patchbench.stages.splats import AllowedSplat, SplatPolicy, SplatRule
+
+ROOT = Path(__file__).resolve().parents[2]
+RACE = SplatRule("KCSAN", "BUG: KCSAN: (?P<what>.+)", "two CPUs race")
+BUG = SplatRule("bug", "BUG", "a bug")
+
+
+def with_splats(root: Path, allow: str) -> Path:
+    (root / "configs").mkdir(parents=True)
+    text = "[[deny]]\nkind = 'k'\npattern = 'x'\nwhy = 'y'\n[[allow]]\npattern = 'z'\nwhy = 'w'\n"
+    (root / "configs/splats.toml").write_text(text + allow)
+    return root
+
+
+def test_a_splat_is_allowed_with_a_link_or_until_a_date(tmp_path: Path) -> None:
+    linked = with_splats(tmp_path / "a", 'link = "https://example.org/thread"\n')
+    dated = with_splats(tmp_path / "b", "expires = 2026-06-30\n")
+    assert splats.load(linked).allow
+    assert splats.load(dated, date(2026, 6, 30)).allow
+
+
+def test_every_rule_is_about_a_flavour_and_questions_that_exist() -> None:
+    catalog = Catalog(ROOT)
+    policy = splats.load(ROOT)
+    assert {one.flavour for one in policy.expect} <= {*catalog.listing()["flavour"]}
+    asked = {*answers.questions(ROOT)}
+    assert {name for rule in policy.deny for name in rule.questions} <= asked
+
+
+def test_an_allowance_without_ground_or_past_its_date_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="needs a `link`"):
+        splats.load(with_splats(tmp_path / "a", ""))
+    with pytest.raises(BadInput, match="expired on 2026-06-30"):
+        splats.load(with_splats(tmp_path / "b", "expires = 2026-06-30\n"), date(2026, 7, 1))
+
+
+def test_the_first_rule_that_matches_names_the_kind_and_what_tells_it_apart() -> None:
+    console = "Booting\nBUG: KCSAN: data-race in a / b\nBUG in c\n"
+    found = [*SplatPolicy((RACE, BUG)).find(console)]
+    kinds = [(number, splat.kind) for number, splat in found]
+    assert kinds == [(1, "KCSAN: data-race in a / b"), (2, "bug")]
+
+
+def test_what_is_allowed_is_no_splat_whatever_rule_it_matches() -> None:
+    allowed = AllowedSplat("in known_race", "settled", link="https://example.org/thread")
+    policy = SplatPolicy((RACE, BUG), (allowed,))
+    assert [*policy.find("BUG: KCSAN: data-race in known_race\n")] == []
