@@ -14,7 +14,16 @@ from pydantic import TypeAdapter, ValidationError, with_config
 from patchbench import ctables
 from patchbench.errors import BadInput, UnknownName
 from patchbench.machines import faults
-from patchbench.model import STRICT, Flavour, KernelSpec, Machine, Metric, Parameter, Workload
+from patchbench.model import (
+    STRICT,
+    Flavour,
+    KernelSpec,
+    Machine,
+    Metric,
+    MetricNote,
+    Parameter,
+    Workload,
+)
 
 T = TypeVar("T")
 _INCLUDED = re.compile(r'^#include "(\w+\.h)"$', re.MULTILINE)
@@ -121,6 +130,12 @@ class Catalog:
     def metrics(self, program: str) -> dict[str, Metric]:
         """Return what a workload's program measures, by name, as its C source declares it."""
         return ctables.metrics(self._source(program))
+
+    def metric_notes(self) -> dict[str, MetricNote]:
+        """Return what reports say of metrics, by name: workloads/metrics/NAME.toml."""
+        folder = self.root / "workloads/metrics"
+        names = _names(folder, ".toml")
+        return {name: load_toml(folder / f"{name}.toml", MetricNote, name=name) for name in names}
 
     def parameters(self, program: str) -> dict[str, Parameter]:
         """Return what a workload's program can be told, by name, as its C source declares it.

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, with_config
@@ -22,6 +23,9 @@ STRICT = ConfigDict(extra="forbid")
 #: A clock that did not stop. It is worse than every finite time, and not a missing sample.
 NEVER = math.inf
 
+
+#: A text with exactly one place for a size.
+_ONE_SIZE = r"^[^{}]*\{\}[^{}]*$"
 
 #: The series without patches: the unpatched kernel.
 NONE = "none"
@@ -368,6 +372,30 @@ class Metric:
     better: Literal["lower", "higher"]
 
 
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class MetricNote:
+    """What a report says of a metric beyond the guest's declaration: workloads/metrics/NAME.toml.
+
+    less, more: a change as a sentence, with {} for its size; never: what it means when the
+    clock did not stop. starts: for a time whose end may not come and for a curve, what its zero is.
+    plot: every sample's distribution, a dot a boot, or a line a boot of samples labelled with
+    the nanoseconds since `starts`. per_page: it is also reported per page that was freed.
+    undone_of: it counts pages left undone, of as many as the guest has under this meta key.
+    """
+
+    name: str
+    label: str
+    about: str = ""
+    less: Annotated[str, Field(pattern=_ONE_SIZE)] = ""
+    more: Annotated[str, Field(pattern=_ONE_SIZE)] = ""
+    never: str = ""
+    starts: str = ""
+    plot: Literal["", "distribution", "boots", "curve"] = ""
+    per_page: bool = False
+    undone_of: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Platform:
     """What QEMU needs for a machine with timelines besides its command line."""
@@ -438,6 +466,17 @@ class Boot:
     overload: str = ""
     untested: str = ""
 
+    def values(self, metric: str) -> list[float]:
+        """Return the samples of a metric, in the order in which the guest wrote them."""
+        return [sample.value for sample in self.record.samples if sample.metric == metric]
+
+    def value(self, metric: str) -> float:
+        """Return what the boot counts as: the median, as its samples share its luck.
+
+        Raises StatisticsError if it has no sample of the metric.
+        """
+        return median(self.values(metric))
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -498,6 +537,7 @@ class Delta:
     and then `note` says why. NEVER stands for a change from finite to never.
     values: what each pair of boots counts as, (base, test), in the order of their seeds.
     floor_pct: what 95 % of comparisons of equal kernels stay within; None if not calibrated.
+    per_page: the same over the pages that each boot freed, where the metric's note asks for it.
     """
 
     machine: str
@@ -510,6 +550,12 @@ class Delta:
     values: tuple[tuple[float, float], ...]
     note: str = ""
     floor_pct: float | None = None
+    per_page: "Delta | None" = None
+
+    @property
+    def equal(self) -> bool:
+        """Return whether both boots of every pair have the same value."""
+        return all(base == test for base, test in self.values)
 
     @property
     def pairs(self) -> int:
@@ -601,8 +647,15 @@ class Comparison:
     code: CodeMap | None = None  # None for a run that was made before it was kept
     profiles: Mapping[str, str] = field(default_factory=dict)  # SVG by name
     scaling: Scaling | None = None  # None where no other run was looked at
+    metric_notes: Mapping[str, MetricNote] = field(default_factory=dict)
+    #: Per cent of the pages in swap that base and test left there, a mean over boots; by machine.
+    undone_pct: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     known_schema: ClassVar[int] = 2
+
+    def metric_note(self, metric: str) -> MetricNote:
+        """Return what is noted of a metric; for one without a note, words made of its name."""
+        return self.metric_notes.get(metric) or MetricNote(metric, label=metric)
 
 
 @with_config(STRICT)

@@ -12,6 +12,7 @@ from markupsafe import Markup
 FOLDER = Path(__file__).parent / "templates"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _LINE_END = re.compile(r"[\t\n]")
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # not `exit_ns <= +2 %`
 
 
 def render(template: str, **values: object) -> str:
@@ -46,7 +47,7 @@ def one_line(value: object) -> str:
 
 def markdown(value: object) -> str:
     """Return a value as one line of Markdown that holds no HTML and no link."""
-    return one_line(value).replace("<", "&lt;").replace("](", "]\\(")
+    return _TAG.sub("&lt;", one_line(value)).replace("](", "]\\(")
 
 
 def _printable(value: object) -> object:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from patchbench import records, stats
 from patchbench.errors import BadInput, LostGuest
 from patchbench.gate import policy as policies
 from patchbench.gate.calibration import Calibration, MachineBoots
@@ -191,6 +190,5 @@ def _values(booted: Iterable[Boot], series: str) -> Values:
         if one.failure:
             raise LostGuest(f"{series} seed {one.seed} has no usable samples: {one.failure}")
         for metric in one.record.metrics:
-            value = stats.median(records.values(one.record, metric.name))
-            values.setdefault(metric.name, {})[one.seed] = value
+            values.setdefault(metric.name, {})[one.seed] = one.value(metric.name)
     return values

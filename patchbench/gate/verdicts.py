@@ -10,7 +10,8 @@ from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 from patchbench import texts
 from patchbench.gate import policy as policies
 from patchbench.model import Json, Limit, Ruling, Verdict
-from patchbench.report.report import per_cent, plain, quantity
+from patchbench.report.numbers import per_cent, quantity
+from patchbench.report.tables import plain
 from patchbench.store import write_whole
 
 HEADINGS = ("metric", "base", "test", "change", "interval", "limit", "verdict", "why")

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from patchbench import records
 from patchbench.binaries import addresses
 from patchbench.errors import BadInput, NotRepeatable, ToolFailed
 from patchbench.model import Arm, Machine, Profile
@@ -94,7 +93,7 @@ def _profile(
     boot.read(counted, boot.wanted(arm, seed), policy)
     _check_same(quiet, counted, arm, seed)
     pages = told.record.meta.get("swapped_pages", "")
-    left = records.values(told.record, "residue_pages")
+    left = told.values("residue_pages")
     raw = profile.parse(_raw(counted, ran), arm.workload.name)
     return Profiled(
         profile.profile(

@@ -27,7 +27,8 @@ from typing import Literal
 
 from patchbench.errors import BadInput, ClaimFails, PipelineError
 from patchbench.model import NEVER, Boot, Comparison, Delta
-from patchbench.report import report, samples
+from patchbench.report.numbers import boots_of, interval, per_cent, quantity
+from patchbench.stages.compare import unfinished
 from patchbench.stats import CONFIDENCE
 
 MEASURED = "Measured:"
@@ -61,13 +62,13 @@ _FORMS = {
 
 HEADINGS = ("line", "state", "of", "claimed", "measured")
 
-State = Literal["holds", "FAILS", "malformed", "unknown"]
+ClaimState = Literal["holds", "FAILS", "malformed", "unknown"]
 Read = Callable[[str], tuple[Comparison, Sequence[Boot]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A number as it is written, and whose it is said to be; `lack` tells what is wrong with it."""
+    """A number as it is written, and what it is said to be of; `lack` is what is wrong with it."""
 
     line: int
     text: str
@@ -79,11 +80,11 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What became of a claim: the number that was measured, and if there is none, why."""
+class Checked:
+    """A claim that was checked: the number that was measured, and if there is none, why."""
 
     claim: Claim
-    state: State
+    state: ClaimState
     measured: str = "-"
     why: str = ""
 
@@ -119,17 +120,17 @@ def parse(text: str) -> list[Claim]:
     return sorted([*_tables(lines), *_marks("\n".join(lines))], key=lambda claim: claim.line)
 
 
-def check(claims: Sequence[Claim], read: Read) -> list[Finding]:
-    """Return what became of each claim; `read` gives a run by its name, or raises."""
+def check(claims: Sequence[Claim], read: Read) -> list[Checked]:
+    """Return each claim with what was measured; `read` gives a run by its name, or raises."""
     return [_check(claim, read) for claim in claims]
 
 
-def reasons(findings: Sequence[Finding]) -> list[str]:
+def reasons(findings: Sequence[Checked]) -> list[str]:
     """Return why claims cannot be checked or believed, where the table does not show it."""
     return [f"line {one.claim.line}: {one.state}: {one.why}" for one in findings if one.why]
 
 
-def error(findings: Sequence[Finding], path: Path) -> PipelineError | None:
+def error(findings: Sequence[Checked], path: Path) -> PipelineError | None:
     """Return what keeps the claims from being believed, the worst of it, or None."""
     states = Counter(finding.state for finding in findings)
     if states["FAILS"]:
@@ -197,32 +198,33 @@ def _marks(text: str) -> Iterator[Claim]:
 # --- checking ---------------------------------------------------------------------------------
 
 
-def _check(claim: Claim, read: Read) -> Finding:
+def _check(claim: Claim, read: Read) -> Checked:
     if claim.lack or claim.run == "latest":
-        return Finding(claim, "malformed", why=claim.lack or "latest is another run tomorrow")
+        return Checked(claim, "malformed", why=claim.lack or "latest is another run tomorrow")
     try:
-        told, boots = read(claim.run)
-        delta = _delta(claim, told)
+        comparison, boots = read(claim.run)
+        delta = _delta(claim, comparison)
     except PipelineError as err:
-        return Finding(claim, "unknown", why=str(err).splitlines()[0])
-    arm = told.plan.base if claim.what == "base-never" else told.plan.test
-    good = samples.good(boots, claim.machine, arm)
-    never = samples.stuck(good, claim.metric), len(good)
+        return Checked(claim, "unknown", why=str(err).splitlines()[0])
+    plan = comparison.plan
+    arm = plan.base if claim.what == "base-never" else plan.test
+    never = unfinished(boots, claim.machine, arm, claim.metric)
     measured = _measured(claim, delta, never)
     try:
         holds = _holds(claim, delta, never)
     except ValueError as err:
-        return Finding(claim, "malformed", measured, str(err))
-    if told.invalid:
-        return Finding(claim, "FAILS", measured, f"the run is invalid: {told.invalid[0]}")
-    return Finding(claim, "holds" if holds else "FAILS", measured)
+        return Checked(claim, "malformed", measured, str(err))
+    if comparison.invalid:
+        why = f"the run is invalid: {comparison.invalid[0]}"
+        return Checked(claim, "FAILS", measured, why)
+    return Checked(claim, "holds" if holds else "FAILS", measured)
 
 
-def _delta(claim: Claim, told: Comparison) -> Delta:
-    for delta in told.deltas:
+def _delta(claim: Claim, comparison: Comparison) -> Delta:
+    for delta in comparison.deltas:
         if (delta.machine, delta.metric.name) == (claim.machine, claim.metric):
             return delta
-    raise BadInput(f"run {told.plan.run} did not measure {claim.metric} on {claim.machine}")
+    raise BadInput(f"run {comparison.plan.run} did not measure {claim.metric} on {claim.machine}")
 
 
 def _holds(claim: Claim, delta: Delta, never: tuple[int, int]) -> bool:
@@ -250,10 +252,10 @@ def _same(text: str, measured: float | None, unit: str) -> bool:
         return "never" in text and measured == NEVER
     number = re.match(_NUMBER, text)
     printed = number[0].replace(",", "") if number else ""
-    told = text[number.end() if number else 0 :].strip()
-    scale = _SCALE_NS.get(told) if unit == "ns" else (told == unit) * 1.0
+    printed_unit = text[number.end() if number else 0 :].strip()
+    scale = _SCALE_NS.get(printed_unit) if unit == "ns" else (printed_unit == unit) * 1.0
     if not scale:
-        raise ValueError(f"{told} is no unit of {unit}")
+        raise ValueError(f"{printed_unit} is no unit of {unit}")
     half = 0.5 * 10.0 ** -len(printed.partition(".")[2])
     return abs((measured or 0) / scale - float(printed)) <= half * (1 + 1e-9)
 
@@ -261,12 +263,12 @@ def _same(text: str, measured: float | None, unit: str) -> bool:
 def _measured(claim: Claim, delta: Delta, never: tuple[int, int]) -> str:
     match claim.what:
         case "base":
-            return report.quantity(delta.base, delta.metric.unit)
+            return quantity(delta.base, delta.metric.unit)
         case "patched":
-            return report.quantity(delta.test, delta.metric.unit)
+            return quantity(delta.test, delta.metric.unit)
         case "change":
-            return report.per_cent(delta.change_pct)
+            return per_cent(delta.change_pct)
         case "interval":
-            return report.interval(delta)
+            return interval(delta)
         case _:
-            return "{} of {} boots".format(*never)
+            return boots_of(never)

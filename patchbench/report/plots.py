@@ -3,7 +3,7 @@
 
 matplotlib draws with stand-in colours that become CSS variables of the page, so a plot follows
 the reader's light or dark scheme. Text stays text. Every plot carries a title and a description
-for those who cannot see it. A clock that never stopped has its place at the right edge.
+for those who cannot see it. A clock that did not stop is drawn at the right edge.
 """
 
 import io
@@ -70,6 +70,14 @@ class Arms:
 
 
 @dataclass(frozen=True, slots=True)
+class Lines:
+    """A line of (time, value) for each boot of both arms."""
+
+    base: Sequence[Sequence[tuple[float, float]]]
+    test: Sequence[Sequence[tuple[float, float]]]
+
+
+@dataclass(frozen=True, slots=True)
 class Pairs:
     """One metric's change: ratios test / base, in order of seeds, their middle and interval."""
 
@@ -81,12 +89,12 @@ class Pairs:
 
 
 def ecdf(arms: Arms, names: tuple[str, str], title: str, unit: str) -> Markup:
-    """Return what share of each arm's samples is at most how long."""
+    """Return which share of each arm's samples is at most how long."""
     with _figure(1.9) as (figure, axes):
         for values, name, colour in _arms(arms, names):
-            told = sorted(value for value in values if value != NEVER)
-            heights = [number / len(values) * 100 for number in range(1, len(told) + 1)]
-            xs = [told[0], *told] if told else []
+            finite = sorted(value for value in values if value != NEVER)
+            heights = [number / len(values) * 100 for number in range(1, len(finite) + 1)]
+            xs = [finite[0], *finite] if finite else []
             axes.step(
                 xs, [0.0, *heights][: len(xs)], where="post", color=colour, lw=1.6, label=name
             )
@@ -97,7 +105,7 @@ def ecdf(arms: Arms, names: tuple[str, str], title: str, unit: str) -> Markup:
 
 
 def pairs(rows: Sequence[Pairs], title: str) -> Markup:
-    """Return each pair's change, a row a metric, with the estimate and its interval."""
+    """Return each pair's change, a row per metric, with the estimate and its interval."""
     places = [_stretched(ratio) for row in rows for ratio in row.ratios if 0 < ratio < NEVER]
     edge = max([0.5, *(abs(place) for place in places)]) * 1.35  # where "never" has its place
 
@@ -120,13 +128,13 @@ def pairs(rows: Sequence[Pairs], title: str) -> Markup:
 
 
 def strip(arms: Arms, names: tuple[str, str], title: str, unit: str) -> Markup:
-    """Return one dot a boot, a row an arm, with the median."""
+    """Return a dot per boot, a row per arm, with the median."""
     with _figure(1.0) as (figure, axes):
         for place, (values, _, colour) in enumerate(reversed([*_arms(arms, names)])):
-            told = [value for value in values if value != NEVER]
-            axes.plot(told, _spread(place, told), **_dots(colour))
-            if told:
-                axes.plot([median(told)], [place], "|", ms=14, mew=2, color=_INK)
+            finite = [value for value in values if value != NEVER]
+            axes.plot(finite, _spread(place, finite), **_dots(colour))
+            if finite:
+                axes.plot([median(finite)], [place], "|", ms=14, mew=2, color=_INK)
         axes.set_yticks(range(2), reversed(names))
         axes.set(xlabel=unit, ylim=(-0.5, 1.5))
         axes.set_xlim(left=0)
@@ -134,24 +142,19 @@ def strip(arms: Arms, names: tuple[str, str], title: str, unit: str) -> Markup:
         return _svg(figure, title, _quartiles(arms, names, unit))
 
 
-def curves(
-    base: Sequence[Sequence[tuple[float, float]]],
-    test: Sequence[Sequence[tuple[float, float]]],
-    names: tuple[str, str],
-    title: str,
-    units: tuple[str, str],
-) -> Markup:
-    """Return a line a boot through its points of (time, value)."""
+def curves(lines: Lines, names: tuple[str, str], title: str, units: tuple[str, str]) -> Markup:
+    """Return a line per boot through its points."""
     with _figure(1.9) as (figure, axes):
-        for lines, name, colour in ((base, names[0], _BASE), (test, names[1], _TEST)):
-            for number, line in enumerate(lines):
+        arms = ((lines.base, names[0], _BASE), (lines.test, names[1], _TEST))
+        for mine, name, colour in arms:
+            for number, line in enumerate(mine):
                 xs, ys = [x for x, _ in line], [y for _, y in line]
                 label = "_" if number else name
                 axes.plot(xs, ys, color=colour, lw=0.9, alpha=0.7, label=label)
         axes.set(xlabel=units[0], ylabel=units[1])
         _legend(figure, axes)
-        told = f"{len(base)} boots of {names[0]}, {len(test)} boots of {names[1]}"
-        return _svg(figure, title, told)
+        boots = f"{len(lines.base)} boots of {names[0]}, {len(lines.test)} boots of {names[1]}"
+        return _svg(figure, title, boots)
 
 
 def scaling(
@@ -161,9 +164,9 @@ def scaling(
     title: str,
     units: tuple[str, str],
 ) -> Markup:
-    """Return a panel a metric, one above the other, with a line an arm through its points.
+    """Return a panel per metric, one above the other, with a line per arm through its points.
 
-    panels: by the metric, numbers for each of `xs`; NaN where there is none.
+    panels: by metric, a number for each of `xs`; NaN where there is none.
     """
     with _figure(0.55 + 0.95 * len(panels), panels=len(panels)) as (figure, axes):
         for one, (metric, arms) in zip(figure.axes, panels.items(), strict=True):
@@ -172,15 +175,15 @@ def scaling(
         ticks = _apart(xs)
         figure.axes[-1].set(xticks=ticks, xticklabels=[*map(str, ticks)], xlabel=units[0])
         _legend(figure, axes)
-        told = (_point_in_words(place, x, panels, names, units) for place, x in enumerate(xs))
-        return _svg(figure, title, "; ".join(told))
+        points = (_point_in_words(place, x, panels, names, units) for place, x in enumerate(xs))
+        return _svg(figure, title, "; ".join(points))
 
 
 def _scale(axes: "Axes", xs: Sequence[int], arms: Arms, names: tuple[str, str]) -> None:
     """Draw both arms from zero up; a line is broken where an arm has no number."""
     finite = [one for one in (*arms.base, *arms.test) if math.isfinite(one)]
     edge = max(finite, default=0.0) * 1.3 or 1.0  # where "never" has its place
-    # The smaller dots lie upon the larger ones, so that equal numbers do not hide each other.
+    # The smaller dots lie on the larger ones, so that equal numbers do not hide each other.
     for (values, name, colour), size in zip(_arms(arms, names), (6.0, 3.5), strict=True):
         line = [one if math.isfinite(one) else math.nan for one in values]
         axes.plot(xs, line, "o-", color=colour, lw=1.4, ms=size, mew=0, label=name)
@@ -194,23 +197,23 @@ def _scale(axes: "Axes", xs: Sequence[int], arms: Arms, names: tuple[str, str]) 
 
 
 def _apart(xs: Sequence[int]) -> list[int]:
-    """Return the places whose numbers can be written side by side."""
-    told = [xs[0]]
+    """Return the places whose labels do not overlap."""
+    places = [xs[0]]
     for x in xs[1:]:
-        if x - told[-1] >= 0.09 * (xs[-1] - xs[0]):
-            told.append(x)
-    return told
+        if x - places[-1] >= 0.09 * (xs[-1] - xs[0]):
+            places.append(x)
+    return places
 
 
 def _point_in_words(
     place: int, x: int, panels: Mapping[str, Arms], names: tuple[str, str], units: tuple[str, str]
 ) -> str:
-    told = (
+    values_in_words = (
         f"{metric}: {name} {_in_unit(values[place], units[1])}"
         for metric, arms in panels.items()
         for values, name, _ in _arms(arms, names)
     )
-    return f"{units[0]} {x}: {', '.join(told)}"
+    return f"{units[0]} {x}: {', '.join(values_in_words)}"
 
 
 def _in_unit(value: float, unit: str) -> str:
@@ -225,7 +228,7 @@ def _stretched(ratio: float) -> float:
 
 
 def _ticks(edge: float, *, never: bool) -> dict[str, float]:
-    """Return labels and their places, the important ones first, none upon another."""
+    """Return labels and their places, the important ones first, none overlapping another."""
     found = {"0": 0.0, **({"never": edge} if never else {})}
     for ratio in (0.5, 2.0, 0.9, 1.1, 1 / 16, 16.0, 0.98, 1.02, 0.25, 4.0):
         place = _stretched(ratio)
@@ -250,23 +253,23 @@ def _arms(arms: Arms, names: tuple[str, str]) -> Iterator[tuple[Sequence[float],
 
 def _in_words(row: Pairs) -> str:
     never = sum(ratio == NEVER for ratio in row.ratios)
-    told = [f"{(ratio - 1) * 100:+.1f} %" for ratio in row.ratios if ratio != NEVER]
-    return f"{row.name}: {', '.join(told)}{f', never in {never} pairs' if never else ''}"
+    changes = [f"{(ratio - 1) * 100:+.1f} %" for ratio in row.ratios if ratio != NEVER]
+    return f"{row.name}: {', '.join(changes)}{f', never in {never} pairs' if never else ''}"
 
 
 def _quartiles(arms: Arms, names: tuple[str, str], unit: str) -> str:
-    told = []
+    in_words = []
     for values, name, _ in _arms(arms, names):
         ordered = sorted(values)
         marks = (ordered[0], median(ordered), ordered[-1]) if ordered else ()
         words = " to ".join(_in_unit(mark, unit) for mark in marks)
-        told.append(f"{name}, least to median to most: {words or 'no samples'}")
-    return "; ".join(told)
+        in_words.append(f"{name}, least to median to most: {words or 'no samples'}")
+    return "; ".join(in_words)
 
 
 @contextmanager
 def _figure(height_in: float, *, panels: int = 1) -> Iterator[tuple["Figure", "Axes"]]:
-    """Give an empty plot in our style, whatever the reader's own settings are.
+    """Give an empty plot in our style, whatever the user's own settings are.
 
     With more panels, one above the other on the same x, it comes with the uppermost.
     """

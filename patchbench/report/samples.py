@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The boots of a run, sample by sample: what leaves the project as raw data. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from patchbench import records
-from patchbench.model import NEVER, ArmNote, Boot, Plan
+from patchbench.model import NEVER, Boot, Plan
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One sample and where it comes from; a lost boot has one row, with `failure` for a value.
+class SampleRow:
+    """One sample and where it comes from; a lost boot has one row, without a metric.
 
     value: a number of the metric's unit, the word `never`, or empty for a lost boot.
     """
@@ -30,8 +29,8 @@ class Row:
     failure: str
 
 
-def rows(plan: Plan, boots: Iterable[Boot]) -> Iterator[Row]:
-    """Give every sample of every boot, in the order in which the guests told them."""
+def rows(plan: Plan, boots: Iterable[Boot]) -> Iterator[SampleRow]:
+    """Give every sample of every boot, in the order in which the guests wrote them."""
     for boot in boots:
         head = (
             plan.run,
@@ -43,12 +42,12 @@ def rows(plan: Plan, boots: Iterable[Boot]) -> Iterator[Row]:
             boot.seed,
         )
         if boot.failure:
-            yield Row(*head, "", "", "", "", "", boot.failure)
+            yield SampleRow(*head, "", "", "", "", "", boot.failure)
         metrics = {metric.name: metric for metric in boot.record.metrics}
         for sample in () if boot.failure else boot.record.samples:
             metric = metrics[sample.metric]
             value = exported(sample.value)
-            yield Row(*head, metric.name, metric.unit, metric.better, sample.label, value, "")
+            yield SampleRow(*head, metric.name, metric.unit, metric.better, sample.label, value, "")
 
 
 def exported(value: float) -> int | float | str:
@@ -56,17 +55,3 @@ def exported(value: float) -> int | float | str:
     if value == NEVER:
         return "never"
     return int(value) if value == int(value) else value
-
-
-def good(boots: Iterable[Boot], machine: str, arm: ArmNote) -> list[Boot]:
-    """Return one arm's boots whose samples can be used."""
-    return [
-        boot
-        for boot in boots
-        if (boot.machine, boot.series, boot.failure) == (machine, arm.series, "")
-    ]
-
-
-def stuck(boots: Sequence[Boot], metric: str) -> int:
-    """Return in how many of the boots a clock of this metric never stopped."""
-    return sum(NEVER in records.values(boot.record, metric) for boot in boots)

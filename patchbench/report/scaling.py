@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from patchbench.model import NEVER, Comparison, Delta, Metric, Plan, Scale, ScalePoint, Scaling
-from patchbench.report import plots, report, sentences
+from patchbench.report import plots
+from patchbench.report.numbers import quantity
 
-_ENOUGH = 3  # points that make a curve; two make a line, whatever is between them
+_ENOUGH = 3  # points that make a curve; two make a line, whatever lies between them
 _UNIT, _PER_MS = "ns", 1e6  # what is drawn: every time that the workload measures, in ms
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PointRow:
     """One point: the parameter's value, base and test of each metric as text, and its run.
 
-    run: when it was made, which begins its name; anchor: where the whole name is told.
+    run: when it was made, which begins its name; anchor: where the whole name is.
     """
 
     value: int
@@ -37,19 +38,19 @@ class Curve:
     machine: str
     metrics: tuple[str, ...]
     plot: Markup
-    rows: tuple[Row, ...]
+    rows: tuple[PointRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What is missing to a curve, and the command that adds a point."""
+    """What a curve lacks, and the command that adds a point."""
 
     sentence: str
     command: str
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class PointRun:
     """A run that has a point, and what made it."""
 
     name: str
@@ -58,42 +59,44 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """Everything of the section but the runs that were left out, which are in Scaling."""
+class Curves:
+    """Every curve of a run, except for the runs that were skipped, which are in Scaling."""
 
     curves: tuple[Curve, ...]
     hints: tuple[Hint, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[PointRun, ...]
     noisy: tuple[str, ...]  # machines
 
 
-def section(told: Comparison) -> Section | None:
+def curves(comparison: Comparison) -> Curves | None:
     """Return what there is to show; None if no other run was looked at."""
-    if told.scaling is None:
+    if comparison.scaling is None:
         return None
-    drawn = [scale for scale in told.scaling.scales if len(scale.points) >= _ENOUGH]
+    drawn = [scale for scale in comparison.scaling.scales if len(scale.points) >= _ENOUGH]
+    commands = comparison.scaling.commands
     shown = {point.run for scale in drawn for point in scale.points}
     anchors = {run: f"run-{place}" for place, run in enumerate(sorted(shown))}
-    return Section(
-        curves=tuple(curve(told.plan, scale, anchors) for scale in drawn),
-        hints=tuple(_hints(told.plan, told.scaling)),
-        runs=tuple(Run(run, told.scaling.commands[run], at) for run, at in anchors.items()),
-        noisy=tuple(machine.name for machine in told.plan.machines if not machine.exact),
+    return Curves(
+        curves=tuple(curve(comparison, scale, anchors) for scale in drawn),
+        hints=tuple(_hints(comparison.plan, comparison.scaling)),
+        runs=tuple(PointRun(run, commands[run], at) for run, at in anchors.items()),
+        noisy=tuple(machine.name for machine in comparison.plan.machines if not machine.exact),
     )
 
 
-def curve(plan: Plan, scale: Scale, anchors: Mapping[str, str] | None = None) -> Curve:
-    """Return a scale drawn and told; anchors: where each run's whole name is, if anywhere."""
+def curve(comparison: Comparison, scale: Scale, anchors: Mapping[str, str] | None = None) -> Curve:
+    """Return a scale as plot and numbers; anchors: where each run's whole name is, if anywhere."""
+    plan = comparison.plan
     metrics, places = _times(scale), anchors or {}
     panels = {}
     for metric in metrics:
         base, test = zip(*(_both(point, metric) for point in scale.points), strict=True)
         arms = plots.Arms([_ms(one) for one in base], [_ms(one) for one in test])
-        panels[sentences.label(metric.name)] = arms
+        panels[comparison.metric_note(metric.name).label] = arms
     values = [point.value for point in scale.points]
     names = (plan.base.series, plan.test.series)
     title = f"{scale.machine}: times by {scale.parameter}"
-    units = (scale.parameter, "ms")  # as report.quantity has them, and _in_words leaves them out
+    units = (scale.parameter, "ms")  # as quantity has them, and _in_words leaves them out
     return Curve(
         parameter=scale.parameter,
         machine=scale.machine,
@@ -123,8 +126,8 @@ def _ms(nanoseconds: float) -> float:
     return nanoseconds / _PER_MS
 
 
-def _row(point: ScalePoint, metrics: list[Metric], anchor: str) -> Row:
-    return Row(
+def _row(point: ScalePoint, metrics: list[Metric], anchor: str) -> PointRow:
+    return PointRow(
         value=point.value,
         numbers=tuple(text for metric in metrics for text in _in_words(_find(point, metric))),
         pairs=max((delta.pairs for delta in point.deltas), default=0),
@@ -134,12 +137,12 @@ def _row(point: ScalePoint, metrics: list[Metric], anchor: str) -> Row:
 
 
 def _in_words(delta: Delta | None) -> tuple[str, str]:
-    """Return the medians of base and test, with the boots that a finite one hides."""
+    """Return the medians of base and test, with the unfinished boots that a finite one hides."""
     if delta is None:
         return "-", "-"
     arms = zip((delta.base, delta.test), zip(*delta.values, strict=True), strict=True)
     base, test = (
-        report.quantity(value, delta.metric.unit).removesuffix(" ms")
+        quantity(value, delta.metric.unit).removesuffix(" ms")
         + (f" (never in {stuck})" if (stuck := boots.count(NEVER)) and value != NEVER else "")
         for value, boots in arms
     )
@@ -147,10 +150,10 @@ def _in_words(delta: Delta | None) -> tuple[str, str]:
 
 
 def _hints(plan: Plan, scaling: Scaling) -> Iterator[Hint]:
-    """Tell, for each parameter, on which machines it has too few points for a curve."""
+    """Say, for each parameter, on which machines it has too few points for a curve."""
     own = plan.workload.parameters
     if not scaling.scales and own:
-        name = next(iter(own))  # a workload's file has its most telling one first
+        name = next(iter(own))  # a workload's file has the most important one first
         yield Hint(
             "No stored run that can be read differs from this one in one parameter alone. "
             f"A curve takes {_ENOUGH} points; each of these adds one:",
@@ -170,5 +173,5 @@ def _hints(plan: Plan, scaling: Scaling) -> Iterator[Hint]:
 
 
 def _command(plan: Plan, parameter: str) -> str:
-    """Return what adds a point to this run's, the number being the reader's."""
+    """Return the command that adds a point to this run's; the reader chooses N."""
     return re.sub(rf" --set {re.escape(parameter)}=\d+", "", plan.command) + f" --set {parameter}=N"

@@ -6,72 +6,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from patchbench import records
-from patchbench.model import NEVER, ArmNote, Boot, Comparison, Delta
+from patchbench.model import NEVER, Boot, Comparison, Delta
+from patchbench.report.numbers import boots_of, share
+from patchbench.stages.compare import unfinished
 
 Reading = Literal["better", "worse", "the same", "cannot tell", "too few pairs", "no ratio"]
 
-#: What is less than this is real where the interval says so, but no news.
-_TOLD_PCT = 0.05
+#: A smaller change is real where the interval says so, but not worth a sentence.
+_WORTH_TELLING_PCT = 0.05
+
+_Counts = tuple[int, int]  # boots in which a clock did not stop, all boots
 
 
 @dataclass(frozen=True, slots=True)
-class _Words:
-    """How a metric is called, and how its change reads: the share goes in the braces."""
-
-    label: str
-    less: str
-    more: str
-    never: str
-
-
-_WORDS = {
-    "exit_ns": _Words(
-        "one exit", "an exit is {} shorter", "an exit is {} longer", "an exit never ended"
-    ),
-    "makespan_ns": _Words(
-        "all exits",
-        "all exits together are {} shorter",
-        "all exits together are {} longer",
-        "the exits never ended",
-    ),
-    "drain_ns": _Words(
-        "memory back",
-        "memory comes back {} sooner",
-        "memory comes back {} later",
-        "memory never came back whole",
-    ),
-    "cpu_ns": _Words(
-        "CPU of all tasks", "{} less CPU time is used", "{} more CPU time is used", ""
-    ),
-    "residue_pages": _Words(
-        "pages left in swap", "{} fewer pages stay in swap", "{} more pages stay in swap", ""
-    ),
-    "swapoff_ns": _Words(
-        "swapoff", "swapoff is {} shorter", "swapoff is {} longer", "swapoff never returned"
-    ),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a machine says: one sentence that its intervals carry, and what they leave open."""
+class Summary:
+    """What a machine says: a sentence that its intervals carry, and the rest in small print."""
 
     machine: str
     sentence: str
-    open: str  # empty if nothing is
-
-
-def label(metric: str) -> str:
-    """Return what a metric is called in a sentence; its own name if it is none of ours."""
-    words = _WORDS.get(metric)
-    return words.label if words else metric
+    small_print: str  # what changed as well, and what cannot be told; may be empty
 
 
 def reading(delta: Delta) -> Reading:
     """Return what a change means; an interval that holds zero means only that one cannot tell."""
     low, high = delta.low_pct, delta.high_pct
-    if delta.change_pct is None:
+    if any(base == 0 != test for base, test in delta.values):
         return "no ratio"
     if low is None or high is None:
         return "too few pairs"
@@ -82,46 +41,83 @@ def reading(delta: Delta) -> Reading:
     return "better" if (high < 0) == (delta.metric.better == "lower") else "worse"
 
 
-def remark(told: Comparison, delta: Delta, boots: Sequence[Boot]) -> str:
-    """Return a change's reading, or what says more than it: a clock that never stopped."""
-    stuck, mine = _stuck(boots, delta, told.plan.test)
+def remark(comparison: Comparison, delta: Delta, boots: Sequence[Boot]) -> str:
+    """Return a change's reading, or what matters more: an unfinished clock, work left undone."""
+    stuck, usable = unfinished(boots, delta.machine, comparison.plan.test, delta.metric.name)
     if stuck:
-        return f"never in {stuck} of {mine}"
+        return f"never in {stuck} of {usable}"
     read = reading(delta)
+    if read == "better" and (undone := saved_by(comparison, delta)):
+        return f"less, {undone}"
+    if read == "no ratio" and (worse := _worse_pairs(delta)):
+        return f"worse in {worse} of {delta.pairs} pairs"
     return delta.note if read == "no ratio" else read
 
 
-def verdicts(told: Comparison, boots: Sequence[Boot]) -> list[Verdict]:
-    """Return for each machine what never ended, then what changed, and what cannot be told."""
+def _worse_pairs(delta: Delta) -> int:
+    sign = 1 if delta.metric.better == "lower" else -1
+    return sum(sign * test > sign * base for base, test in delta.values)
+
+
+def saved_by(comparison: Comparison, delta: Delta) -> str:
+    """Return why less is no gain: the test arm left more undone. Empty if it did not.
+
+    It is "because" of that unless the metric is still better per freed page.
+    """
+    if not (undone := _left_undone(comparison, delta)):
+        return ""
+    left = f"{undone} was left undone"
+    if delta.per_page is None or delta.per_page.change_pct is None:
+        return f"but {left}"
+    why = "but" if reading(delta.per_page) == "better" else "because"
+    return f"{why} {left} ({_per_page(delta.per_page)})"
+
+
+def summaries(comparison: Comparison, boots: Sequence[Boot]) -> list[Summary]:
+    """Return for each machine what did not finish, what changed, and what is left open."""
     return [
-        _verdict(
-            told,
+        _summary(
+            comparison,
             machine.name,
-            [delta for delta in told.deltas if delta.machine == machine.name],
+            [delta for delta in comparison.deltas if delta.machine == machine.name],
             boots,
         )
-        for machine in told.plan.machines
+        for machine in comparison.plan.machines
     ]
 
 
-def _verdict(
-    told: Comparison, machine: str, deltas: Sequence[Delta], boots: Sequence[Boot]
-) -> Verdict:
-    counts = {delta.metric.name: _never(told, delta, boots) for delta in deltas}
-    never = {name: both for name, both in counts.items() if any(stuck for stuck, _ in both)}
-    finite = [delta for delta in deltas if delta.metric.name not in never]
+def _summary(
+    comparison: Comparison, machine: str, deltas: Sequence[Delta], boots: Sequence[Boot]
+) -> Summary:
+    counts = {delta.metric.name: _counts(comparison, delta, boots) for delta in deltas}
+    stuck = {name: both for name, both in counts.items() if any(never for never, _ in both)}
+    finite = [delta for delta in deltas if delta.metric.name not in stuck]
     sure = [delta for delta in finite if reading(delta) in ("better", "worse")]
-    changed = [delta for delta in sure if abs(delta.change_pct or 0) >= _TOLD_PCT]
-    parts = [*_nevers(told, never), *(_change(delta) for delta in changed)]
-    if never and any(reading(delta) == "better" for delta in changed):
-        parts[-1] += ", counting the boots that left work undone"
+    large = [delta for delta in sure if abs(delta.change_pct or 0) >= _WORTH_TELLING_PCT]
+    changed = [delta for delta in large if _has_sentence(comparison, delta)]
+    slower = [delta for delta in deltas if _is_slower_or_never(delta, stuck)]
+    never = {name: both for name, both in stuck.items() if name not in _names(slower)}
+    saved = [d for d in changed if reading(d) == "better" and _left_undone(comparison, d)]
+    parts = [
+        *_nevers(comparison, never),
+        *(_slower_or_never(comparison, delta, stuck) for delta in slower),
+        *([_saved(comparison, saved)] if saved else []),
+        *(_change(comparison, delta) for delta in changed if delta not in saved),
+    ]
+    also = [delta for delta in large if delta not in changed]
     rest = {
-        "Cannot be told from no change": [d for d in finite if reading(d) == "cannot tell"],
-        "Too few pairs to tell": [d for d in finite if reading(d) == "too few pairs"],
-        f"Changed by less than {_TOLD_PCT} %": [d for d in sure if d not in changed],
+        "Also changed": [f"{_label(comparison, d)} {_signed(d.change_pct or 0)}" for d in also],
+        "Cannot tell": [_label(comparison, d) for d in finite if reading(d) == "cannot tell"],
+        "Too few pairs to tell": [
+            _label(comparison, d) for d in finite if reading(d) == "too few pairs"
+        ],
+        f"Changed by less than {_WORTH_TELLING_PCT} %": [
+            _label(comparison, d) for d in sure if d not in large
+        ],
     }
-    left_open = [f"{why}: {', '.join(map(_label, those))}." for why, those in rest.items() if those]
-    return Verdict(machine, "; ".join(parts) or _nothing(deltas), " ".join(left_open))
+    small_print = [f"{what}: {', '.join(those)}." for what, those in rest.items() if those]
+    sentence = _capitalised("; ".join(parts) or _nothing(deltas))
+    return Summary(machine, sentence, " ".join(small_print))
 
 
 def _nothing(deltas: Sequence[Delta]) -> str:
@@ -130,54 +126,96 @@ def _nothing(deltas: Sequence[Delta]) -> str:
         return "there is no pair of boots to compare"
     if all(reading(delta) in ("the same", "no ratio") for delta in deltas):
         return "nothing changed"
-    return "no change can be told"
+    return "no change can be shown"
 
 
-def share(per_cent: float) -> str:
-    """Return a size in per cent, without its sign: 6.6 %, 41 %."""
-    size = abs(per_cent)
-    return f"{size:.1f} %" if size < 10 else f"{size:.0f} %"
+def _counts(comparison: Comparison, delta: Delta, boots: Sequence[Boot]) -> tuple[_Counts, _Counts]:
+    """Return in how many boots of base and of test a clock did not stop."""
+    plan, name = comparison.plan, delta.metric.name
+    base = unfinished(boots, delta.machine, plan.base, name)
+    return base, unfinished(boots, delta.machine, plan.test, name)
 
 
-_Counts = tuple[tuple[int, int], tuple[int, int]]  # (never ended, boots) of base and of test
-
-
-def _never(told: Comparison, delta: Delta, boots: Sequence[Boot]) -> _Counts:
-    return _stuck(boots, delta, told.plan.base), _stuck(boots, delta, told.plan.test)
-
-
-def _stuck(boots: Sequence[Boot], delta: Delta, arm: ArmNote) -> tuple[int, int]:
-    """Return in how many boots of an arm a clock never stopped, and how many boots there are."""
-    mine = [
-        records.values(boot.record, delta.metric.name)
-        for boot in boots
-        if (boot.machine, boot.series, boot.failure) == (delta.machine, arm.series, "")
-    ]
-    return sum(NEVER in values for values in mine), len(mine)
-
-
-def _nevers(told: Comparison, never: Mapping[str, _Counts]) -> Iterator[str]:
-    """Tell what never ended; clocks that failed to stop equally often share a sentence."""
-    by_counts: dict[_Counts, list[str]] = defaultdict(list)
-    for name, counts in never.items():
-        words = _WORDS.get(name)
-        by_counts[counts].append((words and words.never) or f"{name} never ended")
-    for ((base_stuck, base), (stuck, boots)), what in by_counts.items():
-        arms = [f"{stuck} of {boots} boots with {told.plan.test.series}"]
-        if base_stuck:
-            arms.append(f"{base_stuck} of {base} with {told.plan.base.series}")
+def _nevers(comparison: Comparison, stuck: Mapping[str, tuple[_Counts, _Counts]]) -> Iterator[str]:
+    """Give what did not finish; clocks that did not stop equally often share a sentence."""
+    plan = comparison.plan
+    by_counts: dict[tuple[_Counts, _Counts], list[str]] = defaultdict(list)
+    for name, counts in stuck.items():
+        note = comparison.metric_note(name)
+        by_counts[counts].append(note.never or f"{note.label} does not finish")
+    for (base, test), what in by_counts.items():
+        arms = [f"{boots_of(test)} with {plan.test.series}"]
+        if base[0]:
+            arms.append(f"{boots_of(base)} with {plan.base.series}")
         yield f"{_and(what)} in {_and(arms)}"
 
 
-def _change(delta: Delta) -> str:
+def _is_slower_or_never(delta: Delta, stuck: Mapping[str, tuple[_Counts, _Counts]]) -> bool:
+    """Return whether the test arm is slower for certain, and in some boots did not finish."""
+    base, test = stuck.get(delta.metric.name, ((0, 0), (0, 0)))
+    finite = delta.change_pct is not None and delta.change_pct != NEVER
+    return 0 < test[0] < test[1] and not base[0] and finite and reading(delta) == "worse"
+
+
+def _slower_or_never(
+    comparison: Comparison, delta: Delta, stuck: Mapping[str, tuple[_Counts, _Counts]]
+) -> str:
+    _, test = stuck[delta.metric.name]
+    change = _change(comparison, delta)
+    return f"{change}, or never does ({boots_of(test)} with {comparison.plan.test.series})"
+
+
+def _saved(comparison: Comparison, deltas: Sequence[Delta]) -> str:
+    """Return what an arm saved that left work undone, and how much it left."""
+    undone = _left_undone(comparison, deltas[0])
+    clauses = [
+        _change(comparison, delta) + (f" ({_per_page(delta.per_page)})" if delta.per_page else "")
+        for delta in deltas
+    ]
+    series = comparison.plan.test.series
+    return f"{series} leaves {undone} of the swap undone, and {_and(clauses)}"
+
+
+def _left_undone(comparison: Comparison, delta: Delta) -> str:
+    """Return how much more the test arm left undone, if less of this metric is better."""
+    base, test = comparison.undone_pct.get(delta.machine, (0.0, 0.0))
+    return share(test) if test > base and delta.metric.better == "lower" else ""
+
+
+def _change(comparison: Comparison, delta: Delta) -> str:
     assert delta.change_pct is not None  # for mypy: it was read as better or worse
-    name = delta.metric.name
-    words = _WORDS.get(name) or _Words(name, f"{name} is {{}} lower", f"{name} is {{}} higher", "")
-    return (words.less if delta.change_pct < 0 else words.more).format(share(delta.change_pct))
+    note = comparison.metric_note(delta.metric.name)
+    less = note.less or f"{note.label} {{}} less"
+    more = note.more or f"{note.label} {{}} more"
+    return (less if delta.change_pct < 0 else more).format(share(delta.change_pct))
 
 
-def _label(delta: Delta) -> str:
-    return label(delta.metric.name)
+def _per_page(delta: Delta) -> str:
+    return "-" if delta.change_pct is None else f"{_signed(delta.change_pct)} per freed page"
+
+
+def _has_sentence(comparison: Comparison, delta: Delta) -> bool:
+    """Return whether a change gets a clause of its own: its note has one, or it has no note."""
+    note = comparison.metric_note(delta.metric.name)
+    return bool(note.less) or delta.metric.name not in comparison.metric_notes
+
+
+def _label(comparison: Comparison, delta: Delta) -> str:
+    return comparison.metric_note(delta.metric.name).label
+
+
+def _names(deltas: Sequence[Delta]) -> list[str]:
+    return [delta.metric.name for delta in deltas]
+
+
+def _signed(per_cent: float) -> str:
+    return f"{'+' if per_cent >= 0 else '-'}{share(per_cent)}"
+
+
+def _capitalised(sentence: str) -> str:
+    """Return a sentence with a capital, unless it begins with a name such as v0 or exit_ns."""
+    begins_with_word = sentence.partition(" ")[0].isalpha()
+    return sentence[:1].upper() + sentence[1:] if begins_with_word else sentence
 
 
 def _and(names: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 from patchbench.errors import BadInput, PipelineError
 from patchbench.model import NEVER, ArmNote, Comparison, Delta, Machine, Plan
-from patchbench.report import report
+from patchbench.report import numbers
 from patchbench.runs import across
 
 HEADINGS = (
@@ -93,8 +93,8 @@ def rows(told: Sequence[Point]) -> list[tuple[str, ...]]:
             point.like,
             "INVALID" if point.invalid else "valid",
             _quantity(point),
-            report.per_cent(point.delta.change_pct) if point.delta and point.tested else "-",
-            report.interval(point.delta) if point.delta and point.tested else "-",
+            numbers.per_cent(point.delta.change_pct) if point.delta and point.tested else "-",
+            numbers.interval(point.delta) if point.delta and point.tested else "-",
         )
         for point in told
     ]
@@ -179,7 +179,7 @@ def _place(delta: Delta) -> str:
 def _quantity(point: Point) -> str:
     if point.delta is None or point.value is None:
         return "-"
-    return report.quantity(point.value, point.delta.metric.unit)
+    return numbers.quantity(point.value, point.delta.metric.unit)
 
 
 # --- plot -------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@
     plan.json, functions.json, profile/  as in the run
     boots/MACHINE/SERIES/seed-N.log      what the guest said, as in the run
     boots.json                           of each boot: its console's checksum, its host's overload
-    comparison.json, report.md           what the run says
+    comparison.json, report.md, .html    what the run says
     SHA256SUMS                           of all these
 
 Of a check: findings.json, answers.md and answers.json, and SHA256SUMS. study_publishing.py has a

@@ -3,9 +3,8 @@
 
 from pathlib import Path
 
-from patchbench.report import formats, report
+from patchbench.report import formats
 from patchbench.runs import folder, published, reading, scaling
-from patchbench.store import write_whole
 
 
 def publish(root: Path, run: Path, name: str) -> Path:
@@ -18,8 +17,6 @@ def publish(root: Path, run: Path, name: str) -> Path:
         raise error
     target = published.new_folder(root, name)
     published.publish(run, boots, target)
-    report.write(target, compared)
-    page = formats.find("html")(scaling.add(root, compared), boots)
-    write_whole(target / "report.html", page)
+    formats.write(target, scaling.add(root, compared), boots)
     folder.seal(target)
     return target

@@ -53,7 +53,7 @@ def compare(root: Path, run: Path, plan: Plan, boots: Sequence[Boot]) -> Compari
         nothing = Comparison(plan, (), {}, (), (), (), ())
         return replace(nothing, nothing_to_measure=_NOTHING_TO_MEASURE, code=code)
     profiles = {path.stem: path.read_text() for path in sorted(run.glob("profile/*.svg"))}
-    compared = _with_floors(root, stage.compare(plan, boots))
+    compared = _with_floors(root, stage.compare(plan, boots, Catalog(root).metric_notes()))
     return replace(compared, code=code, profiles=profiles)
 
 
@@ -85,6 +85,7 @@ def compare_arms(root: Path, base: str, test: str, machines: Sequence[str]) -> C
             *across.boots(base_boots, base_arm.series, plan.base.series, plan),
             *across.boots(test_boots, test_arm.series, plan.test.series, plan),
         ],
+        Catalog(root).metric_notes(),
     )
     return _with_floors(root, _with_seal(_with_seal(compared, here), there))
 

@@ -2,49 +2,68 @@
 """Stage 7: a Plan and its Boots in, a Comparison out. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
-from patchbench import records, stats
-from patchbench.model import NEVER, ArmNote, Boot, Comparison, Delta, Metric, Plan
+from patchbench import stats
+from patchbench.model import NEVER, ArmNote, Boot, Comparison, Delta, Metric, MetricNote, Plan
 
 _FACTS = ("swapped_pages", "extents", "pages_per_extent", "zram_ratio", "zram_algorithm")
+_NO_NOTES: Mapping[str, MetricNote] = MappingProxyType({})
 
 
-def compare(plan: Plan, boots: Sequence[Boot]) -> Comparison:
+def compare(
+    plan: Plan, boots: Sequence[Boot], notes: Mapping[str, MetricNote] = _NO_NOTES
+) -> Comparison:
     """Return what the boots of a run say about its test arm.
 
-    A pair with a lost boot is left out of the estimates and counted in `failures`, which
-    makes the comparison invalid; nothing is estimated from what is left of a broken arm.
+    A pair with a lost boot is not in the estimates. The boot is counted in `failures`, which
+    makes the comparison invalid; nothing is estimated from the rest of a broken arm.
     """
-    failures = tuple(
-        f"{boot.machine} {boot.series} seed {boot.seed}: {boot.failure}"
-        for boot in boots
-        if boot.failure
-    )
     machines = [machine.name for machine in plan.machines]
+    failures = tuple(f"{_place(boot)}: {boot.failure}" for boot in boots if boot.failure)
     engaged = {name: _engaged(plan, name, boots) for name in machines}
-    deltas = tuple(delta for name in machines for delta in _deltas(plan, name, boots))
+    deltas = tuple(delta for name in machines for delta in _deltas(plan, name, boots, notes))
     return Comparison(
         plan=plan,
         deltas=deltas,
         engaged=engaged,
-        outcomes=tuple(_outcomes(plan, machines, boots)),
+        outcomes=tuple(_outcomes(plan, machines, boots, notes)),
         failures=failures,
         splats=tuple(line for boot in boots for line in boot.splats),
         invalid=tuple(_invalid(plan, boots, failures, engaged, deltas)),
         failure_statuses=tuple(boot.failure_status for boot in boots if boot.failure),
         failed_arms=tuple(boot.series for boot in boots if boot.failure),
-        overloads=tuple(
-            f"{boot.machine} {boot.series} seed {boot.seed}: {boot.overload}"
-            for boot in boots
-            if boot.overload
-        ),
+        overloads=tuple(f"{_place(boot)}: {boot.overload}" for boot in boots if boot.overload),
         facts={
-            f"{name} {arm.series}": _facts(_of(boots, name, arm))
+            f"{name} {arm.series}": _facts(usable(boots, name, arm))
             for name in machines
             for arm in (plan.base, plan.test)
         },
+        metric_notes=notes,
+        undone_pct={
+            name: (
+                _undone_pct(usable(boots, name, plan.base), notes),
+                _undone_pct(usable(boots, name, plan.test), notes),
+            )
+            for name in machines
+        },
     )
+
+
+def usable(boots: Iterable[Boot], machine: str, arm: ArmNote) -> list[Boot]:
+    """Return an arm's boots on a machine whose samples can be used."""
+    return [
+        boot
+        for boot in boots
+        if (boot.machine, boot.series, boot.failure) == (machine, arm.series, "")
+    ]
+
+
+def unfinished(boots: Iterable[Boot], machine: str, arm: ArmNote, metric: str) -> tuple[int, int]:
+    """Return in how many of an arm's usable boots a clock did not stop, and how many those are."""
+    mine = usable(boots, machine, arm)
+    return sum(NEVER in boot.values(metric) for boot in mine), len(mine)
 
 
 def not_at_work(plan: Plan, machine: str) -> str:
@@ -52,47 +71,96 @@ def not_at_work(plan: Plan, machine: str) -> str:
     names = " or ".join(filter(None, (plan.base.engaged_vmstat, plan.test.engaged_vmstat)))
     return (
         f"{machine}: {names} did not move in every boot, so nothing shows that the series "
-        "did its work; what it may have left undone is told as never ended"
+        "did its work; what it may have left undone is reported as not finished"
     )
 
 
-def _of(boots: Iterable[Boot], machine: str, arm: ArmNote) -> list[Boot]:
-    return [
-        boot
-        for boot in boots
-        if boot.machine == machine and boot.series == arm.series and not boot.failure
-    ]
+def _place(boot: Boot) -> str:
+    return f"{boot.machine} {boot.series} seed {boot.seed}"
 
 
-def _deltas(plan: Plan, machine: str, boots: Sequence[Boot]) -> Iterable[Delta]:
-    base = {boot.seed: boot for boot in _of(boots, machine, plan.base)}
-    test = {boot.seed: boot for boot in _of(boots, machine, plan.test)}
-    seeds = sorted(base.keys() & test.keys())
+def _deltas(
+    plan: Plan, machine: str, boots: Sequence[Boot], notes: Mapping[str, MetricNote]
+) -> Iterator[Delta]:
+    base = {boot.seed: boot for boot in usable(boots, machine, plan.base)}
+    test = {boot.seed: boot for boot in usable(boots, machine, plan.test)}
+    pairs = [(base[seed], test[seed]) for seed in sorted(base.keys() & test.keys())]
     everybodys = [boot.record.metrics for boot in (*base.values(), *test.values())]
-    for metric in _common(everybodys) if seeds else ():
-        pairs = [(_value(base[seed], metric), _value(test[seed], metric)) for seed in seeds]
-        ours, theirs = [one for one, _ in pairs], [other for _, other in pairs]
-        change = stats.paired_change(ours, theirs)
-        yield Delta(
-            machine=machine,
-            metric=metric,
-            base=stats.median(ours),
-            test=stats.median(theirs),
-            change_pct=change.change_pct,
-            low_pct=change.low_pct,
-            high_pct=change.high_pct,
-            values=tuple(pairs),
-            note=change.note,
-        )
+    for metric in _common(everybodys) if pairs else ():
+        values = [(one.value(metric.name), other.value(metric.name)) for one, other in pairs]
+        per_page = None
+        if metric.name in notes and notes[metric.name].per_page:
+            per_page = _per_page(machine, metric, pairs, notes)
+        yield _delta(machine, metric, values, per_page)
+
+
+def _delta(
+    machine: str,
+    metric: Metric,
+    values: Sequence[tuple[float, float]],
+    per_page: Delta | None = None,
+) -> Delta:
+    ours, theirs = [one for one, _ in values], [other for _, other in values]
+    base, test = stats.median(ours), stats.median(theirs)
+    change = stats.paired_change(ours, theirs)
+    if change.low_pct is None and (change.change_pct or 0) * (test - base) < 0:
+        # Of two pairs that disagree the estimate may have the other sign than the medians.
+        change = stats.Change(None, None, None, "the pairs disagree, and are too few to say how")
+    return Delta(
+        machine=machine,
+        metric=metric,
+        base=base,
+        test=test,
+        change_pct=change.change_pct,
+        low_pct=change.low_pct,
+        high_pct=change.high_pct,
+        values=tuple(values),
+        note=change.note,
+        per_page=per_page,
+    )
+
+
+def _per_page(
+    machine: str,
+    metric: Metric,
+    pairs: Sequence[tuple[Boot, Boot]],
+    notes: Mapping[str, MetricNote],
+) -> Delta | None:
+    """Return a metric over the pages that each boot freed; None if a boot does not report them."""
+    freed = [(_freed_pages(one, notes), _freed_pages(other, notes)) for one, other in pairs]
+    if not all(one > 0 and other > 0 for one, other in freed):
+        return None
+    values = [
+        (one.value(metric.name) / ours, other.value(metric.name) / theirs)
+        for (one, other), (ours, theirs) in zip(pairs, freed, strict=True)
+    ]
+    return _delta(machine, metric, values)
+
+
+def _freed_pages(boot: Boot, notes: Mapping[str, MetricNote]) -> float:
+    """Return how many pages of swap a boot freed; 0 if it does not report them."""
+    pages = _undone(boot, notes)
+    return pages[1] - pages[0] if pages else 0
+
+
+def _undone_pct(boots: Sequence[Boot], notes: Mapping[str, MetricNote]) -> float:
+    """Return which share of the pages boots left undone, their mean, in per cent."""
+    shares = [left / pages for left, pages in filter(None, (_undone(one, notes) for one in boots))]
+    return 100 * sum(shares) / len(shares) if shares else 0.0
+
+
+def _undone(boot: Boot, notes: Mapping[str, MetricNote]) -> tuple[float, float] | None:
+    """Return how many pages a boot left undone, of how many; None if it does not report them."""
+    for metric in boot.record.metrics:
+        note = notes.get(metric.name)
+        pages = boot.record.meta.get(note.undone_of, "") if note and note.undone_of else ""
+        if pages.isdecimal() and int(pages):
+            return boot.value(metric.name), int(pages)
+    return None
 
 
 def _common(tables: Sequence[tuple[Metric, ...]]) -> list[Metric]:
     return [metric for metric in tables[0] if all(metric in table for table in tables)]
-
-
-def _value(boot: Boot, metric: Metric) -> float:
-    """Return what a boot counts as: iterations and victims inside it share its luck."""
-    return stats.median(records.values(boot.record, metric.name))
 
 
 def _engaged(plan: Plan, machine: str, boots: Sequence[Boot]) -> bool | None:
@@ -100,37 +168,41 @@ def _engaged(plan: Plan, machine: str, boots: Sequence[Boot]) -> bool | None:
     counters = [arm for arm in (plan.base, plan.test) if arm.engaged_vmstat]
     if not counters:
         return None
-    return all(_was_at_work(arm, _of(boots, machine, arm)) for arm in counters)
+    return all(_was_at_work(arm, usable(boots, machine, arm)) for arm in counters)
 
 
 def _was_at_work(arm: ArmNote, boots: Sequence[Boot]) -> bool:
     moved = [boot.record.meta.get(f"vmstat.{arm.engaged_vmstat}", "0") for boot in boots]
-    return bool(moved) and all(value.isdigit() and int(value) > 0 for value in moved)
+    return bool(moved) and all(value.isdecimal() and int(value) > 0 for value in moved)
 
 
-def _outcomes(plan: Plan, machines: Sequence[str], boots: Sequence[Boot]) -> Iterable[str]:
-    """Tell what never came: a drain, a swapoff, whatever clock did not stop."""
+def _outcomes(
+    plan: Plan,
+    machines: Sequence[str],
+    boots: Sequence[Boot],
+    notes: Mapping[str, MetricNote],
+) -> Iterator[str]:
+    """Give what did not finish: a drain, a swapoff, whatever clock did not stop."""
     for machine in machines:
         for arm in (plan.base, plan.test):
-            mine = _of(boots, machine, arm)
+            mine = usable(boots, machine, arm)
             for metric in mine[0].record.metrics if mine else ():
-                stuck = [boot for boot in mine if NEVER in records.values(boot.record, metric.name)]
-                if not stuck:
-                    continue
-                yield (
-                    f"{machine}: {metric.name} never ended with {arm.series} "
-                    f"in {len(stuck)} of {len(mine)} boots{_fate(metric, stuck)}"
-                )
+                stuck = [boot for boot in mine if NEVER in boot.values(metric.name)]
+                if stuck:
+                    yield (
+                        f"{machine}: {metric.name} did not finish with {arm.series} "
+                        f"in {len(stuck)} of {len(mine)} boots{_fate(metric, stuck, notes)}"
+                    )
 
 
-def _fate(metric: Metric, stuck: Sequence[Boot]) -> str:
-    """Return what became of a clock that did not stop, as far as the guest tells."""
-    about = metric.name.rpartition("_")[0]  # the guest says `meta swapoff killed` of swapoff_ns
+def _fate(metric: Metric, stuck: Sequence[Boot], notes: Mapping[str, MetricNote]) -> str:
+    """Return what became of a clock that did not stop, as far as the guest reports it."""
+    about = metric.name.rpartition("_")[0]  # the guest's `meta swapoff killed` of swapoff_ns
     fates = Counter(boot.record.meta[about] for boot in stuck if about in boot.record.meta)
-    told = [f"{about} {fate}: {count}" for fate, count in sorted(fates.items())]
-    residues = [value for boot in stuck for value in records.values(boot.record, "residue_pages")]
-    told += [f"{stats.median(residues):.0f} pages of swap left"] if residues else []
-    return f" ({', '.join(told)})" if told else ""
+    known = [f"{about} {fate}: {count}" for fate, count in sorted(fates.items())]
+    left = [pages[0] for pages in (_undone(boot, notes) for boot in stuck) if pages]
+    known += [f"{stats.median(left):.0f} pages of swap left"] if left else []
+    return f" ({', '.join(known)})" if known else ""
 
 
 def _invalid(
@@ -139,7 +211,7 @@ def _invalid(
     failures: Sequence[str],
     engaged: dict[str, bool | None],
     deltas: Sequence[Delta],
-) -> Iterable[str]:
+) -> Iterator[str]:
     if failures:
         yield f"{len(failures)} boots gave no usable samples"
     yield from (not_at_work(plan, machine) for machine, was in engaged.items() if was is False)

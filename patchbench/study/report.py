@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from patchbench import stats
 from patchbench.model import NEVER, Comparison, Delta, Scale, ScalePoint
-from patchbench.report import report, scaling
+from patchbench.report import numbers, scaling
 from patchbench.study import weigh
 from patchbench.study.evidence import NOT_RUN, Study
 from patchbench.study.plan import Leg
@@ -216,12 +216,13 @@ def _ladder(study: Study) -> Section:
             change = stats.paired_change(was, now)
             between = "-"
             if change.low_pct is not None and change.high_pct is not None:
-                between = f"[{report.per_cent(change.low_pct)}, {report.per_cent(change.high_pct)}]"
+                low, high = map(numbers.per_cent, (change.low_pct, change.high_pct))
+                between = f"[{low}, {high}]"
             found.append(
                 (cell, labels[machine], delta.metric.name,
-                 f"{old.plan.version}: {report.quantity(before.base, delta.metric.unit)}",
-                 f"{new.plan.version}: {report.quantity(delta.base, delta.metric.unit)}",
-                 report.per_cent(change.change_pct), between)
+                 f"{old.plan.version}: {numbers.quantity(before.base, delta.metric.unit)}",
+                 f"{new.plan.version}: {numbers.quantity(delta.base, delta.metric.unit)}",
+                 numbers.per_cent(change.change_pct), between)
             )  # fmt: skip
     headings = ("cell", "machine", "metric", "older", "newer", "change", "95 % interval")
     says = "How much of the problem newer kernels solve without any series: none against none."
@@ -235,7 +236,7 @@ def _scaling(study: Study) -> Section:
         for parameter in cell.sweep:
             for kernel, machine, points, bench in _sweeps(study, cell.name, parameter):
                 scale = Scale(parameter, machine, points)
-                curve = scaling.curve(bench.plan, scale)
+                curve = scaling.curve(bench, scale)
                 if curve.plot:
                     plots.append((f"{cell.name}: {kernel}, {machine} (TCG)", curve.plot))
                 for point in points:
@@ -294,7 +295,7 @@ def _benches(study: Study) -> Iterator[tuple[Leg, Reading, Comparison]]:
 def _change(delta: Delta | None) -> str:
     if delta is None:
         return "-"
-    return f"{report.per_cent(delta.change_pct)} {report.interval(delta)}"
+    return f"{numbers.per_cent(delta.change_pct)} {numbers.interval(delta)}"
 
 
 def _version(text: str) -> list[int]:

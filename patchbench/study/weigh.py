@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 from patchbench import stats
 from patchbench.findings import CheckResult
 from patchbench.model import NEVER, Comparison, Delta, SeriesName
-from patchbench.report import report
+from patchbench.report import numbers
 from patchbench.study import instrument
 from patchbench.study.instrument import Reach
 from patchbench.study.plan import Statement, StudyPlan
@@ -61,8 +61,8 @@ class Estimate:
     def show(self, value: float) -> str:
         """Return a number with this one's unit."""
         if self.unit == "+%":
-            return report.per_cent(value)
-        return f"{value:.1f} %" if self.unit == "%" else report.quantity(value, self.unit)
+            return numbers.per_cent(value)
+        return f"{value:.1f} %" if self.unit == "%" else numbers.quantity(value, self.unit)
 
     @property
     def interval(self) -> str:

@@ -13,8 +13,7 @@ from patchbench.check import checking
 from patchbench.errors import BadInput, PipelineError
 from patchbench.findings import CheckResult
 from patchbench.model import Comparison
-from patchbench.report import formats
-from patchbench.report import report as reports
+from patchbench.report import formats, tables
 from patchbench.runs import reading
 from patchbench.runs.archive import FINDINGS
 from patchbench.tools.terminal import print_table
@@ -64,14 +63,16 @@ def exits() -> Iterator[None]:
 def show(told: Comparison, *, as_json: bool, written: Path | None = None) -> None:
     """Print a comparison, and leave the status that it deserves."""
     if as_json:
-        print(reports.dumps(told))
+        print(tables.dumps(told))
     else:
-        for line in reports.headline(told):
+        for line in tables.headline(told):
             print(line)
         plan = told.plan
         title = f"{plan.test.series} against {plan.base.series}, {plan.kernel} {plan.version}"
         if not told.nothing_to_measure:
-            print_table(reports.HEADINGS, reports.rows(told), title)
+            print_table(tables.HEADINGS, tables.rows(told), title)
+            for line in tables.equal(told):
+                print(line)
         if written:
             print(f"report {written / 'report.md'}  {written / 'report.html'}")
     if error := reading.verdict_error(told):

@@ -7,7 +7,7 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from patchbench import pipeline, porting, taking
-from patchbench.report import report as reports
+from patchbench.report import numbers
 from patchbench.store import write_whole
 from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, flags, parameters
@@ -112,7 +112,7 @@ def boot(
         )
         console, booted = run.boot_once(arm, seed)
         print(console)
-        rows = [(one.metric, one.label, reports.number(one.value)) for one in booted.record.samples]
+        rows = [(one.metric, one.label, numbers.sample(one.value)) for one in booted.record.samples]
         print_table(("metric", "label", "value"), rows)
 
 

@@ -17,7 +17,6 @@ from patchbench.profile import profiling
 from patchbench.profile import tables as profiles
 from patchbench.profile.profiling import ProfileRequest
 from patchbench.report import claims, formats
-from patchbench.report import report as reports
 from patchbench.runs import archive, benching, reading, scaling
 from patchbench.runs import folder as runs
 from patchbench.runs import history as histories
@@ -187,8 +186,7 @@ def report_run(folder: Path, compared: Comparison, boots: Sequence[Boot], *, as_
     """Write a run's report, print it, and exit with the status that it deserves."""
     compared = scaling.add(ROOT, compared)
     out = ROOT / "results/reports" / folder.name
-    reports.write(out, compared)
-    write_whole(out / "report.html", formats.find("html")(compared, boots))
+    formats.write(out, compared, boots)
     show(compared, as_json=as_json, written=out)
 
 

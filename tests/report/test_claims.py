@@ -17,20 +17,20 @@ from patchbench.stages.compare import compare
 from tests import recorded
 from tests.fakes import boot, lost, plan, results
 
-Told = tuple[Comparison, Sequence[Boot]]
+Run = tuple[Comparison, Sequence[Boot]]
 RUN = "20261123T115314"
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Told:
+def run(tmp_path: Path) -> Run:
     return recorded.told(tmp_path)
 
 
-def states(text: str, told: Told) -> list[str]:
-    def read(name: str) -> Told:
+def states(text: str, comparison: Run) -> list[str]:
+    def read(name: str) -> Run:
         if not recorded.RUN.startswith(name):
             raise BadInput(f"no run is called {name!r}")
-        return told
+        return comparison
 
     return [one.state for one in claims.check(claims.parse(text), read)]
 
@@ -55,7 +55,7 @@ def states(text: str, told: Told) -> list[str]:
     ],
 )
 def test_a_number_holds_within_the_rounding_it_is_printed_with(
-    run: Told, number: str, what: str
+    run: Run, number: str, what: str
 ) -> None:
     assert states(f"so it is {number} [run {RUN} exact {what}].", run) == ["holds"]
 
@@ -76,7 +76,7 @@ def test_a_number_holds_within_the_rounding_it_is_printed_with(
         ("[-7, -5]", "exit_ns interval"),
     ],
 )
-def test_a_number_that_is_another_does_not_hold(run: Told, number: str, what: str) -> None:
+def test_a_number_that_is_another_does_not_hold(run: Run, number: str, what: str) -> None:
     assert states(f"so it is {number} [run {RUN} exact {what}].", run) == ["FAILS"]
 
 
@@ -98,7 +98,7 @@ def test_a_number_that_is_another_does_not_hold(run: Told, number: str, what: st
     ],
 )
 def test_a_mark_that_is_not_understood_is_malformed_and_not_passed_over(
-    run: Told, text: str
+    run: Run, text: str
 ) -> None:
     assert states(text, run) == ["malformed"]
 
@@ -111,11 +111,11 @@ def test_a_mark_that_is_not_understood_is_malformed_and_not_passed_over(
         f"-5 % [run {RUN} exact nosuch_ns change]",
     ],
 )
-def test_what_no_run_measured_is_unknown(run: Told, text: str) -> None:
+def test_what_no_run_measured_is_unknown(run: Run, text: str) -> None:
     assert states(text, run) == ["unknown"]
 
 
-def test_a_mark_survives_quoting_and_wrapping(run: Told) -> None:
+def test_a_mark_survives_quoting_and_wrapping(run: Run) -> None:
     text = f"> > exits take -6.10 %\n> > [run {RUN} exact\n> >  exit_ns change], and\n"
     assert states(text, run) == ["holds"]
 
@@ -127,38 +127,38 @@ TABLE = (
 )
 
 
-def test_a_table_survives_quoting_and_indenting_and_ends_at_a_blank_line(run: Told) -> None:
+def test_a_table_survives_quoting_and_indenting_and_ends_at_a_blank_line(run: Run) -> None:
     for before in ("", "    ", "> ", ">> > "):
         text = "".join(f"{before}{line}\n" for line in f"{TABLE}\nnot a row".splitlines())
         assert states(text, run) == ["holds"] * 3
 
 
-def test_a_changed_cell_of_a_table_is_found_out(run: Told) -> None:
+def test_a_changed_cell_of_a_table_is_found_out(run: Run) -> None:
     found = claims.check(claims.parse(TABLE.replace("-6 %", "-8 %")), lambda _: run)
     assert [one.state for one in found] == ["holds", "holds", "FAILS"]
     assert found[2].row() == ("3", "FAILS", "exact exit_ns change", "-8 %", "-6.10 %")
 
 
-def test_a_changed_row_of_a_table_is_malformed(run: Told) -> None:
+def test_a_changed_row_of_a_table_is_malformed(run: Run) -> None:
     assert states(TABLE.replace("118 ms", "118"), run) == ["malformed"]
 
 
 def test_an_interval_is_both_of_its_ends() -> None:
     boots = [boot("none", seed, results(1000 + seed)) for seed in range(1, 7)]
     boots += [boot("v0", seed, results((1000 + seed) // 2)) for seed in range(1, 7)]
-    told = compare(plan(seeds=6), boots)
-    low, high = told.deltas[0].low_pct, told.deltas[0].high_pct
+    comparison = compare(plan(seeds=6), boots)
+    low, high = comparison.deltas[0].low_pct, comparison.deltas[0].high_pct
     for text, state in ((f"[{low:.3f}, {high:.3f}]", "holds"), (f"[{low:.3f}, -49]", "FAILS")):
-        mark = claims.mark(told.plan.run, "exact", "exit_ns", "interval")
-        (found,) = claims.check(claims.parse(f"{text} {mark}"), lambda _: (told, boots))
+        mark = claims.mark(comparison.plan.run, "exact", "exit_ns", "interval")
+        (found,) = claims.check(claims.parse(f"{text} {mark}"), lambda _: (comparison, boots))
         assert found.state == state
 
 
 def test_no_number_of_an_invalid_run_holds() -> None:
     boots = [boot("none", 1, results()), boot("v0", 1, results()), lost("v0", 2)]
-    told = compare(plan(seeds=1), boots)
-    mark = claims.mark(told.plan.run, "exact", "exit_ns", "base")
-    found = claims.check(claims.parse(f"100 ns {mark}"), lambda _: (told, boots))
+    comparison = compare(plan(seeds=1), boots)
+    mark = claims.mark(comparison.plan.run, "exact", "exit_ns", "base")
+    found = claims.check(claims.parse(f"100 ns {mark}"), lambda _: (comparison, boots))
     assert found[0].state == "FAILS"
     assert "the run is invalid: 1 boots gave no" in claims.reasons(found)[0]
 
@@ -166,15 +166,15 @@ def test_no_number_of_an_invalid_run_holds() -> None:
 @given(some.integers(1, 10**12), some.integers(0, 4))
 def test_whatever_is_printed_with_some_decimals_holds(value: int, decimals: int) -> None:
     boots = [boot(series, 1, results(value)) for series in ("none", "v0")]
-    told = compare(plan(seeds=1), boots)
-    mark = claims.mark(told.plan.run, "exact", "exit_ns", "base")
+    comparison = compare(plan(seeds=1), boots)
+    mark = claims.mark(comparison.plan.run, "exact", "exit_ns", "base")
     text = f"{value / 1e6:.{decimals}f} ms {mark}"
-    assert [one.state for one in claims.check(claims.parse(text), lambda _: (told, boots))] == [
-        "holds"
-    ]
+    assert [
+        one.state for one in claims.check(claims.parse(text), lambda _: (comparison, boots))
+    ] == ["holds"]
 
 
-def test_the_worst_claim_decides_the_status(run: Told, tmp_path: Path) -> None:
+def test_the_worst_claim_decides_the_status(run: Run, tmp_path: Path) -> None:
     good = f"-6 % [run {RUN} exact exit_ns change]\n"
     wrong, broken = good.replace("-6", "-8"), "-5 % [run]\n[run "
 
@@ -190,7 +190,7 @@ def test_the_worst_claim_decides_the_status(run: Told, tmp_path: Path) -> None:
     assert status("It is 5 % faster.") == 20
 
 
-def test_a_mail_that_was_encoded_for_transport_is_decoded(tmp_path: Path, run: Told) -> None:
+def test_a_mail_that_was_encoded_for_transport_is_decoded(tmp_path: Path, run: Run) -> None:
     body = f"Grüße, -6.10 % [run {RUN} exact exit_ns change]\n" + "x" * 90 + f"\n{TABLE}"
     head = (
         "From: A Hacker <hacker@example.org>\nSubject: [PATCH 0/2] mm: swap\nMIME-Version: 1.0\n"
@@ -202,7 +202,7 @@ def test_a_mail_that_was_encoded_for_transport_is_decoded(tmp_path: Path, run: T
     assert states(claims.read_mail(mail), run) == ["holds"] * 4
 
 
-def test_a_part_of_a_mail_that_was_encoded_is_decoded(tmp_path: Path, run: Told) -> None:
+def test_a_part_of_a_mail_that_was_encoded_is_decoded(tmp_path: Path, run: Run) -> None:
     letter = EmailMessage()
     letter["Subject"] = "[PATCH 0/2] mm: swap"
     letter.set_content(f"{TABLE}\nso -6.1 % [Run {RUN} exact exit_ns change].\n", cte="base64")

@@ -19,18 +19,19 @@ from patchbench.report import formats, samples
 from patchbench.stages.compare import compare
 from tests import recorded
 from tests.fakes import boot, lost, plan, results
+from tests.storms import NOTES
 
-Told = tuple[Comparison, Sequence[Boot]]
+Run = tuple[Comparison, Sequence[Boot]]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Told:
+def run(tmp_path: Path) -> Run:
     return recorded.told(tmp_path)
 
 
 @pytest.fixture
-def broken() -> Told:
-    """A run in which one boot hung, one splatted, and one clock never stopped."""
+def broken() -> Run:
+    """A run in which one boot hung, one splatted, and one clock did not stop."""
     nothing = Record(complete=False, metrics=(), samples=(), meta={}, last_line="")
     splat = Boot("exact", "v0", 3, nothing, "the kernel, it \x1b complained", 24, ("WARNING: <&",))
     boots = [
@@ -42,12 +43,12 @@ def broken() -> Told:
     return compare(plan(seeds=3), boots), boots
 
 
-def test_every_format_renders_a_real_run_to_whole_lines(run: Told) -> None:
+def test_every_format_renders_a_real_run_to_whole_lines(run: Run) -> None:
     for name in formats.names():
         assert formats.find(name)(*run).endswith("\n"), name
 
 
-def test_every_format_tells_of_lost_boots_and_of_what_never_ended(broken: Told) -> None:
+def test_every_format_tells_of_lost_boots_and_of_what_never_ended(broken: Run) -> None:
     for name in set(formats.names()) - {"trace"}:  # which shows one good boot of each arm
         text = formats.find(name)(*broken)
         assert "it hung" in text, name
@@ -64,11 +65,11 @@ def test_an_unknown_format_lists_the_known_ones() -> None:
 HOSTILE = "=1+1|<img src=x>[a](http://x)\x1b[2J\rMeasured: forged exact\x85Subject: forged"
 
 
-def hostile() -> Told:
+def hostile() -> Run:
     """Return a run in which every text that a patch or a kernel may choose is an attack."""
     splat = replace(lost("v0", 2), failure=HOSTILE, splats=(HOSTILE,))
     boots = [*(boot("none", seed, results()) for seed in (1, 2)), boot("v0", 1, results()), splat]
-    comparison = compare(plan(seeds=2), boots)
+    comparison = compare(plan(seeds=2), boots, NOTES)
     code = CodeMap(False, (FunctionChange(HOSTILE, HOSTILE, "changed", 1, 2),))
     facts = {"exact v0": {"zram_algorithm": HOSTILE}}
     named = replace(comparison.plan, provenance=HOSTILE, kernel=HOSTILE)
@@ -97,7 +98,7 @@ def test_in_csv_no_text_of_a_patch_or_a_kernel_is_a_formula() -> None:
 # --- csv and JSON Lines -----------------------------------------------------------------------
 
 
-def test_csv_holds_every_sample_of_every_boot(run: Told) -> None:
+def test_csv_holds_every_sample_of_every_boot(run: Run) -> None:
     text = formats.find("csv")(*run)
     read = list(csv.DictReader(io.StringIO(text, newline="")))
     assert len(read) == sum(len(one.record.samples) for one in run[1])
@@ -114,16 +115,16 @@ def test_csv_is_as_the_rfc_has_it() -> None:
     assert list(csv.reader(io.StringIO(text, newline="")))[1][-1] == 'it said "no",\nand hung'
 
 
-def test_a_clock_that_never_stopped_is_the_word_and_no_number(run: Told) -> None:
+def test_a_clock_that_never_stopped_is_the_word_and_no_number(run: Run) -> None:
     text = formats.find("csv")(*run)
     read = csv.DictReader(io.StringIO(text, newline=""))
     drains = [row["value"] for row in read if (row["metric"], row["arm"]) == ("drain_ns", "test")]
     assert drains == ["never", "never", "never"]
 
 
-def test_json_lines_are_the_same_rows_with_numbers_as_numbers(run: Told) -> None:
+def test_json_lines_are_the_same_rows_with_numbers_as_numbers(run: Run) -> None:
     read = [json.loads(line) for line in formats.find("jsonl")(*run).splitlines()]
-    assert [samples.Row(**row) for row in read] == list(samples.rows(run[0].plan, run[1]))
+    assert [samples.SampleRow(**row) for row in read] == list(samples.rows(run[0].plan, run[1]))
     assert read[0]["value"] == 128065184
     assert "never" in {row["value"] for row in read if row["metric"] == "swapoff_ns"}
 
@@ -131,13 +132,13 @@ def test_json_lines_are_the_same_rows_with_numbers_as_numbers(run: Told) -> None
 # --- JUnit ------------------------------------------------------------------------------------
 
 
-def test_junit_has_a_case_a_boot_and_one_that_says_the_run_is_good(run: Told) -> None:
+def test_junit_has_a_case_a_boot_and_one_that_says_the_run_is_good(run: Run) -> None:
     read = JUnitXml.fromstring(formats.find("junit")(*run).encode())
     assert (read.tests, read.failures, read.errors) == (7, 0, 0)
     assert [suite.name for suite in read] == ["exact none", "exact v0", "validity"]
 
 
-def test_in_junit_a_lost_boot_is_an_error_and_a_splat_a_failure(broken: Told) -> None:
+def test_in_junit_a_lost_boot_is_an_error_and_a_splat_a_failure(broken: Run) -> None:
     read = JUnitXml.fromstring(formats.find("junit")(*broken).encode())
     cases = {(case.classname, case.name): case.result for suite in read for case in suite}
     assert cases["storm.exact.v0", "seed 1"] == []
@@ -148,7 +149,7 @@ def test_in_junit_a_lost_boot_is_an_error_and_a_splat_a_failure(broken: Told) ->
     assert "WARNING: <&" in (splat.text or "")
 
 
-def test_in_junit_every_reason_against_the_run_is_a_failed_case(broken: Told) -> None:
+def test_in_junit_every_reason_against_the_run_is_a_failed_case(broken: Run) -> None:
     read = JUnitXml.fromstring(formats.find("junit")(*broken).encode())
     reasons = [case for suite in read if suite.name == "validity" for case in suite]
     assert [case.name for case in reasons] == list(broken[0].invalid)
@@ -158,16 +159,16 @@ def test_in_junit_every_reason_against_the_run_is_a_failed_case(broken: Told) ->
 # --- KCIDB ------------------------------------------------------------------------------------
 
 
-def test_kcidb_s_own_library_accepts_the_report(run: Told, broken: Told) -> None:
-    for told in (run, broken):
-        report = json.loads(formats.find("kcidb")(*told))
+def test_kcidb_s_own_library_accepts_the_report(run: Run, broken: Run) -> None:
+    for one in (run, broken):
+        report = json.loads(formats.find("kcidb")(*one))
         schema = kcidb_io.schema.LATEST
         assert report["version"] == {"major": schema.major, "minor": schema.minor}
-        assert schema.is_valid_exactly(report), told[0].plan.run
+        assert schema.is_valid_exactly(report), one[0].plan.run
         assert schema.count(report) > 4
 
 
-def test_in_kcidb_every_object_leads_to_its_checkout_and_no_id_is_used_twice(run: Told) -> None:
+def test_in_kcidb_every_object_leads_to_its_checkout_and_no_id_is_used_twice(run: Run) -> None:
     report = json.loads(formats.find("kcidb")(*run))
     checkouts = {one["id"] for one in report["checkouts"]}
     builds = {one["id"]: one["checkout_id"] for one in report["builds"]}
@@ -176,7 +177,7 @@ def test_in_kcidb_every_object_leads_to_its_checkout_and_no_id_is_used_twice(run
     assert len({one["id"] for one in report["tests"]}) == len(report["tests"]) == 6 + 12
 
 
-def test_in_kcidb_a_median_is_done_and_never_has_no_number(run: Told) -> None:
+def test_in_kcidb_a_median_is_done_and_never_has_no_number(run: Run) -> None:
     tests = {one["id"]: one for one in json.loads(formats.find("kcidb")(*run))["tests"]}
     exit_ns = tests[f"patchbench:{recorded.RUN}/exact/v0/exit_ns"]
     drain_ns = tests[f"patchbench:{recorded.RUN}/exact/v0/drain_ns"]
@@ -184,10 +185,10 @@ def test_in_kcidb_a_median_is_done_and_never_has_no_number(run: Told) -> None:
     assert exit_ns["number"] == {"value": 117826480, "unit": "ns"}
     assert exit_ns["misc"]["change"] == "-6.10 %"
     assert "number" not in drain_ns
-    assert drain_ns["comment"] == "median of 3 boots; never ended in 3 of them"
+    assert drain_ns["comment"] == "median of 3 boots; did not finish in 3 of them"
 
 
-def test_in_kcidb_a_lost_boot_is_an_error_and_a_splat_fails(broken: Told) -> None:
+def test_in_kcidb_a_lost_boot_is_an_error_and_a_splat_fails(broken: Run) -> None:
     report = json.loads(formats.find("kcidb")(*broken))
     states = [one["status"] for one in report["tests"] if one["path"] == "storm.exact.boot"]
     assert states == ["PASS", "PASS", "PASS", "PASS", "ERROR", "FAIL"]
@@ -225,7 +226,7 @@ def read_benchmarks(text: str) -> Benchmarks:
     return read
 
 
-def test_a_benchstat_like_reader_gets_one_line_a_boot(run: Told) -> None:
+def test_a_benchstat_like_reader_gets_one_line_a_boot(run: Run) -> None:
     read = read_benchmarks(formats.find("gobench")(*run))
     assert [series for series, _, _ in read.lines] == ["none"] * 3 + ["v0"] * 3
     assert {name for _, name, _ in read.lines} == {"BenchmarkExitStorm/machine=exact"}
@@ -236,8 +237,8 @@ def test_a_benchstat_like_reader_gets_one_line_a_boot(run: Told) -> None:
     assert read.configuration["parameter-victims"] == "10"
 
 
-def test_in_go_benchmarks_what_has_no_place_is_told_in_lines_that_are_ignored(
-    broken: Told,
+def test_in_go_benchmarks_what_has_no_place_is_in_lines_that_are_ignored(
+    broken: Run,
 ) -> None:
     text = formats.find("gobench")(*broken)
     assert "# LOST BOOT: exact v0 seed 2: it hung" in text
@@ -250,7 +251,7 @@ def test_in_go_benchmarks_what_has_no_place_is_told_in_lines_that_are_ignored(
 # --- traces -----------------------------------------------------------------------------------
 
 
-def test_a_trace_has_the_fields_that_its_format_documents(run: Told) -> None:
+def test_a_trace_has_the_fields_that_its_format_documents(run: Run) -> None:
     trace = json.loads(formats.find("trace")(*run))
     assert set(trace) == {"traceEvents", "displayTimeUnit", "otherData"}
     assert trace["displayTimeUnit"] in ("ms", "ns")
@@ -264,7 +265,7 @@ def test_a_trace_has_the_fields_that_its_format_documents(run: Told) -> None:
         assert event.get("s", "t") == "t"
 
 
-def test_in_a_trace_each_clock_of_one_boot_is_a_bar_from_its_own_zero(run: Told) -> None:
+def test_in_a_trace_each_clock_of_one_boot_is_a_bar_from_its_own_zero(run: Run) -> None:
     trace = json.loads(formats.find("trace")(*run))
     bars = [event for event in trace["traceEvents"] if event["ph"] != "M"]
     base = {(bar["cat"], bar["tid"]): bar for bar in bars if bar["pid"] == 1}
@@ -273,14 +274,14 @@ def test_in_a_trace_each_clock_of_one_boot_is_a_bar_from_its_own_zero(run: Told)
     (makespan,) = (bar for bar in base.values() if bar["cat"] == "makespan_ns")
     assert (makespan["dur"], makespan["args"]["ns"]) == (128079.392, 128079392)
     assert not any(bar["cat"] == "cpu_ns" for bar in bars)
-    assert trace["otherData"]["sampled, and no span of time"] == ["cpu_ns", "residue_pages"]
+    assert trace["otherData"]["sampled, but not a span of time"] == ["cpu_ns", "residue_pages"]
     assert trace["otherData"]["not recorded"]
 
 
-def test_in_a_trace_what_never_ended_has_no_length(run: Told) -> None:
+def test_in_a_trace_what_never_ended_has_no_length(run: Run) -> None:
     events = json.loads(formats.find("trace")(*run))["traceEvents"]
     (drain,) = (one for one in events if one.get("cat") == "drain_ns" and one["pid"] == 2)
-    assert (drain["ph"], drain["name"]) == ("i", "memory back: never ended")
+    assert (drain["ph"], drain["name"]) == ("i", "memory back: never")
 
 
 def test_a_run_without_a_storm_has_no_trace() -> None:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from patchbench.model import NEVER
 from patchbench.report import plots as report_plots
-from patchbench.report.plots import Arms, Pairs
+from patchbench.report.plots import Arms, Lines, Pairs
 
 ARMS = Arms([87.1, 88.0, 86.5], [51.0, NEVER, 52.5])
 NAMES = ("none", "v0")
@@ -32,7 +32,7 @@ def plots() -> dict[str, Markup]:
         "ecdf": report_plots.ecdf(ARMS, NAMES, "exits", "ms"),
         "pairs": report_plots.pairs(ROWS, "pairs"),
         "strip": report_plots.strip(ARMS, NAMES, "CPU", "ms"),
-        "curves": report_plots.curves(CURVES, CURVES, NAMES, "memory", ("ms", "MiB")),
+        "curves": report_plots.curves(Lines(CURVES, CURVES), NAMES, "memory", ("ms", "MiB")),
         "scaling": report_plots.scaling([2, 4, 8], PANELS, NAMES, "scaling", ("victims", "ms")),
     }
 

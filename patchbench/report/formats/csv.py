@@ -18,12 +18,12 @@ from patchbench.report import samples
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def render(told: Comparison, boots: Sequence[Boot]) -> str:
+def render(comparison: Comparison, boots: Sequence[Boot]) -> str:
     """Return a header and a row a sample; lines end in CR LF, as in the RFC."""
     text = io.StringIO()
     writer = csv.writer(text)  # its dialect is the RFC's
-    writer.writerow(field.name for field in fields(samples.Row))
-    for row in samples.rows(told.plan, boots):
+    writer.writerow(field.name for field in fields(samples.SampleRow))
+    for row in samples.rows(comparison.plan, boots):
         writer.writerow(_inert(cell) for cell in astuple(row))
     return text.getvalue()
 

@@ -4,9 +4,9 @@
 from collections.abc import Sequence
 
 from patchbench.model import Boot, Comparison
-from patchbench.report import report
+from patchbench.report import tables
 
 
-def render(told: Comparison, boots: Sequence[Boot]) -> str:  # noqa: ARG001  # all are alike
+def render(comparison: Comparison, boots: Sequence[Boot]) -> str:  # noqa: ARG001  # all formats are called alike
     """Return comparison.json."""
-    return report.dumps(told) + "\n"
+    return tables.dumps(comparison) + "\n"

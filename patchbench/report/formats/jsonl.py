@@ -12,6 +12,6 @@ from patchbench.model import Boot, Comparison
 from patchbench.report import samples
 
 
-def render(told: Comparison, boots: Sequence[Boot]) -> str:
+def render(comparison: Comparison, boots: Sequence[Boot]) -> str:
     """Return one object a line, one line a sample."""
-    return "".join(f"{json.dumps(asdict(row))}\n" for row in samples.rows(told.plan, boots))
+    return "".join(f"{json.dumps(asdict(row))}\n" for row in samples.rows(comparison.plan, boots))

@@ -18,9 +18,9 @@ from patchbench.model import Boot, Comparison, Plan
 _NOT_XML = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def render(told: Comparison, boots: Sequence[Boot]) -> str:
+def render(comparison: Comparison, boots: Sequence[Boot]) -> str:
     """Return a suite for each arm on each machine, and one for the run's validity."""
-    plan = told.plan
+    plan = comparison.plan
     document = JUnitXml(plan.run)
     for machine in plan.machines:
         for arm in (plan.base, plan.test):
@@ -30,7 +30,7 @@ def render(told: Comparison, boots: Sequence[Boot]) -> str:
                 if (boot.machine, boot.series) == (machine.name, arm.series)
             ]
             document.add_testsuite(_suite(f"{machine.name} {arm.series}", cases))
-    document.add_testsuite(_suite("validity", _validity(told)))
+    document.add_testsuite(_suite("validity", _validity(comparison)))
     document.update_statistics()  # type: ignore[no-untyped-call]
     text = io.BytesIO()
     document.write(text, pretty=True)
@@ -52,11 +52,11 @@ def _boot(plan: Plan, boot: Boot) -> TestCase:
     return case
 
 
-def _validity(told: Comparison) -> Iterable[TestCase]:
-    name = f"{told.plan.workload.name}.validity"
-    if not told.invalid:
+def _validity(comparison: Comparison) -> Iterable[TestCase]:
+    name = f"{comparison.plan.workload.name}.validity"
+    if not comparison.invalid:
         yield TestCase("the run may be relied on", name)
-    for reason in told.invalid:
+    for reason in comparison.invalid:
         case = TestCase(_NOT_XML.sub("?", reason), name)
         case.result = [_result(Failure, reason)]
         yield case

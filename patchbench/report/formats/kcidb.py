@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Checkouts, builds and tests as KernelCI's result bus takes them (KCIDB schema 5.3).
 
-The schema has one number a test and no interval, so a test is either a boot, which passes,
+The schema has one number per test and no interval, so a test is either a boot, which passes,
 fails or errs, or one arm's median of one metric, which is only DONE: nothing here judges it.
 Samples, changes and reasons go to `misc`. What a run does not record (the base's git commit,
-start times, the patches' hashes) is left out.
+start times, the patches' hashes) is absent.
 """
 
 import json
@@ -14,17 +14,18 @@ from dataclasses import asdict
 
 from patchbench.errors import KernelSplat
 from patchbench.model import ArmNote, Boot, Comparison, Delta, Json, Machine, Plan
-from patchbench.report import report, samples
+from patchbench.report import numbers, samples
+from patchbench.stages.compare import unfinished
 
 ORIGIN = "patchbench"
 _VERSION: dict[str, Json] = {"major": 5, "minor": 3}
 
 
-def render(told: Comparison, boots: Sequence[Boot]) -> str:
+def render(comparison: Comparison, boots: Sequence[Boot]) -> str:
     """Return one report, ready for `kcidb-validate` and `kcidb-submit`."""
-    plan = told.plan
+    plan = comparison.plan
     arms = (plan.base, plan.test)
-    tests = [*_boots(plan, boots), *_medians(told, boots)]
+    tests = [*_boots(plan, boots), *_medians(comparison, boots)]
     checkouts = {arm.tree_id: _checkout(plan, arm) for arm in arms}
     whole: dict[str, Json] = {
         "version": _VERSION,
@@ -80,32 +81,31 @@ def _boots(plan: Plan, boots: Sequence[Boot]) -> Iterator[Json]:
         }
 
 
-def _medians(told: Comparison, boots: Sequence[Boot]) -> Iterator[Json]:
-    plan = told.plan
+def _medians(comparison: Comparison, boots: Sequence[Boot]) -> Iterator[Json]:
+    plan = comparison.plan
     machines = {machine.name: machine for machine in plan.machines}
-    for delta in told.deltas:
+    for delta in comparison.deltas:
         for arm, value in ((plan.base, delta.base), (plan.test, delta.test)):
-            good = samples.good(boots, delta.machine, arm)
             plain = samples.exported(value)
             number: Json = {"value": plain, "unit": delta.metric.unit}
-            never = samples.stuck(good, delta.metric.name)
+            never, usable = unfinished(boots, delta.machine, arm, delta.metric.name)
             yield {
                 **_test(plan, machines[delta.machine], arm, delta.metric.name, delta.metric.name),
                 "status": "DONE",
-                "comment": f"median of {len(good)} boots; never ended in {never} of them",
+                "comment": f"median of {usable} boots; did not finish in {never} of them",
                 **({} if plain == "never" else {"number": number}),
-                "misc": _change(told, delta) if arm is plan.test else {},
+                "misc": _change(comparison, delta) if arm is plan.test else {},
             }
 
 
-def _change(told: Comparison, delta: Delta) -> Json:
+def _change(comparison: Comparison, delta: Delta) -> Json:
     return {
         "better": delta.metric.better,
-        "against": told.plan.base.series,
-        "change": report.per_cent(delta.change_pct),
-        "interval": report.interval(delta),
+        "against": comparison.plan.base.series,
+        "change": numbers.per_cent(delta.change_pct),
+        "interval": numbers.interval(delta),
         "pairs": delta.pairs,
-        "invalid": [*told.invalid],
+        "invalid": [*comparison.invalid],
     }
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Plain text for a cover letter or below a patch's `---`, its numbers marked for --check-claims.
 
-At most 72 columns, but for a single word that is longer. No line can be taken for the start
+At most 72 columns, except for a single word that is longer. No line can be taken for the start
 of a diff, a mail or a commit message's end, so `git am` reads the patch as if it were not there.
-What a mark looks like is told in claims.py, which reads them back.
+claims.py says what a mark looks like, and reads them back.
 """
 
 import re
@@ -13,27 +13,30 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from patchbench import texts
 from patchbench.model import Boot, Comparison, Delta, Machine, Plan
-from patchbench.report import report, samples
+from patchbench.report import tables
 from patchbench.report.claims import COLUMNS, MEASURED, mark
+from patchbench.report.numbers import boots_of, interval, per_cent, quantity
+from patchbench.stages.compare import unfinished
 
 WIDTH = 72
-#: What git mailsplit, mailinfo or apply would take a line for that begins so.
+#: How a line begins that git mailsplit, mailinfo or apply would not take for text.
 _HAZARD = re.compile(r"diff |Index: |---|\+\+\+|@@|>?From\b|-- ?$|[-\s>8<]*(>8|8<)")
 
 
-def render(told: Comparison, boots: Sequence[Boot]) -> str:
-    """Return what never ended, a table a machine, conditions, the command, the limits."""
-    plan = told.plan
+def render(comparison: Comparison, boots: Sequence[Boot]) -> str:
+    """Return what did not finish, a table per machine, conditions, command and limits."""
+    plan = comparison.plan
     arms = f"{plan.test.series} against {plan.base.series}"
     title = f"{arms} on {plan.kernel} {plan.version}, by patchbench"
     blocks = [
         [title],
-        *([f"INVALID: {reason}"] for reason in told.invalid),
-        *([f"LOST BOOT: {failure.splitlines()[0]}"] for failure in told.failures),
-        *([f"HOST OVERLOADED: {overload}"] for overload in told.overloads),
-        *_never(told, boots),
-        *(_table(plan, machine, told.deltas) for machine in plan.machines),
-        _reading(told),
+        *([f"INVALID: {reason}"] for reason in comparison.invalid),
+        *([f"LOST BOOT: {failure.splitlines()[0]}"] for failure in comparison.failures),
+        *([f"HOST OVERLOADED: {overload}"] for overload in comparison.overloads),
+        *_unfinished(comparison, boots),
+        _undone(comparison),
+        *(_table(plan, machine, comparison.deltas) for machine in plan.machines),
+        _reading(comparison),
         _conditions(plan),
     ]
     text = "\n\n".join("\n".join(_wrapped(block)) for block in blocks if block)
@@ -41,17 +44,31 @@ def render(told: Comparison, boots: Sequence[Boot]) -> str:
     return "\n".join(map(_harmless, f"{text}\n\nRepeat:\n{command}".split("\n"))) + "\n"
 
 
-def _never(told: Comparison, boots: Sequence[Boot]) -> Iterator[list[str]]:
-    plan = told.plan
-    for delta in told.deltas:
+def _unfinished(comparison: Comparison, boots: Sequence[Boot]) -> Iterator[list[str]]:
+    plan = comparison.plan
+    for delta in comparison.deltas:
+        machine, name = delta.machine, delta.metric.name
         for column, arm in (("base", plan.base), ("patched", plan.test)):
-            good = samples.good(boots, delta.machine, arm)
-            if never := samples.stuck(good, delta.metric.name):
-                whose = f"{delta.machine} {delta.metric.name}"
+            counts = unfinished(boots, machine, arm, name)
+            if counts[0]:
                 yield [
-                    f"NEVER ENDED: {whose} with {arm.series} in {never} of {len(good)} boots",
-                    "  " + mark(plan.run, delta.machine, delta.metric.name, f"{column}-never"),
+                    f"DID NOT FINISH: {machine} {name} with {arm.series} in {boots_of(counts)}",
+                    "  " + mark(plan.run, machine, name, f"{column}-never"),
                 ]
+
+
+def _undone(comparison: Comparison) -> list[str]:
+    """Return what was left undone, and the numbers per freed page."""
+    left = [f"LEFT UNDONE: {line}" for line in tables.undone(comparison)]
+    return [*left, *_per_page(comparison)] if left else []
+
+
+def _per_page(comparison: Comparison) -> Iterator[str]:
+    for delta in comparison.deltas:
+        if one := delta.per_page:
+            base, test = (quantity(value, one.metric.unit) for value in (one.base, one.test))
+            change = f"{per_cent(one.change_pct)} {interval(one)}"
+            yield f"  {one.machine} {one.metric.name} per freed page: {base}, {test}, {change}"
 
 
 def _table(plan: Plan, machine: Machine, deltas: Iterable[Delta]) -> list[str]:
@@ -59,13 +76,13 @@ def _table(plan: Plan, machine: Machine, deltas: Iterable[Delta]) -> list[str]:
     cells = [
         (
             delta.metric.name,
-            report.quantity(delta.base, delta.metric.unit),
-            report.quantity(delta.test, delta.metric.unit),
-            report.per_cent(delta.change_pct),
-            report.interval(delta),
+            quantity(delta.base, delta.metric.unit),
+            quantity(delta.test, delta.metric.unit),
+            per_cent(delta.change_pct),
+            interval(delta),
         )
         for delta in deltas
-        if delta.machine == machine.name
+        if delta.machine == machine.name and not delta.equal
     ]
     if not cells:
         return []
@@ -99,31 +116,31 @@ def _measured(run: str, machine: str) -> str:
     return whole if len(whole) <= WIDTH else f"{MEASURED} {run.partition('-')[0]} {machine}"
 
 
-def _reading(told: Comparison) -> list[str]:
-    higher = sorted({one.metric.name for one in told.deltas if one.metric.better == "higher"})
-    counts = ", ".join(
-        f"{len(told.plan.seeds[machine.name])} on {machine.name}" for machine in told.plan.machines
-    )
+def _reading(comparison: Comparison) -> list[str]:
+    higher = sorted({one.metric.name for one in comparison.deltas if one.metric.better == "higher"})
+    plan = comparison.plan
+    seeds = ", ".join(f"{len(plan.seeds[one.name])} on {one.name}" for one in plan.machines)
     notes: dict[str, list[str]] = {}
-    for delta in told.deltas:
+    for delta in comparison.deltas:
         if delta.note:
             notes.setdefault(delta.note, []).append(f"{delta.machine} {delta.metric.name}")
     better = f"Higher is better for {', '.join(higher)}" if higher else "Lower is better"
     return [
-        f"base: {told.plan.base.series}, patched: {told.plan.test.series}. {better}.",
-        f"Medians over boots (an arm: {counts}); changes within pairs of a seed.",
+        f"base: {plan.base.series}, patched: {plan.test.series}. {better}.",
+        f"Medians over boots (per arm: {seeds}); changes are of pairs with the same seed.",
         *(f"{', '.join(whose)}: {note}" for note, whose in notes.items()),
-        *_floors(told),
+        *tables.equal(comparison),
+        *_floors(comparison),
     ]
 
 
-def _floors(told: Comparison) -> Iterator[str]:
-    """Tell what changes equal kernels show, where that was measured."""
-    for machine in told.plan.machines:
+def _floors(comparison: Comparison) -> Iterator[str]:
+    """Give the changes that equal kernels show, where that was measured."""
+    for machine in comparison.plan.machines:
         known = [
             f"{one.metric.name} {one.floor_pct:.2f} %"
-            for one in told.deltas
-            if one.machine == machine.name and one.floor_pct is not None
+            for one in comparison.deltas
+            if one.machine == machine.name and one.floor_pct and not one.equal
         ]
         if known:
             yield f"Equal kernels differ on {machine.name} by up to: {', '.join(known)}"

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Stage 8: a Comparison in; JSON, Markdown and table rows out. Pure."""
+"""Stage 8: a Comparison in; its table, report.md and comparison.json out. Pure."""
 
 import json
 import math
 from collections import Counter, defaultdict
 from dataclasses import asdict
-from pathlib import Path
 
-from patchbench import records, texts
-from patchbench.model import NEVER, CodeMap, Comparison, Delta, FunctionState, Json, Metric
+from patchbench import texts
+from patchbench.model import CodeMap, Comparison, Delta, FunctionState, Json
+from patchbench.report.numbers import floor, interval, per_cent, quantity, share
 from patchbench.stats import CONFIDENCE
-from patchbench.store import write_whole
 
 HEADINGS = (
     "machine",
@@ -24,7 +23,7 @@ HEADINGS = (
 
 
 def as_json(comparison: Comparison) -> dict[str, Json]:
-    """Return the comparison as `bench --json` prints it; `never` is the word "never"."""
+    """Return the comparison as `bench --json` prints it; NEVER is the word "never"."""
     plan = comparison.plan
     seeds: dict[str, Json] = {name: [*those] for name, those in plan.seeds.items()}
     return {
@@ -43,7 +42,7 @@ def as_json(comparison: Comparison) -> dict[str, Json]:
         "seeds": seeds,
         "toolchain": dict(plan.toolchain),
         "host": dict(plan.host),
-        "metrics": [_delta(delta) for delta in comparison.deltas],
+        "metrics": [_delta(comparison, delta) for delta in comparison.deltas],
         "engaged": dict(comparison.engaged),
         "outcomes": [*comparison.outcomes],
         "failures": [*comparison.failures],
@@ -54,14 +53,8 @@ def as_json(comparison: Comparison) -> dict[str, Json]:
         "nothing_to_measure": comparison.nothing_to_measure,
         "code": plain(asdict(comparison.code)) if comparison.code else None,
         "facts": plain({name: dict(facts) for name, facts in comparison.facts.items()}),
+        "undone_pct": plain({name: [*both] for name, both in comparison.undone_pct.items()}),
     }
-
-
-def write(folder: Path, comparison: Comparison) -> None:
-    """Leave comparison.json and report.md in a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "comparison.json", dumps(comparison) + "\n")
-    write_whole(folder / "report.md", markdown(comparison))
 
 
 def dumps(comparison: Comparison) -> str:
@@ -70,18 +63,47 @@ def dumps(comparison: Comparison) -> str:
 
 
 def rows(comparison: Comparison) -> list[tuple[str, ...]]:
-    """Return the table's rows as text, one a metric and machine, under HEADINGS."""
+    """Return the table's rows as text under HEADINGS, without those that are equal in both arms.
+
+    A metric that is also reported per freed page has a second row for that.
+    """
     return [
         (
-            delta.machine,
-            _name(delta.metric),
-            quantity(delta.base, delta.metric.unit),
-            quantity(delta.test, delta.metric.unit),
-            per_cent(delta.change_pct),
-            interval(delta),
-            floor(delta),
+            one.machine,
+            name,
+            quantity(one.base, one.metric.unit),
+            quantity(one.test, one.metric.unit),
+            per_cent(one.change_pct),
+            interval(one),
+            floor(one),
         )
         for delta in comparison.deltas
+        if not delta.equal
+        for name, one in _with_per_page(delta)
+    ]
+
+
+def equal(comparison: Comparison) -> list[str]:
+    """Return a line per machine with the metrics that are equal in every pair of boots."""
+    by_machine: dict[str, list[str]] = defaultdict(list)
+    for delta in comparison.deltas:
+        if delta.equal:
+            value = quantity(delta.base, delta.metric.unit)
+            by_machine[delta.machine].append(f"{delta.metric.name} {value}")
+    return [
+        f"{machine}, equal in both arms: {', '.join(names)}"
+        for machine, names in by_machine.items()
+    ]
+
+
+def undone(comparison: Comparison) -> list[str]:
+    """Return how much work was left undone, for each machine on which an arm did so."""
+    plan = comparison.plan
+    return [
+        f"{machine}: {plan.test.series} left {share(test)} of the pages in swap, "
+        f"{plan.base.series} {share(base)}; work not done is no gain, compare per freed page"
+        for machine, (base, test) in comparison.undone_pct.items()
+        if base or test
     ]
 
 
@@ -91,7 +113,8 @@ def headline(comparison: Comparison) -> list[str]:
     return [
         *([f"NOTHING TO MEASURE: {nothing}"] if nothing else []),
         *(f"INVALID: {reason}" for reason in comparison.invalid),
-        *(f"NEVER ENDED: {outcome}" for outcome in comparison.outcomes),
+        *(f"DID NOT FINISH: {outcome}" for outcome in comparison.outcomes),
+        *(f"LEFT UNDONE: {line}" for line in undone(comparison)),
         *(f"LOST BOOT: {failure}" for failure in comparison.failures),
         *(f"HOST OVERLOADED: {overload}" for overload in comparison.overloads),
     ]
@@ -99,6 +122,7 @@ def headline(comparison: Comparison) -> list[str]:
 
 def markdown(comparison: Comparison) -> str:
     """Return the whole report."""
+    shown = dict.fromkeys(delta.metric.name for delta in comparison.deltas if not delta.equal)
     return texts.render(
         "report.md.j2",
         comparison=comparison,
@@ -106,9 +130,11 @@ def markdown(comparison: Comparison) -> str:
         headline=headline(comparison),
         headings=HEADINGS,
         rows=rows(comparison),
+        equal=equal(comparison),
         functions=functions,
         functions_in_short=functions_in_short,
         other_constants=other_constants,
+        metrics=[note for note in map(comparison.metric_note, shown) if note.about],
         notes=[
             f"{delta.machine} {delta.metric.name}: {delta.note}"
             for delta in comparison.deltas
@@ -117,43 +143,12 @@ def markdown(comparison: Comparison) -> str:
     )
 
 
-def _name(metric: Metric) -> str:
-    return metric.name if metric.better == "lower" else f"{metric.name} (higher is better)"
-
-
-def quantity(value: float, unit: str) -> str:
-    """Return a number with its unit: nanoseconds as ms from 0.1 ms on, the rest plain."""
-    if value == NEVER:
-        return "never"
-    if unit == "ns" and abs(value) >= 1e5:
-        return f"{value / 1e6:.3f} ms"
-    return f"{value:.0f} {unit}" if value == int(value) else f"{value:.2f} {unit}"
-
-
-def number(value: float) -> str:
-    """Return a sample as the guest told it."""
-    return records.render(value)
-
-
-def per_cent(value: float | None) -> str:
-    """Return a change in per cent, or a word where there is no number."""
-    if value is None:
-        return "-"
-    if value == NEVER:
-        return "to never"
-    return f"{value:+.2f} %"
-
-
-def interval(delta: Delta) -> str:
-    """Return the interval of a change, or a dash."""
-    if delta.low_pct is None or delta.high_pct is None:
-        return "-"
-    return f"[{per_cent(delta.low_pct)}, {per_cent(delta.high_pct)}]".replace(" %", "")
-
-
-def floor(delta: Delta) -> str:
-    """Return the noise floor of a metric, or a dash where none was measured."""
-    return "-" if delta.floor_pct is None else f"±{delta.floor_pct:.2f} %"
+def _with_per_page(delta: Delta) -> list[tuple[str, Delta]]:
+    """Return a row's name and numbers, and those per freed page if there are any."""
+    name = delta.metric.name
+    direction = " (higher is better)" if delta.metric.better == "higher" else ""
+    per_page = [(f"{name} per freed page", delta.per_page)] if delta.per_page else []
+    return [(f"{name}{direction}", delta), *per_page]
 
 
 def functions(code: CodeMap) -> list[tuple[str, str, str, str]]:
@@ -168,9 +163,9 @@ def functions(code: CodeMap) -> list[tuple[str, str, str, str]]:
 def functions_in_short(code: CodeMap) -> str:
     """Return how many functions differ, and by how many bytes, as one sentence."""
     if code.equal:
-        return "Both kernels are the same but for name, build id and line numbers."
+        return "Both kernels are the same except for name, build id and line numbers."
     if not code.functions:
-        return "No function differs; data, or the place of things, does."
+        return "No function differs; only data or the layout does."
     count = Counter(one.state for one in code.functions)
     words: dict[FunctionState, str] = {
         "changed": "changed",
@@ -178,9 +173,11 @@ def functions_in_short(code: CodeMap) -> str:
         "disappeared": "gone",
         "constants": "with other constants only",
     }
-    told = [f"{count[state]} {word}" for state, word in words.items() if count[state]]
+    counted = [f"{count[state]} {word}" for state, word in words.items() if count[state]]
     grown = sum(one.test_bytes - one.base_bytes for one in code.functions)
-    return f"{len(code.functions)} functions differ: {', '.join(told)}; {grown:+d} bytes of code."
+    return (
+        f"{len(code.functions)} functions differ: {', '.join(counted)}; {grown:+d} bytes of code."
+    )
 
 
 def other_constants(code: CodeMap) -> dict[str, list[str]]:
@@ -192,12 +189,21 @@ def other_constants(code: CodeMap) -> dict[str, list[str]]:
     return found
 
 
-def _delta(delta: Delta) -> dict[str, Json]:
+def _delta(comparison: Comparison, delta: Delta) -> dict[str, Json]:
     return {
         "machine": delta.machine,
         "name": delta.metric.name,
+        "label": comparison.metric_note(delta.metric.name).label,
         "unit": delta.metric.unit,
         "better": delta.metric.better,
+        **_numbers(delta),
+        "floor_pct": delta.floor_pct,
+        "per_page": _numbers(delta.per_page) if delta.per_page else None,
+    }
+
+
+def _numbers(delta: Delta) -> dict[str, Json]:
+    return {
         "base": plain(delta.base),
         "test": plain(delta.test),
         "change_pct": plain(delta.change_pct),
@@ -205,12 +211,11 @@ def _delta(delta: Delta) -> dict[str, Json]:
         "high_pct": plain(delta.high_pct),
         "pairs": delta.pairs,
         "note": delta.note,
-        "floor_pct": delta.floor_pct,
     }
 
 
 def plain(value: object) -> Json:
-    """Return a value as JSON has it; what is infinite is the word "never"."""
+    """Return a value as JSON takes it, infinity as the word "never"."""
     match value:
         case dict():
             return {str(name): plain(item) for name, item in value.items()}

@@ -5,22 +5,24 @@ import json
 from dataclasses import replace
 
 from patchbench.model import NEVER, CodeMap, Comparison, FunctionChange
-from patchbench.report import report
+from patchbench.report import numbers, tables
 from patchbench.stages.compare import compare
 from tests.fakes import boot, lost, plan, results
+from tests.storms import storms
 
 
-def told(drain_ns: object = 200) -> Comparison:
+def storm(drain_ns: object = 200) -> Comparison:
     boots = [boot("none", seed, results(1_500_000)) for seed in range(1, 7)]
     boots += [boot("v0", seed, results(750_000, drain_ns, counter=3)) for seed in range(1, 7)]
     return compare(plan(seeds=6, engaged="async_swap_count"), boots)
 
 
 def test_the_json_has_what_a_machine_needs_and_no_infinity() -> None:
-    text = json.dumps(report.as_json(told("never")), allow_nan=False)
+    text = json.dumps(tables.as_json(storm("never")), allow_nan=False)
     read = json.loads(text)
     assert read["metrics"][0] == {
-        "machine": "exact", "name": "exit_ns", "unit": "ns", "better": "lower",
+        "machine": "exact", "name": "exit_ns", "label": "exit_ns", "unit": "ns",
+        "better": "lower", "per_page": None,
         "base": 1_500_000, "test": 750_000, "change_pct": -50, "low_pct": -50, "high_pct": -50,
         "pairs": 6, "note": "every pair gave the same ratio, so the seeds vary nothing",
         "floor_pct": None,
@@ -32,41 +34,61 @@ def test_the_json_has_what_a_machine_needs_and_no_infinity() -> None:
         assert name in read
 
 
-def test_what_never_ended_comes_before_every_number() -> None:
-    text = report.markdown(told("never"))
-    assert text.index("NEVER ENDED: exact: drain_ns") < text.index("| machine | metric")
+def test_what_did_not_finish_comes_before_every_number() -> None:
+    text = tables.markdown(storm("never"))
+    assert text.index("DID NOT FINISH: exact: drain_ns") < text.index("| machine | metric")
 
 
 def test_an_invalid_run_says_so_first() -> None:
     bad = compare(plan(seeds=1), [boot("none", 1, results()), lost("v0", 1)])
-    assert report.markdown(bad).splitlines()[2].startswith("> **INVALID")
+    assert tables.markdown(bad).splitlines()[2].startswith("> **INVALID")
 
 
 def test_the_report_names_what_it_cannot_show_and_how_to_repeat_it() -> None:
-    text = report.markdown(told())
+    text = tables.markdown(storm())
     assert "What this cannot show\n\n- exact: anything" in text
     assert "Repeat it: `./bootstrap bench`" in text
 
 
 def test_the_table_is_a_table() -> None:
-    lines = report.markdown(told()).splitlines()
+    lines = tables.markdown(storm()).splitlines()
     top = next(number for number, line in enumerate(lines) if line.startswith("| machine | metric"))
     columns = lines[top].count("|")
-    assert [line.count("|") for line in lines[top : top + 4]] == [columns] * 4
+    assert [line.count("|") for line in lines[top : top + 3]] == [columns] * 3
     assert "1.500 ms | 0.750 ms | -50.00 % | [-50.00, -50.00]" in lines[top + 2]
 
 
+def test_what_is_equal_in_both_arms_is_one_line_below_the_table() -> None:
+    lines = tables.markdown(storm()).splitlines()
+    assert [line for line in lines if "drain_ns" in line] == [
+        "- exact, equal in both arms: drain_ns 200 ns"
+    ]
+
+
+def test_what_was_left_undone_comes_before_the_table_with_its_numbers_per_freed_page() -> None:
+    comparison, _ = storms()
+    text = tables.markdown(comparison)
+    left = "LEFT UNDONE: exact: v0 left 1.2 % of the pages in swap, none 0.0 %"
+    assert text.index(left) < text.index("| machine | metric")
+    assert "| exact | cpu_ns per freed page | 0.184 ms | 0.184 ms |" in text
+
+
+def test_a_note_says_what_a_metric_is() -> None:
+    comparison, _ = storms(curve=True)
+    assert "- `exit_ns`, exit latency: from the kill of a victim" in tables.markdown(comparison)
+
+
 def test_quantities_carry_their_unit() -> None:
-    assert report.quantity(1_234_567, "ns") == "1.235 ms"
-    assert report.quantity(15_432, "ns") == "15432 ns"
-    assert report.quantity(31, "pages") == "31 pages"
-    assert report.quantity(NEVER, "ns") == "never"
+    assert numbers.quantity(1_234_567, "ns") == "1.235 ms"
+    assert numbers.quantity(15_432, "ns") == "15432 ns"
+    assert numbers.quantity(31, "pages") == "31 pages"
+    assert numbers.quantity(NEVER, "ns") == "never"
 
 
 def test_changes_without_a_number_have_a_word() -> None:
-    assert report.per_cent(None) == "-"
-    assert report.per_cent(NEVER) == "to never"
-    assert report.per_cent(0.0) == "+0.00 %"
+    assert numbers.per_cent(None) == "-"
+    assert numbers.per_cent(NEVER) == "to never"
+    assert numbers.per_cent(0.0) == "+0.00 %"
 
 
 CODE = CodeMap(
@@ -79,21 +101,21 @@ CODE = CodeMap(
 )
 
 
-def test_the_functions_that_changed_are_told_and_those_with_other_numbers_apart() -> None:
-    text = report.markdown(replace(told(), code=CODE))
+def test_functions_that_changed_are_apart_from_those_with_other_numbers() -> None:
+    text = tables.markdown(replace(storm(), code=CODE))
     assert "3 functions differ: 1 changed, 1 new, 1 with other constants only; +72 bytes" in text
     assert (
         "| exit.c | do_exit | changed | +32 |\n| swapfile.c | swap_gather | appeared | +40 |"
         in text
     )
     assert "- swapfile.c: swaps_open\n" in text
-    read = json.loads(json.dumps(report.as_json(replace(told(), code=CODE))))
+    read = json.loads(json.dumps(tables.as_json(replace(storm(), code=CODE))))
     assert read["code"]["functions"][0]["name"] == "do_exit"
 
 
 def test_a_run_that_kept_no_code_says_so() -> None:
-    assert "This run did not keep it." in report.markdown(told())
-    assert report.as_json(told())["code"] is None
+    assert "This run did not keep them." in tables.markdown(storm())
+    assert tables.as_json(storm())["code"] is None
 
 
 def test_nothing_to_measure_comes_first_and_leaves_out_the_table() -> None:
@@ -108,7 +130,7 @@ def test_nothing_to_measure_comes_first_and_leaves_out_the_table() -> None:
         nothing_to_measure="they are the same",
         code=CodeMap(True, ()),
     )
-    text = report.markdown(same)
+    text = tables.markdown(same)
     assert text.splitlines()[2] == "> **NOTHING TO MEASURE: they are the same**"
     assert "| machine | metric" not in text
-    assert report.as_json(same)["nothing_to_measure"] == "they are the same"
+    assert tables.as_json(same)["nothing_to_measure"] == "they are the same"
