@@ -27,8 +27,11 @@ TINY = {
     "swap-io": {"mib": 8},
     "camera-launch": {"divisor": 64, "apps": 4, "kills": 2, "free_mib": 24576, "watch_ms": 500},
 }
+#: clockwork measures the machine, and puts nothing into swap.
 MEASURED = [
-    name for name in Catalog(ROOT).workloads() if not Catalog(ROOT).workload(name).conditions
+    name
+    for name in Catalog(ROOT).workloads()
+    if not Catalog(ROOT).workload(name).conditions and name != "clockwork"
 ]
 
 

@@ -73,14 +73,22 @@ static int64_t draw_quantum_ps(void)
 	       (int64_t)((timelines.jitter >> 20) % (uint64_t)timelines.quantum_ps);
 }
 
-static int64_t find_end_ps(const struct vcpu *vcpu)
+/*
+ * A quantum ahead of the next one that is busy, but no further than any that waits: it would
+ * see what it waits for, a lock's release, before that happens on its own clock, and sections
+ * under one lock would overlap.
+ */
+static int64_t find_end_ps(const struct vcpu *but)
 {
-	const struct vcpu *next = find_hindmost(vcpu);
+	int64_t quantum_ps = draw_quantum_ps(), end_ps = but->clock_ps + LONGEST_SLICE_PS;
 
-	if (!next)
-		return vcpu->clock_ps + LONGEST_SLICE_PS;
-	/* whoever waits must see soon that it need not any longer */
-	return next->clock_ps + (next->waiting ? 0 : draw_quantum_ps());
+	for_each_vcpu(vcpu) {
+		int64_t limit_ps = vcpu->clock_ps + (vcpu->waiting ? 0 : quantum_ps);
+
+		if (vcpu->awake && vcpu != but && limit_ps < end_ps)
+			end_ps = limit_ps;
+	}
+	return end_ps;
 }
 
 /* Begin a slice; false if timers were due, which may have woken somebody. */
