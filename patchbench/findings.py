@@ -42,8 +42,8 @@ _TITLES: Mapping[FindingKind, str] = {
 class Finding:
     """The answer to one question that a check asked of one series on one kernel.
 
-    `untested` comes with its reason and is never a pass. `evidence` is what the tools printed and,
-    after `$ `, the commands that show it again: enough to argue with.
+    `untested` comes with its reason and is never a pass. Evidence, context and commands are what
+    an author needs to see the same.
     """
 
     kind: FindingKind
@@ -55,7 +55,9 @@ class Finding:
     says: str  # one sentence, with the figure
     on: str = ""  # a condition's metric or meta key, or what kind of splat the console has
     against: str = ""  # the series whose figure a condition compares with
-    evidence: str = ""
+    evidence: str = ""  # what tools or the guest printed
+    context: tuple[str, ...] = ()  # under what: configuration and compiler
+    commands: tuple[str, ...] = ()  # that show it again
     questions: tuple[str, ...] = ()  # of the answer sheet that it bears on: C8
 
     @property
@@ -81,11 +83,9 @@ class Target:
     command: str
 
     def untested(self, kind: FindingKind, subject: str) -> Finding:
-        """Return a finding that is still open, with the command as its evidence."""
-        evidence = f"$ {self.command}"
-        return Finding(
-            kind, self.kernel, self.version, self.series, subject, "untested", "", evidence=evidence
-        )
+        """Return a finding that is still open, with the command."""
+        where = (self.kernel, self.version, self.series)
+        return Finding(kind, *where, subject, "untested", "", commands=(self.command,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +111,8 @@ class CheckResult:
 
     @property
     def baseline(self) -> str:
-        """Return how the base differs from the judged series, in words: `with v0`."""
-        return "without the series" if self.against == NONE else f"with {self.against}"
+        """Return how the base is built, in words: `unpatched` or `with v0`."""
+        return "unpatched" if self.against == NONE else f"with {self.against}"
 
     def of(self, series: str) -> tuple[Finding, ...]:
         """Return the findings of one series."""
@@ -182,8 +182,9 @@ def _with_header(rows: list[dict[str, Any]], path: Path) -> dict[str, Any]:
 
 
 def _with_fields(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a finding of schema 1, which packed into one text what it was of."""
+    """Return a finding of schema 1, which packed into texts what it was of and what showed it."""
     row = dict(row)
+    lines = row.pop("evidence", "").splitlines()
     check, text = row.pop("check"), row.pop("subject")
     questions = row.pop("hazards", None) or row.pop("questions", ())
     subject, _, rest = text.partition(": ")
@@ -200,4 +201,13 @@ def _with_fields(row: dict[str, Any]) -> dict[str, Any]:
         fields = {"kind": "console", "subject": subject, "on": rest.partition(", ")[2]}
     else:
         fields = {"kind": "condition", "subject": subject, "on": on, "against": against}
-    return {**row, **fields, "questions": questions}
+    context = [line for line in lines if line.startswith(("config: ", "compiler: "))]
+    commands = [line for line in lines if line.startswith("$ ")]
+    return {
+        **row,
+        **fields,
+        "questions": questions,
+        "evidence": "\n".join(line for line in lines if line not in (*context, *commands)),
+        "context": context,
+        "commands": [line.removeprefix("$ ") for line in commands],
+    }

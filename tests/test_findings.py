@@ -36,6 +36,15 @@ def old(series: str, subject: str = "residue: swapoff", check: str = "hazard") -
     }
 
 
+def test_what_schema_1_wrote_as_one_text_of_evidence_is_taken_apart_once(tmp_path: Path) -> None:
+    evidence = "config: ARCH=arm64\ncompiler: gcc\nmm/a.c:1: error\n$ make vmlinux\n$ ./bootstrap"
+    row = old("v0", "arm64-64k: build", "build") | {"evidence": evidence}
+    (finding,) = findings.read(stored(tmp_path, [row])).findings
+    assert finding.evidence == "mm/a.c:1: error"
+    assert finding.context == ("config: ARCH=arm64", "compiler: gcc")
+    assert finding.commands == ("make vmlinux", "./bootstrap")
+
+
 def test_what_fails_unpatched_too_is_no_regression() -> None:
     fails = condition("v0", "fail")
     assert check_result(condition("none", "fail"), fails).regressions() == ()

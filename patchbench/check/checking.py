@@ -116,7 +116,7 @@ def _answer(root: Path, folder: Path, result: CheckResult, out: Path) -> Path | 
     if not any(one.questions for one in result.findings):
         return None
     sheet = answers.answer(answers.questions(root), result, folder.name)
-    return answers.write(out, sheet, folder.name)
+    return answers.write(out, sheet)
 
 
 def table(result: CheckResult) -> list[list[str]]:
@@ -130,7 +130,7 @@ def table(result: CheckResult) -> list[list[str]]:
     ]
 
 
-def complaints(result: CheckResult) -> list[str]:
+def problems(result: CheckResult) -> list[str]:
     """Return a line for each finding that fails or is untested."""
     worse = result.regressions()
     known = [

@@ -14,7 +14,7 @@ from patchbench.model import NEVER, Boot, Condition, Record, Workload
 from patchbench.stages.splats import Splat, SplatPolicy
 
 #: What is shown of the console from a splat on: a backtrace with its registers.
-_CONTEXT_LINES = 30
+_BACKTRACE_LINES = 30
 
 
 def judge(
@@ -39,10 +39,10 @@ def judge(
     if boot_read.untested:
         return (*heard, replace(empty, says=boot_read.untested.splitlines()[0]))
     if boot_read.failure:
-        shown = replace(empty, evidence=f"{boot_read.failure}\n{empty.evidence}")
         blameless = boot_read.failure_status == HostOverloaded.exit_code
         state: FindingState = "untested" if blameless else "fail"
-        return (*heard, replace(shown, state=state, says=boot_read.failure.splitlines()[0]))
+        says, evidence = boot_read.failure.splitlines()[0], boot_read.failure
+        return (*heard, replace(empty, state=state, says=says, evidence=evidence))
     conditions = [
         _weigh(condition, empty, boot_read.record, base)
         for condition in workload.conditions
@@ -79,14 +79,13 @@ def _hear(
 def _splat(heard: Finding, lines: Sequence[str], those: Sequence[tuple[int, Splat]]) -> Finding:
     """Return the finding of all splats of one kind, with the lines from the first one on."""
     number, first = those[0]
-    shown = (*lines[number : number + _CONTEXT_LINES], heard.evidence)
     return replace(
         heard,
         on=first.kind,
         questions=tuple(name for name in heard.questions if name in first.rule.questions),
         state="fail",
         says=f"{first.rule.why}; {len(those)} console lines, the first: {first.line.strip()}",
-        evidence="\n".join(shown),
+        evidence="\n".join(lines[number : number + _BACKTRACE_LINES]),
     )
 
 

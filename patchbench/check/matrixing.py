@@ -165,12 +165,12 @@ def _judge(pipeline: Pipeline, run: _MatrixRun, chosen: Sequence[str]) -> Iterat
             if (name, row) in run.errors:
                 yield rows.judge_error(target, "build", row, run.errors[name, row])
             elif built := run.built.get((name, row)):
-                config = run.configs[row]
+                of = rows.RowTarget(target, run.configs[row], tools)
                 if name == against:
-                    yield from rows.judge_build(target, config, tools, built, None)
+                    yield from rows.judge_build(of, built, None)
                 else:
-                    yield from rows.judge_build(target, config, tools, built, base)
-                    yield from rows.judge_messages(target, config, tools, built, base, run.files)
+                    yield from rows.judge_build(of, built, base)
+                    yield from rows.judge_messages(of, built, base, run.files)
 
 
 def _target(run: _MatrixRun, name: str, part: str) -> Target:

@@ -20,7 +20,8 @@ _STRICT: Mapping[FindingKind, tuple[str, ...]] = {
     "sparse": ("sparse",),
 }
 _STYLE = re.compile(r"(?P<where>\S*): (?P<level>ERROR|WARNING|CHECK):(?P<type>\w+): (?P<text>.+)")
-_SHOWN = 20
+_SHOWN = 20  # lines of a kind
+_ASKED = 12  # symbols of a row, the last ones: the row's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,26 +77,52 @@ def _messages(built: Built, files: Sequence[str]) -> list[buildlog.Message]:
     return [message for log in logs for message in buildlog.messages(log, files)]
 
 
-def judge_build(
-    target: Target, config: Config, toolchain: Toolchain, built: Built, base: Built | None
-) -> tuple[Finding, ...]:
+@dataclass(frozen=True, slots=True)
+class RowTarget:
+    """One row with one series, which was built."""
+
+    target: Target
+    config: Config
+    toolchain: Toolchain
+
+    def untested(
+        self, kind: FindingKind, inspected: Sequence[str] = (), afterwards: Sequence[str] = ()
+    ) -> Finding:
+        """Return a finding that is still open, with configuration, compiler and commands.
+
+        inspected: sources that W=1 and sparse read. afterwards: commands to run after make.
+        """
+        config, tools = self.config, self.toolchain
+        asked = " ".join(f"{name}={value}" for name, value in [*config.asked.items()][-_ASKED:])
+        *by_hand, make = config.by_hand
+        if inspected:
+            objects = " ".join(name.removesuffix(".c") + ".o" for name in inspected)
+            make = make.removesuffix("vmlinux") + f"W=1 C=2 CF={CHECK_FLAG} {objects}"
+        return replace(
+            self.target.untested(kind, config.name),
+            context=(
+                f"config: ARCH={config.compiler.arch} allnoconfig {asked}",
+                f"compiler: {config.compiler.prefix}gcc {tools.gcc}, GNU ld {tools.binutils}",
+            ),
+            commands=(*by_hand, make, *afterwards, self.target.command),
+        )
+
+
+def judge_build(row: RowTarget, built: Built, base: Built | None) -> tuple[Finding, ...]:
     """Return whether the row builds; where the base does not either, also what errors are new.
 
     base: the same row with the series that this one is compared with; None if not needed.
     """
     if built.compiled is None:
         return ()
-    empty = target.untested("build", config.name)
     log = built.compiled.log
-    context = _context(target, config, toolchain, afterwards=buildlog.afterwards(log))
+    empty = row.untested("build", afterwards=buildlog.afterwards(log))
     if built.compiled.good:
-        return (replace(empty, state="pass", says="it builds", evidence=context("")),)
+        return (replace(empty, state="pass", says="it builds"),)
     found = buildlog.errors(log)
     several = found if len(found) > 1 else ()  # `says` has all of a single one
     shown = "\n".join([*several[:_SHOWN], *buildlog.evidence(log)[:_SHOWN]])
-    broken = replace(
-        empty, state="fail", says=_first(found, "does not build"), evidence=context(shown)
-    )
+    broken = replace(empty, state="fail", says=_first(found, "does not build"), evidence=shown)
     if base is None or base.compiled is None or base.compiled.good:
         return (broken,)
     errors = replace(broken, kind="errors")
@@ -105,12 +132,7 @@ def judge_build(
 
 
 def judge_messages(
-    target: Target,
-    config: Config,
-    toolchain: Toolchain,
-    built: Built,
-    base: Built | None,
-    files: Sequence[str],
+    row: RowTarget, built: Built, base: Built | None, files: Sequence[str]
 ) -> tuple[Finding, ...]:
     """Return what the compiler, W=1 and sparse print about the files only with the series."""
     base = base or Built()
@@ -123,7 +145,7 @@ def judge_messages(
         for kind, tools in _STRICT.items():
             pairs.append((kind, tools, built.inspected, base.inspected))
     return tuple(
-        _judge_messages(target, config, toolchain, kind, ours, theirs, _Counted(files, tools))
+        _judge_messages(row, kind, ours, theirs, _Counted(files, tools))
         for kind, tools, ours, theirs in pairs
     )
 
@@ -141,9 +163,7 @@ class _Counted:
 
 
 def _judge_messages(
-    target: Target,
-    config: Config,
-    toolchain: Toolchain,
+    row: RowTarget,
     kind: FindingKind,
     built: Compiled,
     base: Compiled | None,
@@ -151,10 +171,8 @@ def _judge_messages(
 ) -> Finding:
     ours = counted(built)
     new = buildlog.new(ours, counted(base))
-    inspected = built.sources if kind in _STRICT else ()
-    context = _context(target, config, toolchain, inspected)
-    shown = context("\n".join(map(str, new[:_SHOWN])))
-    finding = replace(target.untested(kind, config.name), evidence=shown)
+    empty = row.untested(kind, built.sources if kind in _STRICT else ())
+    finding = replace(empty, evidence="\n".join(map(str, new[:_SHOWN])))
     if kind in _STRICT and not built.good:
         return replace(finding, says="make stopped before it had compiled all of the files")
     if kind == "sparse" and (unseen := [one for one in built.sources if one not in built.checked]):
@@ -186,7 +204,7 @@ def judge_error(target: Target, kind: FindingKind, subject: str, error: Exceptio
     """
     says = "; ".join(line.strip() for line in str(error).splitlines()[:2])
     empty = target.untested(kind, subject)
-    return replace(empty, says=says, evidence=f"{error}\n$ {target.command}")
+    return replace(empty, says=says, evidence=str(error))
 
 
 def judge_style(target: Target, patch: Patch, log: str, status: int | None) -> Finding:
@@ -197,7 +215,7 @@ def judge_style(target: Target, patch: Patch, log: str, status: int | None) -> F
     """
     finding = target.untested("checkpatch", patch.path.name)
     matches = [match for line in log.splitlines() if (match := _STYLE.fullmatch(line.strip()))]
-    shown = "\n".join([*(match[0] for match in matches), finding.evidence])
+    shown = "\n".join(match[0] for match in matches)
     if status != 0 and not re.search(r"^total: \d+ errors", log, re.MULTILINE):
         return replace(finding, says=f"checkpatch failed, status {status}", evidence=log)
     grave = [match for match in matches if match["level"] != "CHECK"]
@@ -208,36 +226,6 @@ def judge_style(target: Target, patch: Patch, log: str, status: int | None) -> F
         return replace(finding, state="pass", says=says, evidence=shown)
     says = f"{len(grave)} errors and warnings{also}: {grave[0]['type']}: {grave[0]['text']}"
     return replace(finding, state="fail", says=says, evidence=shown)
-
-
-@dataclass(frozen=True, slots=True)
-class _Context:
-    above: str
-    below: str
-
-    def __call__(self, shown: str) -> str:
-        return "\n".join(part for part in (self.above, shown, self.below) if part)
-
-
-def _context(
-    target: Target,
-    config: Config,
-    toolchain: Toolchain,
-    inspected: Sequence[str] = (),
-    afterwards: Sequence[str] = (),
-) -> _Context:
-    """Return what frames a log's lines: configuration and compiler, and how to repeat it."""
-    asked = " ".join(f"{symbol}={value}" for symbol, value in [*config.asked.items()][-12:])
-    compiler = f"{config.compiler.prefix}gcc {toolchain.gcc}, GNU ld {toolchain.binutils}"
-    *by_hand, last = config.by_hand
-    if inspected:
-        objects = " ".join(name.removesuffix(".c") + ".o" for name in inspected)
-        last = last.removesuffix("vmlinux") + f"W=1 C=2 CF={CHECK_FLAG} {objects}"
-    commands = (*by_hand, last, *afterwards, target.command)
-    return _Context(
-        f"config: ARCH={config.compiler.arch} allnoconfig {asked}\ncompiler: {compiler}",
-        "\n".join(f"$ {command}" for command in commands),
-    )
 
 
 def _first(found: Sequence[str], otherwise: str) -> str:

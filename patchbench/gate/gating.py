@@ -219,7 +219,7 @@ class _Trial:
                 raise error
             case None:
                 pass
-        self.reasons += checking.complaints(told.result)
+        self.reasons += checking.problems(told.result)
 
     def ruled(self) -> Ruled:
         """Return the verdict in one word."""

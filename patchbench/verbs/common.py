@@ -92,7 +92,7 @@ def show_findings(
         print(findings.dumps(result), end="")
     else:
         print_table(checking.headings(result), checking.table(result), words=9)
-        for line in checking.complaints(result):
+        for line in checking.problems(result):
             print(line)
         if answers:
             print(f"answers {answers}")

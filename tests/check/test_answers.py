@@ -22,7 +22,7 @@ def found(
 
 def state(*findings: Finding, question: Question | None = None) -> str:
     asked = {"C8": question or Question("swap stays")}
-    (answer,) = answers.answer(asked, check_result(*findings), "run")
+    (answer,) = answers.answer(asked, check_result(*findings), "run").answers
     return answer.state
 
 
@@ -72,13 +72,13 @@ def test_the_sheet_answers_for_the_judged_series_and_not_for_the_older_revision(
     """The revision with the longest name was taken for the judged one: v0~COMMIT, which fails."""
     older, newer = found("v0~0123456789ab", "fail"), found("v0", "pass")
     result = check_result(older, newer, against="v0~0123456789ab")
-    (answer,) = answers.answer({"C8": Question("swap stays")}, result, "run")
-    assert (answer.series, answer.state) == ("v0", "not confirmed")
+    sheet = answers.answer({"C8": Question("swap stays")}, result, "run")
+    assert (sheet.series, sheet.answers[0].state) == ("v0", "not confirmed")
 
 
 def test_what_no_run_can_answer_says_why() -> None:
     never = Question("setting up fails", untestable="it cannot be made to fail")
-    (answer,) = answers.answer({"C14": never}, check_result(found("v0", "pass")), "run")
+    (answer,) = answers.answer({"C14": never}, check_result(found("v0", "pass")), "run").answers
     assert (answer.state, answer.evidence) == ("not testable here", ("it cannot be made to fail",))
 
 
@@ -86,9 +86,11 @@ def test_the_sheet_is_written_with_the_figure_and_the_run(tmp_path: Path) -> Non
     asked = {"C8": Question("swap stays"), "C9": Question("groups stay")}
     result = check_result(found("none", "pass"), found("v0", "fail"))
     sheet = answers.answer(asked, result, "20260101T0")
-    text = answers.write(tmp_path, sheet, "20260101T0").read_text()
+    text = answers.write(tmp_path, sheet).read_text()
     assert "| C8 | swap stays | confirmed |" in text
     assert "| C9 | groups stay | not tested |" in text
     assert "fail: residue: left_pages: 5120" in text
     assert "# Answers of run 20260101T0" in text
-    assert json.loads((tmp_path / "answers.json").read_text())[0]["state"] == "confirmed"
+    kept = json.loads((tmp_path / "answers.json").read_text())
+    assert (kept["schema"], kept["series"]) == (2, "v0")
+    assert (kept["answers"][0]["question"], kept["answers"][0]["state"]) == ("C8", "confirmed")

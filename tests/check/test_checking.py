@@ -90,7 +90,7 @@ def test_what_fails_with_the_revision_before_as_well_is_no_news() -> None:
     known = [condition("v0", "fail"), condition("v1", "fail")]
     result = check_result(*known, series="v1", against="v0")
     assert checking.verdict_error(result) is None
-    assert checking.complaints(result)[1].endswith("(with v0 as well)")
+    assert checking.problems(result)[1].endswith("(with v0 as well)")
     worse = (condition("v0", "pass", "x"), condition("v1", "fail", "x"))
     error = checking.verdict_error(replace(result, findings=(*known, *worse)))
     assert isinstance(error, GateFailed)

@@ -9,7 +9,7 @@ import pytest
 from patchbench.check import checking, rows
 from patchbench.check.matrix import Config
 from patchbench.check.rowbuild import Compiled
-from patchbench.check.rows import Built
+from patchbench.check.rows import Built, RowTarget
 from patchbench.errors import GateFailed, KconfigDropped
 from patchbench.findings import Finding, FindingKind, Target
 from patchbench.model import Patch, Toolchain
@@ -39,7 +39,7 @@ def target(series: str = "v0") -> Target:
 
 
 def judge(built: Built, base: Built | None, series: str = "v0") -> tuple[Finding, ...]:
-    return rows.judge_build(target(series), CONFIG, TOOLS, built, base)
+    return rows.judge_build(RowTarget(target(series), CONFIG, TOOLS), built, base)
 
 
 def looked(log: str, *, good: bool = True, checked: tuple[str, ...] = FILES) -> Built:
@@ -48,7 +48,7 @@ def looked(log: str, *, good: bool = True, checked: tuple[str, ...] = FILES) -> 
 
 
 def messages(ours: Built, base: Built | None) -> dict[FindingKind, Finding]:
-    told = rows.judge_messages(target(), CONFIG, TOOLS, ours, base, FILES)
+    told = rows.judge_messages(RowTarget(target(), CONFIG, TOOLS), ours, base, FILES)
     return {one.kind: one for one in told}
 
 
@@ -63,11 +63,12 @@ def test_a_row_that_only_the_series_breaks_is_a_regression_with_symbol_and_user(
 def test_how_to_see_it_again_tells_what_make_keeps_to_itself() -> None:
     silent = replace(BROKEN, log="$ sparc64-linux-gnu-nm --undefined-only vmlinux\n" + LINK)
     (finding,) = judge(Built(silent), None)
-    assert finding.evidence.splitlines()[-3:] == [
-        "$ make ARCH=sparc64 vmlinux",
-        "$ sparc64-linux-gnu-nm --undefined-only vmlinux",
-        "$ ./bootstrap check --series v0",
-    ]
+    assert finding.commands == (
+        "make ARCH=sparc64 allnoconfig",
+        "make ARCH=sparc64 vmlinux",
+        "sparc64-linux-gnu-nm --undefined-only vmlinux",
+        "./bootstrap check --series v0",
+    )
 
 
 def test_a_row_that_the_kernel_breaks_itself_is_the_kernel_s_own() -> None:
@@ -122,7 +123,7 @@ def test_a_sparse_that_did_not_look_leaves_w1_judged_and_itself_untested() -> No
     assert told["sparse"].state == "untested"
     assert told["sparse"].says == "sparse did not run on mm/memory.c"
     by_hand = "W=1 C=2 CF=-D__typeof_unqual__=__typeof__ mm/memory.o"
-    assert by_hand in told["sparse"].evidence
+    assert by_hand in told["sparse"].commands[-2]
 
 
 def test_a_base_that_sparse_did_not_look_at_is_nothing_to_compare_with() -> None:
@@ -204,13 +205,22 @@ def test_the_robot_tells_once_what_is_the_same_with_one_patch_and_with_all() -> 
     assert text.count("reproduce:") == 1
 
 
+def test_what_a_tool_prints_is_never_taken_for_a_command_to_run() -> None:
+    """A finding was one text, and a patch's own #warning could add a line that starts with `$ `."""
+    forged = replace(judge(Built(BROKEN), None)[0], evidence="$ rm -rf linux")
+    text = formats.find_for_findings("robot")("run", check_result(forged))
+    reproduce = text.partition("reproduce:\n")[2]
+    assert "    $ rm -rf linux\n" in text
+    assert "rm -rf" not in reproduce
+
+
 def test_the_robot_names_what_was_not_tested_and_what_is_the_kernel_s_own() -> None:
     own = (*judge(Built(BROKEN), None, "none"), *judge(Built(BROKEN), Built(BROKEN)))
     text = formats.find_for_findings("robot")(
         "run", check_result(*own, *messages(looked(UNUSED), None).values())
     )
     assert "found 0 regressions" in text
-    assert "Fails without the series as well:\n  mainline none" in text
+    assert "Fails unpatched as well:\n  mainline none" in text
     assert "Not tested:\n  mainline v0, sparc64-noswap: W=1" in text
 
 

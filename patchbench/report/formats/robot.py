@@ -11,8 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from patchbench.findings import CheckResult, Finding
 
 WIDTH = 72
-#: How the lines of a finding's evidence begin that no tool printed; see check/rows.py.
-_CONTEXT = ("config: ", "compiler: ")
 
 
 def render_findings(run: str, result: CheckResult) -> str:
@@ -32,7 +30,7 @@ def render_findings(run: str, result: CheckResult) -> str:
 
 
 def _alike(findings: Sequence[Finding]) -> Iterable[list[Finding]]:
-    """Group the series of which the same is said in the same words."""
+    """Group the findings that differ in the series alone."""
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for one in findings:
         groups.setdefault((*one.question, one.says), []).append(one)
@@ -44,22 +42,12 @@ def _broken(alike: Sequence[Finding]) -> Iterator[str]:
     names = ", ".join(one.series for one in alike)
     yield from _wrapped(f"{names} on {finding.kernel} {finding.version}: {finding.title}")
     yield from _wrapped(finding.says, "  ")
-    context, said, commands = _parts(finding.evidence)
-    for line in context:
+    for line in finding.context:
         yield from _wrapped(line, "  ")
-    if said:
-        yield from ("", *(f"    {line}" for line in said))
-    if commands:
-        yield from ("", "  reproduce:", *(f"    {line}" for line in commands))
-
-
-def _parts(evidence: str) -> tuple[list[str], list[str], list[str]]:
-    """Return a finding's context, what the tools said, and the commands that show it again."""
-    lines = evidence.splitlines()
-    context = [line for line in lines if line.startswith(_CONTEXT)]
-    commands = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
-    said = [line for line in lines if not line.startswith((*_CONTEXT, "$ "))]
-    return context, said, commands
+    if finding.evidence:
+        yield from ("", *(f"    {line}" for line in finding.evidence.splitlines()))
+    if finding.commands:
+        yield from ("", "  reproduce:", *(f"    {line}" for line in finding.commands))
 
 
 def _named(title: str, those: Sequence[Finding]) -> Iterator[str]:
