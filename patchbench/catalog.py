@@ -26,6 +26,10 @@ from patchbench.model import (
 )
 
 T = TypeVar("T")
+#: What a drop-in may be called: it names files and folders, and is printed.
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
+#: How the names of kernels begin that come from --tree, and from no file in configs/kernels/.
+TREE = "tree-"
 _INCLUDED = re.compile(r'^#include "(\w+\.h)"$', re.MULTILINE)
 _EXTENDS = re.compile(r"^# extends: (\S+)$", re.MULTILINE)
 
@@ -91,7 +95,15 @@ class Catalog:
         self.root = root
 
     def kernel(self, name: str) -> KernelSpec:
-        """Return configs/kernels/NAME.toml; UnknownName lists the known ones."""
+        """Return configs/kernels/NAME.toml; UnknownName lists the known ones.
+
+        Raises BadInput for a name that a kernel of --tree may have.
+        """
+        if name.startswith(TREE):
+            raise BadInput(
+                f"no kernel file may be called {name!r}: {TREE}... are the kernels of --tree\n"
+                f"  rename it, in {self.root / 'configs/kernels'}"
+            )
         return _named(self.root / "configs/kernels", "kernel", name, KernelSpec)
 
     def kernels(self) -> list[str]:
@@ -166,7 +178,7 @@ class Catalog:
         """
         folder = self.root / "configs/kconfig"
         path, more = folder / f"{name}.config", folder / line / f"{name}.config"
-        if Path(name).name != name or not path.is_file():
+        if not PLAIN_NAME.fullmatch(name) or not path.is_file():
             raise UnknownName("kconfig flavour", name, _names(folder, ".config"), folder)
         own = path.read_text()
         base = _EXTENDS.search(own)
@@ -214,7 +226,7 @@ def _names(folder: Path, suffix: str) -> list[str]:
 
 def _named(folder: Path, noun: str, name: str, kind: type[T]) -> T:
     path = folder / f"{name}.toml"
-    if Path(name).name != name or not path.is_file():
+    if not PLAIN_NAME.fullmatch(name) or not path.is_file():
         raise UnknownName(noun, name, _names(folder, ".toml"), folder)
     return load_toml(path, kind, name=name)
 

@@ -62,16 +62,6 @@ class SeriesName:
         """Return whether it means the unpatched kernel."""
         return self == SeriesName(NONE)
 
-    @property
-    def family(self) -> str:
-        """Return what parts, states, variants and revisions (v1) of a series share.
-
-        They are by one author and differ little, so they share a work tree and a compiler
-        cache. Nothing but the unpatched kernel belongs to `none`.
-        """
-        bare = self.stem.rstrip("0123456789")
-        return self.stem if bare in ("", NONE) else bare
-
     def today(self) -> str:
         """Return the name without commit and variant: STEM[@N]."""
         return self.stem if self.first is None else f"{self.stem}@{self.first}"
@@ -167,6 +157,7 @@ class Source:
     provenance: str  # for example linux-source-7.3 7.3.4-1~bpo13+1
     repository: Path
     commit: str
+    origin: str  # the beginning of its origin's key: what else this kernel's name may stand for
 
     @property
     def line(self) -> str:

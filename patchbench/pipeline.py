@@ -40,6 +40,7 @@ from patchbench.stages import (
     boots,
     build,
     guest,
+    lanes,
     make,
     platform,
     series,
@@ -262,18 +263,7 @@ class Pipeline:
 
     def lane(self, applied: Tree, objects: str) -> make.Lane:
         """Return the folders in which a tree is built, its objects in one of that name."""
-        name = SeriesName.parse(applied.series.name)
-        folder = self.cache / "work" / f"{applied.source.kernel}-{name.family}"
-        return make.Lane(
-            name=folder.name,
-            source=folder / "source",
-            objects=folder / "objects" / objects,
-            # One for each lane: a patch cannot leave objects for another author's build.
-            compiler_cache=self.cache / "ccache" / folder.name,
-            base_cache=self.cache / "ccache" / f"{applied.source.kernel}-base",
-            base=name.is_none,
-            logs=self.cache / "logs",
-        )
+        return lanes.lane(self.cache, applied, objects)
 
     def check_out(self, applied: Tree, lane: make.Lane) -> None:
         """Bring a lane's source to the tree."""

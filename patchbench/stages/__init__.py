@@ -15,7 +15,7 @@ Doors: all
     7 compare    Plan, Boots             -> Comparison
     8 report/    Comparison              -> text
 
-Helpers: make (make in a container), buildlog (what its log reports), splats (which console lines
-are trouble), kconfig (asked for against got), devicetree (the capacities of CPUs), variants and
-planted (a series or a kernel with a few lines changed).
+Helpers: lanes (which folders a build may write), make (make in a container), buildlog (what its
+log reports), splats (which console lines are trouble), kconfig (asked for against got), devicetree
+(the capacities of CPUs), variants and planted (a series or a kernel with a few lines changed).
 """

@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from patchbench.catalog import Catalog
+from patchbench.catalog import PLAIN_NAME, Catalog
 from patchbench.errors import BadInput, UnknownName
 from patchbench.model import NONE, Patch, Series, SeriesName
 from patchbench.store import file_sha256
@@ -52,7 +52,7 @@ def ports(root: Path) -> list[tuple[str, str]]:
 def _folder(root: Path, name: str) -> Path:
     patches_folder = root / "patches"
     folder = patches_folder / name
-    if Path(name).name != name or not folder.is_dir():
+    if not PLAIN_NAME.fullmatch(name) or not folder.is_dir():
         known = [NONE, *sorted(path.name for path in patches_folder.iterdir() if path.is_dir())]
         raise UnknownName("series", name, known, patches_folder)
     return folder

@@ -20,24 +20,27 @@ from dataclasses import asdict
 from io import BufferedReader
 from pathlib import Path
 
+from patchbench.catalog import TREE
 from patchbench.errors import BadInput, DoesNotApply, ToolFailed
 from patchbench.model import (
     DebianOrigin,
     DirectoryOrigin,
     GitOrigin,
     KernelSpec,
+    Origin,
     Patch,
     Series,
     Source,
     TarballOrigin,
     Tree,
 )
-from patchbench.store import write_whole
+from patchbench.store import key, write_whole
 from patchbench.story import Meter, Story
 from patchbench.tools import download
 from patchbench.tools.git import FileEntry, Repository, Stopped
 
 _STAMP = "source.json"
+_KEY_LETTERS = 12
 
 
 def known_source(spec: KernelSpec, cache: Path) -> Source | None:
@@ -49,7 +52,12 @@ def known_source(spec: KernelSpec, cache: Path) -> Source | None:
             return None
         Repository(folder / "repo.git").resolve(f"{stamp['commit']}^{{tree}}")
         return Source(
-            spec.name, stamp["version"], stamp["provenance"], folder / "repo.git", stamp["commit"]
+            spec.name,
+            stamp["version"],
+            stamp["provenance"],
+            folder / "repo.git",
+            stamp["commit"],
+            origin_key(spec.origin),
         )
     except (OSError, ValueError, KeyError, ToolFailed):
         return None
@@ -92,7 +100,12 @@ def fetch(
         "commit": commit,
     }
     write_whole(folder / _STAMP, json.dumps(stamp, indent=1) + "\n")
-    return Source(spec.name, version, provenance, repository.path, commit)
+    return Source(spec.name, version, provenance, repository.path, commit, origin_key(spec.origin))
+
+
+def origin_key(origin: Origin) -> str:
+    """Return the beginning of an origin's key: a kernel's name may come to stand for another."""
+    return key(asdict(origin))[:_KEY_LETTERS]
 
 
 def spec_for_path(path: Path, commit: str = "") -> KernelSpec:
@@ -103,7 +116,9 @@ def spec_for_path(path: Path, commit: str = "") -> KernelSpec:
     resolved = path.expanduser().resolve()
     if not commit and not (resolved / "Makefile").is_file():
         raise BadInput(f"--tree {path} is not a kernel tree: it has no Makefile")
-    name = f"tree-{resolved.name}"
+    # Two trees may have the same last component, and it may be any text.
+    shown = re.sub(r"[^A-Za-z0-9._-]", "_", resolved.name)[:40]
+    name = f"{TREE}{shown}-{key({'path': str(resolved)})[:_KEY_LETTERS]}"
     if commit:
         return KernelSpec(name, f"{commit} of {resolved}", GitOrigin("git", str(resolved), commit))
     if (resolved / ".git").exists():
@@ -137,7 +152,7 @@ def apply(source: Source, series: Series, work: Path) -> Tree:
     repository = Repository(source.repository)
     if not series.patches:
         return Tree(source, series, source.commit, repository.resolve(f"{source.commit}^{{tree}}"))
-    scratch_folder = work / "apply" / f"{source.kernel}-{series.name}"
+    scratch_folder = work / "apply" / source.kernel / series.name
     files = tuple(dict.fromkeys(name for patch in series.patches for name in patch.files))
     scratch = repository.scratch(source.commit, scratch_folder, files, apart=True)
     for patch in series.patches:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Variants of a series: one text of its own replaced by another, as one more patch on top.
 
-`v0+one-worker` is v0 with what patches/v0/variants.toml calls one-worker: a constant that the
-series leaves no way to set, with another value.
+`v0+one-worker` is v0 with what patches/v0/variants.toml calls one-worker: another value for a
+constant that the series has no way to set.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import with_config
 
-from patchbench.catalog import load_toml
+from patchbench.catalog import PLAIN_NAME, load_toml
 from patchbench.errors import UnknownName
 from patchbench.model import STRICT, Series, SeriesName, Tree
 from patchbench.stages import planted, series
@@ -32,7 +32,7 @@ def find(root: Path, name: str) -> Plant:
     path = root / "patches" / asked.stem / FILE
     known = load_toml(path, _Variants).variants if path.is_file() else {}
     variant = asked.variant or ""
-    if variant not in known:
+    if variant not in known or not PLAIN_NAME.fullmatch(variant):
         raise UnknownName(f"variant of series {asked.unvaried()}", variant, [*known], path)
     return known[variant]
 
@@ -40,11 +40,10 @@ def find(root: Path, name: str) -> Plant:
 def make(root: Path, name: str, applied: Tree, work: Path) -> Series:
     """Return the variant of an applied series, with its patch written below `work`.
 
-    Raises UnknownName as `find` does, BadInput if the series has the text not once.
+    Raises UnknownName as `find` does, BadInput unless the series has the text exactly once.
     """
     plant = find(root, name)
     on_top = replace(applied.source, commit=applied.commit)
     planted.write(plant, on_top, work, name, work / "scratch")
     (more,) = series.load(work, name, applied.source.line).patches
-    told = applied.series
-    return replace(told, name=name, patches=(*told.patches, more))
+    return replace(applied.series, name=name, patches=(*applied.series.patches, more))

@@ -54,7 +54,7 @@ def test_a_kernel_without_a_port_is_untested_and_the_others_still_run(tmp_path: 
     pipeline = SimpleNamespace(
         root=tmp_path,
         results=tmp_path / "results",
-        source=lambda kernel, _: Source(kernel, versions[kernel], "a test's", tmp_path, "c0"),
+        source=lambda kernel, _: Source(kernel, versions[kernel], "a test's", tmp_path, "c0", ""),
         series=partial(series.load, tmp_path),
     )
     request = CheckRequest("vx", ("mainline", "stable"), parts=("matrix",))

@@ -20,7 +20,7 @@ FILES = ("mm/swapfile.c", "mm/memory.c", "include/linux/oom.h")
 
 def tree(root: Path) -> Tree:
     return Tree(
-        Source("mainline", "7.3.4", "a test's", root, "c0"), Series("v0", "7.3"), "c1", "t1"
+        Source("mainline", "7.3.4", "a test's", root, "c0", ""), Series("v0", "7.3"), "c1", "t1"
     )
 
 

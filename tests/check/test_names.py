@@ -35,7 +35,7 @@ def kernel(tmp_path: Path) -> tuple[Names, str, str]:
         (tmp_path / "author" / name).write_text(text)
     author.mail("mm: use more than there is")
     after = author.commit("HEAD")
-    source = Source("mainline", "7.3.4", "a test's", repository.path, before)
+    source = Source("mainline", "7.3.4", "a test's", repository.path, before, "")
     return Names(source, tuple(repository.differing(before, after))), before, after
 
 

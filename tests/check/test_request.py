@@ -12,7 +12,7 @@ from patchbench.model import Source
 from patchbench.pipeline import Pipeline
 
 PLAIN = CheckRequest("v0", ("mainline", "lts"))
-SOURCE = Source("mainline", "7.3.4", "a test's", Path(), "c0")
+SOURCE = Source("mainline", "7.3.4", "a test's", Path(), "c0", "")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 """Real kernels: what builds, what does not and how that is said, and that bytes repeat."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -63,16 +63,25 @@ def lanes(copied: Pipeline) -> Iterator[tuple[Path, Path]]:
         port.mkdir(parents=True)
         (port.parent / "series.toml").write_text('title = "for a test"\n')
         ports.append(port)
-    folders = [
-        copied.cache / part / f"{KERNEL}-{port.parent.name}"
-        for part in ("work", "ccache")
-        for port in ports
-    ]
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+    _forget(copied.cache, ports)
     yield ports[0], ports[1]
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+    _forget(copied.cache, ports)
+
+
+def _folders(cache: Path, port: Path) -> list[Path]:
+    """Return a series' work and compiler cache; the kernel's folder ends with its origin's key."""
+    parts = ("work/lanes", "ccache")
+    return [
+        folder
+        for part in parts
+        for folder in cache.glob(f"{part}/{KERNEL}-*/series/{port.parent.name}-*")
+    ]
+
+
+def _forget(cache: Path, ports: Sequence[Path]) -> None:
+    for port in ports:
+        for folder in _folders(cache, port):
+            shutil.rmtree(folder)
 
 
 def test_a_clean_and_an_incremental_build_give_the_same_bytes(
@@ -94,9 +103,7 @@ def test_a_clean_and_an_incremental_build_give_the_same_bytes(
     shutil.copy(second, whole)
     from_nothing = image(copied, whole.parent.name)
 
-    assert all(
-        (copied.cache / "ccache" / f"{KERNEL}-{lane.parent.name}").is_dir() for lane in lanes
-    )
+    assert all(len(_folders(copied.cache, lane)) == 2 for lane in lanes)
     for kept in ("Image", "System.map", "config", "vmlinux", "vmlinux.o"):
         assert _kept(by_increment, kept) == _kept(from_nothing, kept), kept
         assert _kept(shelved, kept) == _kept(from_nothing, kept), kept

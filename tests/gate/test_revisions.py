@@ -30,7 +30,7 @@ class Project:
 
     def source(self, kernel: str) -> Source:
         line = {"mainline": "7.3", "lts": "6.12"}[kernel]
-        return Source(kernel, f"{line}.4", "a test's", self.root, "c0")
+        return Source(kernel, f"{line}.4", "a test's", self.root, "c0", "")
 
     def write(self, series: str, line: str, text: str, name: str = "0001-a.patch") -> None:
         path = self.root / "patches" / series / line / name

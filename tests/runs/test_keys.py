@@ -21,7 +21,7 @@ STORM = folder.read_plan(ROOT / "results/published/v0-exit-storm-7.3")
 
 
 def image_key(plan: Plan, arm: ArmNote) -> str:
-    source = Source(plan.kernel, plan.version, plan.provenance, Path(), "")
+    source = Source(plan.kernel, plan.version, plan.provenance, Path(), "", "")
     tree = Tree(source, Series(arm.series, source.line), "", arm.tree_id)
     flavour = Catalog(ROOT).flavour(plan.flavour, source.line)
     tools = Toolchain("", plan.toolchain["toolchain"], "", "", "", plan.toolchain["qemu"])

@@ -71,7 +71,7 @@ class Site:
 
     def build(self) -> Image:
         tree = Tree(
-            Source("mainline", "7.3.4", "a test's", self.root, "c0"),
+            Source("mainline", "7.3.4", "a test's", self.root, "c0", ""),
             Series("v0", "7.3"),
             "c1",
             "t1",

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from patchbench.errors import BadInput, UnknownName
-from patchbench.model import SeriesName
 from patchbench.stages import series
 
 MAIL = """\
@@ -114,16 +113,3 @@ def test_a_file_that_is_no_mail_is_refused(port: Path, text: str) -> None:
     (port / "0001-a.patch").write_text(text)
     with pytest.raises(BadInput, match="not a patch as a mail"):
         series.load(port.parents[2], "v0", "7.3")
-
-
-@pytest.mark.parametrize(
-    ("name", "family"),
-    [
-        ("v0", "v"), ("v12", "v"), ("v0@1", "v"), ("v0~0123abcd", "v"), ("zram-gc", "zram-gc"),
-        ("none", "none"), ("none~relink-1", "none"), ("none1", "none1"), ("7", "7"),
-    ],
-)  # fmt: skip
-def test_revisions_of_a_series_share_a_lane_and_none_shares_with_nobody(
-    name: str, family: str
-) -> None:
-    assert SeriesName.parse(name).family == family

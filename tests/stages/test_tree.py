@@ -200,7 +200,7 @@ def test_a_git_tree_with_uncommitted_changes_is_refused(tmp_path: Path) -> None:
 def test_a_series_is_applied_patch_by_patch(source: Source, patches: Path, tmp_path: Path) -> None:
     applied = tree.apply(source, load(patches, "v0"), tmp_path / "work")
     assert applied.id == tree_id(tmp_path / "author")
-    assert not list((tmp_path / "work/apply").iterdir())
+    assert not list((tmp_path / "work/apply/small").iterdir())
 
 
 def test_applying_twice_gives_the_same_commit(
@@ -232,7 +232,7 @@ def test_a_conflict_names_patch_file_hunk_and_kernel_and_parks_the_work_tree(
     with pytest.raises(DoesNotApply) as caught:
         tree.apply(told, load(patches, "v0"), tmp_path / "work")
     message = str(caught.value)
-    parked = tmp_path / "work/apply/small-v0"
+    parked = tmp_path / "work/apply/small/v0"
     assert "0002-mm-say.patch does not apply to small 7.3.4" in message
     assert "mm/swapfile.c, hunk @@ -17,7 +17,7 @@" in message
     assert str(parked) in message
@@ -357,8 +357,27 @@ def test_a_variant_of_a_text_that_the_series_has_not_once_is_refused(
 ) -> None:
     with_variant(patches, "line 3")  # which the series has replaced; of 30 to 39 it is a part
     whole = tree.apply(source, load(patches, "v0"), tmp_path / "work")
-    with pytest.raises(BadInput, match="10 times, and not once"):
+    with pytest.raises(BadInput, match="exactly once, found 10"):
         variants.make(patches, "v0+four", whole, tmp_path / "variants")
+
+
+@pytest.mark.parametrize("file", ["/etc/hostname", "../secret", ".git", "link", "mm", "no.c"])
+def test_a_variant_changes_no_file_but_the_kernel_s(
+    patches: Path, tmp_path: Path, file: str
+) -> None:
+    upstream = small_repository(tmp_path / "upstream")
+    (tmp_path / "secret").write_text("line three\n")
+    (upstream / "link").symlink_to(tmp_path / "secret")
+    git(upstream, "add", "--force", "link")
+    git(upstream, "commit", "--quiet", "--message", "a link")
+    source = fetch(GitOrigin("git", str(upstream), "HEAD"), tmp_path / "cache")
+    with_variant(patches, "line three")
+    toml = patches / "patches/v0/variants.toml"
+    toml.write_text(toml.read_text().replace("mm/swapfile.c", file))
+    whole = tree.apply(source, load(patches, "v0"), tmp_path / "work")
+    with pytest.raises(BadInput):
+        variants.make(patches, "v0+four", whole, tmp_path / "variants")
+    assert (tmp_path / "secret").read_text() == "line three\n"
 
 
 def test_an_unknown_variant_lists_the_known_ones(patches: Path) -> None:
