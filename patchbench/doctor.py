@@ -9,7 +9,7 @@ from pathlib import Path
 
 from patchbench.errors import PipelineError
 from patchbench.tools import process
-from patchbench.tools.container import find_engine
+from patchbench.tools.engines import find_engine
 
 #: Two kernels with their build folders, the toolchain image and its base.
 _DISK_GIB = 12

@@ -131,3 +131,7 @@ class NotRepeatable(PipelineError):
 
 class ToolFailed(PipelineError):
     """git, the container engine or QEMU is missing or broken."""
+
+
+class DiskFull(ToolFailed):
+    """The disk is nearly full, whoever filled it."""

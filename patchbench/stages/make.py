@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from patchbench.errors import BuildFailed, ToolFailed, Unfit
+from patchbench.errors import BuildFailed, DiskFull, Overrun, ToolFailed, Unfit
 from patchbench.tools import files
 from patchbench.tools.container import Bind, Engine, Finished, Limits, own
 
@@ -102,15 +102,23 @@ class Make:
         environment: Mapping[str, str] | None = None,
         on_line: Callable[[str], None] = lambda _: None,
     ) -> Finished:
-        """Make the targets; words such as `W=1` and `-k` may be among them."""
-        return self._engine.run(
-            self._image,
-            [*self._compiler.line(*targets), f"-j{len(os.sched_getaffinity(0)) + 1}"],
-            Limits(timeout_s=TIMEOUT_S),
-            binds=self._binds,
-            environment={**self._environment, **(environment or {})},
-            on_line=on_line,
-        )
+        """Make the targets; words such as `W=1` and `-k` may be among them.
+
+        Raises Overrun or DiskFull if it filled the disk; what the lane wrote is removed then.
+        """
+        try:
+            return self._engine.run(
+                self._image,
+                [*self._compiler.line(*targets), f"-j{len(os.sched_getaffinity(0)) + 1}"],
+                Limits(timeout_s=TIMEOUT_S),
+                binds=self._binds,
+                environment={**self._environment, **(environment or {})},
+                on_line=on_line,
+            )
+        except (Overrun, DiskFull) as err:
+            for folder in (self._lane.objects, self._lane.compiler_cache):
+                files.remove(folder)
+            raise type(err)(f"make {' '.join(targets)} of {self._lane.name}: {err}") from err
 
     def link(self, objects: Sequence[str]) -> Finished:
         """Link objects or archives, to see what they leave undefined; paths are below /out."""

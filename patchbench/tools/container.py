@@ -8,13 +8,11 @@ the home folder and the repository never enter a container.
 
 import io
 import os
-import re
 import shutil
 import tarfile
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,30 +24,26 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.types import LogConfig, Mount, Ulimit
 
-from patchbench.errors import PipelineError, ToolFailed
-from patchbench.tools import process
+from patchbench.errors import ToolFailed
+from patchbench.tools import disk, process
+from patchbench.tools.engines import find_engine
+from patchbench.tools.output import Output
 
 #: Labels every container with the cache it works for; see Engine.reap.
 _LABEL = "patchbench.cache"
 #: Who root's containers run as. Any number but root's would do.
 _UNPRIVILEGED = 65534
-#: What a container may say and write, should a patch want to fill memory or disk.
-_MAX_LINES = 200_000
+#: What the engine itself keeps of a container's output.
 _MAX_LOG = "100m"
-#: Runs a command and says on stdout, after all that it said there, what CPU time it used.
+#: What is left to the host of its memory, at least.
+_HOST_MIB = 512
+#: Runs a command and prints on stdout, after its own output, what CPU time it used.
 _TIMED = (
     "bash",
     "-c",
     "exec 3>&2 2>&1; TIMEFORMAT=$'\\ncpu seconds %U %S'; time \"$@\" 2>&3 3>&-",
     "timed",
 )
-#: So many lines on stderr may come after it, as the engine brings two streams together.
-_MAX_LATE_LINES = 50
-_CPU_SECONDS = re.compile(r"cpu seconds ([0-9.]+) ([0-9.]+)")
-
-
-class EngineMissing(PipelineError):
-    """No container engine answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +57,18 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a container may use."""
+    """What a container may use: disk_gib in all that it writes, file_bytes in each file."""
 
     timeout_s: float
     memory_gib: int = 8
     processes: int = 4096
-    file_bytes: int = 4 << 30  # of each file that is written
+    disk_gib: int = 8
+    file_bytes: int = 4 << 30
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How a container ended: a status of None means that its time was up.
+    """How a container ended: a status of None means that it hit its timeout.
 
     `started` and `ended` are the process's own, in seconds since the epoch.
     """
@@ -89,42 +84,6 @@ class Finished:
         return self.ended - self.started
 
 
-def find_engine() -> str:
-    """Return the URL of the first engine that answers; EngineMissing if none does."""
-    tried = []
-    for url in _candidates():
-        if not url.startswith(("unix://", "npipe://", "tcp://127.0.0.1", "tcp://localhost")):
-            tried.append(f"{url}: not on this host, whose folders a container needs to see")
-            continue
-        if url.startswith("unix://") and not Path(url.removeprefix("unix://")).exists():
-            tried.append(f"{url}: not there")
-            continue
-        try:
-            client = docker.DockerClient(base_url=url, timeout=10)
-            client.ping()
-            client.close()
-            return url
-        except (DockerException, requests.RequestException, OSError) as err:
-            tried.append(f"{url}: {err}")
-    raise EngineMissing(
-        "no container engine answers\n  "
-        + "\n  ".join(tried)
-        + "\n  `./bootstrap doctor` says what to do; DOCKER_HOST names another socket"
-    )
-
-
-def _candidates() -> list[str]:
-    if os.environ.get("DOCKER_HOST"):
-        return [os.environ["DOCKER_HOST"]]
-    runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
-    return [
-        "unix:///var/run/docker.sock",
-        f"unix://{runtime}/docker.sock",
-        f"unix://{runtime}/podman/podman.sock",
-        "unix:///run/podman/podman.sock",
-    ]
-
-
 class Engine:
     """A connection to the engine; on leaving the `with` block it kills what still runs."""
 
@@ -133,11 +92,11 @@ class Engine:
         self._cache = str(cache)
         self._client = docker.DockerClient(base_url=self.url, timeout=120, max_pool_size=32)
         with _engine_errors("describe itself"):
-            told = self._client.info()
-        self._rootless = any("rootless" in str(one) for one in told.get("SecurityOptions") or [])
+            engine = self._client.info()
+        self._rootless = any("rootless" in str(one) for one in engine.get("SecurityOptions") or [])
         self._live: set[Any] = set()
         self._closed = False
-        #: What all containers used; one that was killed could not say.
+        #: What all containers used; one that was killed printed nothing about it.
         self.cpu_seconds = 0.0
         #: What ran when: program, start and end, in seconds since the epoch.
         self.busy: list[tuple[str, float, float]] = []
@@ -150,24 +109,24 @@ class Engine:
         self._client.close()
 
     def stop_all(self) -> None:
-        """Kill and remove every container of this connection, and let it start no more."""
+        """Kill and remove every container of this connection, and start no more."""
         self._closed = True
         for container in list(self._live):
             with suppress(DockerException, requests.RequestException):
                 container.remove(force=True)
 
     def carry_on(self) -> None:
-        """Let containers start again after `stop_all`; whatever was stopped must have ended."""
+        """Start containers again after `stop_all`; whatever was stopped must have ended."""
         self._closed = False
 
     def version(self) -> str:
         """Return the engine's name and version."""
         with _engine_errors("say its version"):
-            told = self._client.version()
-        return f"{told.get('Platform', {}).get('Name') or 'engine'} {told['Version']}"
+            answer = self._client.version()
+        return f"{answer.get('Platform', {}).get('Name') or 'engine'} {answer['Version']}"
 
     def reap(self) -> int:
-        """Kill what a killed run left running, and return how many; call under the lock."""
+        """Kill what a killed run left running, and return how many; needs the cache's lock."""
         with _engine_errors("list containers"):
             orphans = self._client.containers.list(
                 all=True, filters={"label": f"{_LABEL}={self._cache}"}
@@ -191,7 +150,7 @@ class Engine:
             return dict(self._client.images.get(tag).labels)
 
     def pull(self, name: str, tag: str) -> bool:
-        """Bring an image from its registry under another tag; False if none answers."""
+        """Pull an image from its registry under another tag; False if none answers."""
         try:
             self._client.images.pull(name).tag(tag)
         except (DockerException, requests.RequestException):
@@ -207,7 +166,7 @@ class Engine:
             self._client.api.import_image_from_stream(
                 tar.stdout, repository=repository, changes=[change]
             )
-            # Not in one step with the import, where podman takes no notice of a tag.
+            # Not in one step with the import, where podman ignores a tag.
             self._client.images.get(repository).tag(repository, version)
         if tar.returncode or self.image_id(tag) is None:
             raise ToolFailed(f"{folder} could not be made an image; is the engine's disk full?")
@@ -247,27 +206,28 @@ class Engine:
         argv: Sequence[str],
         limits: Limits,
         *,
-        binds: Iterable[Bind] = (),
+        binds: Sequence[Bind] = (),
         environment: Mapping[str, str] | None = None,
         trusted: bool = False,
         on_line: Callable[[str], None] = lambda _: None,
         poll: Callable[[], None] = lambda: None,
     ) -> Finished:
-        """Run a command to its end and return its status and all that it said.
+        """Run a command to its end and return its status and what it printed, within bounds.
 
+        Raises Overrun if it wrote more than it may, DiskFull if the disk is nearly full.
         `trusted` is for our own fetching of sources only: root, the network, a writable root.
         """
-        mounts = [
-            Mount(bind.inside, str(bind.host), type="bind", read_only=not bind.writable)
-            for bind in binds
-        ]
-        with self._container(image, argv, limits, mounts, environment or {}, trusted) as container:
-            lines: deque[str] = deque(maxlen=_MAX_LINES)
-            reader = threading.Thread(target=_read, args=(container, lines, on_line), daemon=True)
+        writable = [bind.host for bind in binds if bind.writable]
+        watch = disk.Watch(writable, limits.disk_gib << 30)
+        watch.look()
+        with self._container(image, argv, limits, binds, environment or {}, trusted) as container:
+            output = Output(on_line)
+            reader = threading.Thread(target=_read, args=(container, output), daemon=True)
             reader.start()
             deadline = time.monotonic() + limits.timeout_s
             while reader.is_alive() and time.monotonic() < deadline:
                 poll()
+                watch.look()
                 reader.join(0.1)
             poll()
             if reader.is_alive():
@@ -279,8 +239,10 @@ class Engine:
                 status = int(container.wait()["StatusCode"])
             started, ended = _times(container)
             self.busy.append((argv[0], started, ended))
-            self.cpu_seconds += _take_cpu_seconds(lines)
-            return Finished(status, "\n".join(lines), started, ended)
+            # A program may print such a line itself; it cannot have used more than there was.
+            had = (ended - started) * len(os.sched_getaffinity(0))
+            self.cpu_seconds += min(output.take_cpu_seconds(), had)
+            return Finished(status, output.text(), started, ended)
 
     @contextmanager
     def _container(
@@ -288,7 +250,7 @@ class Engine:
         image: str,
         argv: Sequence[str],
         limits: Limits,
-        mounts: list[Mount],
+        binds: Sequence[Bind],
         environment: Mapping[str, str],
         trusted: bool,
     ) -> Iterator[Any]:
@@ -310,10 +272,13 @@ class Engine:
             container = self._client.containers.create(
                 image,
                 [*_TIMED, *argv],
-                mounts=mounts,
+                mounts=[
+                    Mount(one.inside, str(one.host), type="bind", read_only=not one.writable)
+                    for one in binds
+                ],
                 environment=dict(environment),
                 labels={_LABEL: self._cache},
-                mem_limit=f"{limits.memory_gib}g",
+                mem_limit=f"{min(limits.memory_gib << 10, _most_memory_mib())}m",
                 pids_limit=limits.processes,
                 log_config=LogConfig(type="json-file", config={"max-size": _MAX_LOG}),
                 ulimits=[Ulimit(name="fsize", soft=limits.file_bytes, hard=limits.file_bytes)],
@@ -335,7 +300,7 @@ class Engine:
 
 @contextmanager
 def _engine_errors(doing: str) -> Iterator[None]:
-    """Turn whatever the engine answers, or that it does not, into one kind of failure."""
+    """Turn an error that the engine answers, or its silence, into ToolFailed."""
     try:
         yield
     except (DockerException, requests.RequestException) as err:
@@ -348,6 +313,12 @@ def own(folder: Path) -> Path:
     if os.getuid() == 0 and folder.stat().st_uid != _UNPRIVILEGED:
         shutil.chown(folder, _UNPRIVILEGED, _UNPRIVILEGED)
     return folder
+
+
+def _most_memory_mib() -> int:
+    """Return what a container may have of this host's memory at most."""
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(int(pages >> 20) - _HOST_MIB, _HOST_MIB)
 
 
 def _times(container: Any) -> tuple[float, float]:
@@ -369,28 +340,12 @@ def _user(rootless: bool) -> str:
     return f"{os.getuid() or _UNPRIVILEGED}:{os.getgid() or _UNPRIVILEGED}"
 
 
-def _take_cpu_seconds(lines: "deque[str]") -> float:
-    """Take what the shell measured, and the line end before it, out of what a container said."""
-    for place in range(len(lines) - 1, max(-1, len(lines) - 1 - _MAX_LATE_LINES), -1):
-        if match := _CPU_SECONDS.fullmatch(lines[place]):
-            del lines[place]
-            if place and not lines[place - 1]:
-                del lines[place - 1]
-            return float(match[1]) + float(match[2])
-    return 0.0
-
-
-def _read(container: Any, lines: "deque[str]", on_line: Callable[[str], None]) -> None:
-    rest = b""
-    # The stream breaks off when the container is killed; what was said until then counts.
+def _read(container: Any, output: Output) -> None:
+    # The stream breaks off when the container is killed; what was printed until then counts.
     with suppress(DockerException, requests.RequestException, OSError):
         for chunk in container.logs(stream=True, follow=True):
-            *whole, rest = (rest + chunk).split(b"\n")
-            for line in whole:
-                lines.append(line.decode(errors="replace"))
-                on_line(lines[-1])
-    if rest:
-        lines.append(rest.decode(errors="replace"))
+            output.feed(chunk)
+    output.close()
 
 
 def _tar(files: Mapping[str, bytes]) -> bytes:

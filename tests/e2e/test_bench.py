@@ -15,7 +15,7 @@ import pytest
 
 from patchbench import pipeline
 from patchbench.catalog import Catalog
-from patchbench.tools.container import find_engine
+from patchbench.tools.engines import find_engine
 from tests.e2e.conftest import ROOT
 
 

@@ -2,13 +2,11 @@
 """Finding an engine, and saying so when there is none."""
 
 import socket
-from collections import deque
 from pathlib import Path
 
 import pytest
 
-from patchbench.tools import container
-from patchbench.tools.container import EngineMissing, find_engine
+from patchbench.tools.engines import EngineMissing, find_engine
 
 
 def test_a_dead_docker_host_is_named_and_nothing_else_is_tried(
@@ -29,21 +27,3 @@ def test_a_socket_that_nobody_serves_is_not_an_engine(
     monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
     with pytest.raises(EngineMissing, match=r"dead\.sock"):
         find_engine()
-
-
-@pytest.mark.parametrize(
-    ("said", "rest", "seconds"),
-    [
-        (["one", "", "cpu seconds 1.5 0.25"], ["one"], 1.75),
-        (["no line end", "cpu seconds 1.0 0.0"], ["no line end"], 1.0),
-        (["one", "", "cpu seconds 1.5 0.25", "late, on stderr"], ["one", "late, on stderr"], 1.75),
-        (["it was killed"], ["it was killed"], 0.0),
-        ([], [], 0.0),
-    ],
-)
-def test_what_the_shell_measured_is_taken_out_of_what_was_said(
-    said: list[str], rest: list[str], seconds: float
-) -> None:
-    lines = deque(said)
-    assert container._take_cpu_seconds(lines) == seconds
-    assert list(lines) == rest
