@@ -53,7 +53,7 @@ from patchbench.stages.boots import Booter
 from patchbench.stages.splats import SplatPolicy
 from patchbench.store import Store
 from patchbench.story import Story
-from patchbench.tools import debian, git, host
+from patchbench.tools import debian, git, host, process
 from patchbench.tools.container import Engine
 from patchbench.tools.qemu import Hypervisor
 
@@ -93,7 +93,6 @@ class Pipeline:
 
     def __enter__(self) -> "Pipeline":
         """Take the lock, reporting the wait if another run has it; clear what a killed run left."""
-        git.forget_callers_repository()
         self.cache.mkdir(parents=True, exist_ok=True)
         self._lock = (self.cache / "lock").open("w")
         try:
@@ -101,15 +100,17 @@ class Pipeline:
         except BlockingIOError:
             self.story.say(f"another run is using {self.cache}; waiting for it to finish")
             fcntl.flock(self._lock, fcntl.LOCK_EX)
+        process.hold(self._lock.fileno())
         self.store.prune()
-        for repository in self.cache.glob("kernels/*/repo.git"):
-            git.Repository(repository).recover()
+        if moved := tree.recover(self.cache):
+            self.story.say(f"this cache was copied or moved: {moved} work trees are made again")
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._engine:
             self._engine.__exit__()
         if self._lock:
+            process.let_go(self._lock.fileno())
             self._lock.close()
 
     @property

@@ -16,7 +16,7 @@ from patchbench.intake.postings import Posting
 from patchbench.intake.reading import Fetchers
 from patchbench.pipeline import Pipeline
 from patchbench.stages.series import ANY_LINE
-from patchbench.tools import b4
+from patchbench.tools import b4, foreign
 from patchbench.tools.git import Repository
 
 
@@ -103,9 +103,8 @@ def read(
     def of_range(base: str, tip: str) -> Path:
         if not tree:
             raise BadInput(f"--series {text} is a range of commits: --tree names its repository")
-        repository = Repository(Path(tree).expanduser().resolve())
-        repository.mails(base, tip, fetched)
-        pipeline.pin(tree, repository.commit(base))
+        folder = Path(tree).expanduser().resolve()
+        pipeline.pin(tree, foreign.mails(folder, base, tip, fetched))
         return fetched
 
     def of_thread(message_id: str) -> Path:

@@ -9,7 +9,7 @@ from patchbench.catalog import PLAIN_NAME, Catalog
 from patchbench.errors import BadInput, UnknownName
 from patchbench.model import NONE, Patch, Series, SeriesName
 from patchbench.store import file_sha256
-from patchbench.tools.git import read_mail
+from patchbench.tools.gitmail import read_mail
 
 #: The port of a series that was taken as it was posted, for whatever kernel it is tried on.
 ANY_LINE = "any"

@@ -11,7 +11,6 @@ import json
 import lzma
 import os
 import re
-import shutil
 import stat
 import tarfile
 import zlib
@@ -21,7 +20,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from patchbench.catalog import TREE
-from patchbench.errors import BadInput, DoesNotApply, ToolFailed
+from patchbench.errors import BadInput, DoesNotApply, ToolFailed, Unfit
 from patchbench.model import (
     DebianOrigin,
     DirectoryOrigin,
@@ -36,11 +35,27 @@ from patchbench.model import (
 )
 from patchbench.store import key, write_whole
 from patchbench.story import Meter, Story
-from patchbench.tools import download
+from patchbench.tools import download, files, foreign
 from patchbench.tools.git import FileEntry, Repository, Stopped
 
 _STAMP = "source.json"
+#: Where work trees lie below work/: lanes' sources, stopped git-am's, and where plants are made.
+_WORK_TREES = (
+    "lanes/*/unpatched/source",
+    "lanes/*/*/*/source",
+    "apply/*/*",
+    "planting",
+    "variants/scratch",
+)
 _KEY_LETTERS = 12
+#: What a kernel file may have fetched. Anything else could be an option, a refspec that writes
+#: elsewhere, or a transport that is a program, such as ext::.
+_REF = re.compile(r"(?!.*(\.\.|@\{))[A-Za-z0-9_][A-Za-z0-9_./@+-]*")
+_REMOTE = re.compile(
+    r"(https?|ssh|git)://[A-Za-z0-9_\[][^\s\x00-\x1f]*|[A-Za-z0-9_][\w.-]*@[A-Za-z0-9_][\w.-]*:(?!:)\S+"
+)
+#: The largest file of a kernel has some 20 MiB.
+_MOST_FILE_BYTES = 256 << 20
 
 
 def known_source(spec: KernelSpec, cache: Path) -> Source | None:
@@ -108,13 +123,33 @@ def origin_key(origin: Origin) -> str:
     return key(asdict(origin))[:_KEY_LETTERS]
 
 
+def recover(cache: Path) -> int:
+    """Clear what a killed git left in a cache, and remove the work trees of another cache.
+
+    A cache that was copied or moved holds work trees that lead back into the old one, where a
+    `git reset` in them would work. Return how many there were; call only under the cache's lock.
+    """
+    ours = [Repository(path) for path in cache.glob("kernels/*/repo.git")]
+    for repository in ours:
+        repository.recover()
+    strangers = [
+        link.parent
+        for pattern in _WORK_TREES
+        for link in cache.glob(f"work/{pattern}/.git")
+        if not any(repository.owns(link.parent) for repository in ours)
+    ]
+    for folder in strangers:
+        files.remove(folder)
+    return len(strangers)
+
+
 def spec_for_path(path: Path, commit: str = "") -> KernelSpec:
     """Return the kernel that `--tree PATH` means: HEAD of a git tree, else the files.
 
     commit: instead of HEAD; then it does not matter what the work tree holds beside.
     """
     resolved = path.expanduser().resolve()
-    if not commit and not (resolved / "Makefile").is_file():
+    if not commit and not files.exists(resolved, "Makefile"):
         raise BadInput(f"--tree {path} is not a kernel tree: it has no Makefile")
     # Two trees may have the same last component, and it may be any text.
     shown = re.sub(r"[^A-Za-z0-9._-]", "_", resolved.name)[:40]
@@ -122,7 +157,7 @@ def spec_for_path(path: Path, commit: str = "") -> KernelSpec:
     if commit:
         return KernelSpec(name, f"{commit} of {resolved}", GitOrigin("git", str(resolved), commit))
     if (resolved / ".git").exists():
-        if changed := Repository(resolved).dirty():
+        if changed := foreign.dirty(resolved):
             raise BadInput(
                 f"--tree {path} has changes that no commit holds; commit or stash them, "
                 f"so that the result can name what it measured\n{changed}"
@@ -176,7 +211,7 @@ def apply(source: Source, series: Series, work: Path) -> Tree:
 
 
 def check_out(tree: Tree, folder: Path, story: Story) -> None:
-    """Bring the build's work tree to the tree, touching only what differs."""
+    """Bring a build's work tree to the tree, touching only what differs."""
     story.say(f"tree: {folder.name} at {tree.id[:12]}")
     Repository(tree.source.repository).checkout(tree.commit, folder)
 
@@ -213,7 +248,7 @@ def _repository(folder: Path) -> Repository:
     path = folder / "repo.git"
     if _is_ours(path):
         return Repository(path)
-    shutil.rmtree(folder, ignore_errors=True)
+    files.remove(folder)
     repository = Repository.create(path)
     (path / "patchbench").touch()
     return repository
@@ -225,10 +260,20 @@ def _is_ours(repository: Path) -> bool:
 
 
 def _from_git(url: str, ref: str, repository: Repository, story: Story) -> tuple[str, str]:
-    local = Path(url).expanduser()
-    address = str(local.resolve()) if local.exists() else url
+    if not _REF.fullmatch(ref):
+        raise BadInput(f"{ref!r} is not a git ref that can be fetched: a branch, a tag or a commit")
     with story.meter(f"fetching {ref} from {url}", 100, "per cent") as meter:
-        commit = repository.fetch(address, ref, meter.at)
+        local = Path(url.removeprefix("file://")).expanduser()
+        if local.exists():
+            with foreign.lent(local.resolve(), ref) as lent:
+                commit = repository.fetch(str(lent.path), foreign.LENT, meter.at)
+        elif _REMOTE.fullmatch(url):
+            commit = repository.fetch(url, ref, meter.at)
+        else:
+            raise BadInput(
+                f"{url!r} is neither a folder of this host nor an address that git may fetch from\n"
+                "  https://, http://, ssh://, git:// and user@host:path are"
+            )
     return commit, f"{url} {ref} at {commit}"
 
 
@@ -262,6 +307,8 @@ def _tar_entries(tar: tarfile.TarFile, raw: BufferedReader, meter: Meter) -> Ite
         if member.issym():
             yield FileEntry(path, "120000", member.linkname.encode())
         elif member.isreg():
+            if member.size > _MOST_FILE_BYTES:
+                raise BadInput(f"the tarball's {member.name} has {member.size} bytes: too many")
             stream = tar.extractfile(member)
             assert stream is not None  # for mypy: a regular file has one
             mode = "100755" if member.mode & stat.S_IXUSR else "100644"
@@ -271,14 +318,21 @@ def _tar_entries(tar: tarfile.TarFile, raw: BufferedReader, meter: Meter) -> Ite
 
 
 def _directory_entries(root: Path) -> Iterator[FileEntry]:
-    for folder, folders, files in os.walk(root):
+    for folder, folders, others in os.walk(root):
         folders[:] = sorted(set(folders) - {".git"})
         links = [name for name in folders if (Path(folder) / name).is_symlink()]
-        for name in sorted({*files, *links} - {".git"}):
+        for name in sorted({*others, *links} - {".git"}):
             path = Path(folder) / name
             inside = str(path.relative_to(root))
             if path.is_symlink():
                 yield FileEntry(inside, "120000", str(path.readlink()).encode())
             elif path.is_file():
                 mode = "100755" if path.stat().st_mode & stat.S_IXUSR else "100644"
-                yield FileEntry(inside, mode, path.read_bytes())
+                yield FileEntry(inside, mode, _taken(root, inside))
+
+
+def _taken(root: Path, name: str) -> bytes:
+    try:
+        return files.take(root, name, most_bytes=_MOST_FILE_BYTES)
+    except Unfit as err:
+        raise BadInput(f"{root} is no kernel tree that can be taken: {err}") from err

@@ -1,51 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""git, through GitPython: snapshots in, series applied, work trees out."""
+"""Repositories of our own: snapshots in, series applied, work trees out."""
 
-import os
 import re
-import shutil
-import subprocess
 import tarfile
-import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import git
-from git.exc import GitCommandNotFound
 
 from patchbench.errors import BadInput, ToolFailed
+from patchbench.tools import files, gitrun
 
-#: Who commits; fixed, so that the same tree and patches give the same commits everywhere.
-_WHO = "patchbench <patchbench@localhost>"
-_ENVIRONMENT = {
-    "GIT_AUTHOR_NAME": "patchbench",
-    "GIT_AUTHOR_EMAIL": "patchbench@localhost",
-    "GIT_COMMITTER_NAME": "patchbench",
-    "GIT_COMMITTER_EMAIL": "patchbench@localhost",
-    "GIT_TERMINAL_PROMPT": "0",
-}
-#: No setting of the user's may decide a tree. Fetching needs the user's proxy and trust.
-_HERMETIC: Mapping[str, str] = {
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CONFIG_SYSTEM": os.devnull,
-    "GIT_CONFIG_COUNT": "1",
-    "GIT_CONFIG_KEY_0": "core.attributesFile",  # has a default, ~/.config/git/attributes
-    "GIT_CONFIG_VALUE_0": os.devnull,
-    "GIT_ATTR_NOSYSTEM": "1",
-    "GIT_TEMPLATE_DIR": "",
-}
-#: How git reaches others is the user's to say; everything else it must not hear of a caller: a hook
-#: that started us names its own repository, object folder and configuration.
-_USERS = ("GIT_SSH", "GIT_SSL", "GIT_PROXY", "GIT_HTTP", "GIT_ASKPASS", "GIT_TRACE")
-
-
-def forget_callers_repository() -> None:
-    """Let no git that we start obey the GIT_ variables of whoever started us."""
-    for name in [one for one in os.environ if one.startswith("GIT_")]:
-        if not name.startswith(_USERS):
-            os.environ.pop(name)
+_MOST_PRINTED_BYTES = 1 << 20
+#: For every work tree: what is compiled is the tree's bytes, whatever its .gitattributes ask for.
+_ATTRIBUTES = "* -text -ident -filter !eol !working-tree-encoding -export-subst -export-ignore\n"
+#: What git says when a patch's hunks do not fit, and when there is no room.
+_CONFLICT = "Patch failed at"
+_FULL = "No space left on device"
+#: What stops `git am` and is no conflict: the mail's own fault, in git's words.
+_MAIL_IS_WRONG = re.compile(
+    r"corrupt patch|Patch is empty|only garbage at line|invalid date format|cannot convert from"
+    r"|empty ident name|invalid path|beyond a symbolic link|without full index line"
+    r"|unrecognized binary patch|Patch format detection failed|lacks filename information"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,65 +33,12 @@ class FileEntry:
     data: bytes
 
 
-#: The old name of a file that a patch renames or copies, where git did not have to quote it.
-_MOVED = re.compile(r"^(?:rename|copy) from ([^\n\"]+)$", re.MULTILINE)
-#: What git says of a mail without a diff, or of no mail at all.
-_NOTHING = re.compile(r"No valid patches in input|empty patch: ")
-#: What stops `git am` and is no conflict: the mail's own fault, in git's words.
-_MAIL_IS_WRONG = re.compile(
-    r"corrupt patch|Patch is empty|only garbage at line|invalid date format|cannot convert from"
-    r"|empty ident name|invalid path|beyond a symbolic link|without full index line"
-    r"|unrecognized binary patch|Patch format detection failed|lacks filename information"
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Stopped:
     """Where `git am` stopped: what it said, and where each file's first bad hunk starts."""
 
     said: str
     hunks: tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class MailParts:
-    """A mail as git reads it: who wrote the patch, its subject, and the files that it touches."""
-
-    author: str
-    email: str
-    subject: str
-    files: tuple[str, ...]
-
-
-def read_mail(path: Path) -> MailParts:
-    """Return what `git mailinfo` and `git apply --numstat` make of a mail.
-
-    A renamed or copied file counts with both names; a mail without a diff has no files. Raises
-    BadInput, in git's words, for a mail or a diff that git cannot read.
-    """
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        with path.open("rb") as mail:
-            headers = _read(path, folder, "mailinfo", "message", "patch", stdin=mail)
-        listed = _read(path, folder, "apply", "--numstat", "-z", "patch")
-        before = _MOVED.findall((folder / "patch").read_text(errors="surrogateescape"))
-    found = dict(line.partition(": ")[::2] for line in headers.splitlines())
-    rows = [row.split("\t", 2)[-1] for row in listed.split("\0") if row.count("\t") == 2]
-    files = tuple(dict.fromkeys(name for name in (*rows, *before) if name))
-    return MailParts(
-        found.get("Author", ""), found.get("Email", ""), found.get("Subject", ""), files
-    )
-
-
-def _read(mail: Path, folder: Path, *arguments: str, stdin: BinaryIO | None = None) -> str:
-    """Return what git reads in a mail: nothing if there is none, BadInput if it is damaged."""
-    try:
-        return _run(folder, *arguments, stdin=stdin)
-    except ToolFailed as err:
-        said = str(err).partition("\n")[2]
-        if _NOTHING.search(said):
-            return ""
-        raise BadInput(f"{mail} is damaged\n  {said}") from err
 
 
 class Repository:
@@ -130,9 +53,10 @@ class Repository:
         """Return a new bare repository."""
         repository = cls(path)
         path.mkdir(parents=True)
-        repository._git("init", "--quiet", "--bare", "--initial-branch=unused", ".")
+        repository._git("init", "--quiet", "--bare", "--template=", "--initial-branch=unused", ".")
         # Work trees may have been removed by hand, and `gc` would be paid for mid-run.
         repository._git("config", "gc.auto", "0")
+        repository._ignore_attributes()
         return repository
 
     def import_snapshot(self, entries: Iterable[FileEntry], message: str) -> str:
@@ -141,19 +65,12 @@ class Repository:
         Goes through fast-import, which neither unpacks to disk nor obeys the snapshot's own
         .gitignore: a packaged kernel's ends in `/*`, and `git add` would add nothing.
         """
-        handle = self._stream(
-            "-c",
-            "core.compression=1",
-            "-c",
-            "fastimport.unpackLimit=1",
-            "fast-import",
-            "--quiet",
-            "--depth=0",
-        )
+        settings = ("-c", "core.compression=1", "-c", "fastimport.unpackLimit=1")
+        handle = gitrun.stream(self.path, *settings, "fast-import", "--quiet", "--depth=0")
         process = handle.proc
         feed = process.stdin
         try:
-            header = f"commit refs/patchbench/import\ncommitter {_WHO} 0 +0000\n"
+            header = f"commit refs/patchbench/import\ncommitter {gitrun.WHO} 0 +0000\n"
             feed.write(header.encode() + _data(message.encode()) + b"deleteall\n")
             for entry in entries:
                 feed.write(f"M {entry.mode} inline {_quoted(entry.path)}\n".encode())
@@ -171,17 +88,22 @@ class Repository:
         return self.resolve("refs/patchbench/import")
 
     def fetch(self, url: str, ref: str, on_percent: Callable[[int], None]) -> str:
-        """Fetch one ref without its history and return the commit; tell how far it has come."""
-        fetch = ("fetch", "--progress", "--no-tags", "--depth=1", url, ref)
-        # always a pack, as `scratch` wants it
-        handle = self._stream("-c", "fetch.unpackLimit=1", *fetch, environment={})
-        said = b""
+        """Fetch one ref without its history and return the commit; report how far it has come.
+
+        url: of another host, or the path of a repository of ours.
+        """
+        fetch = ("fetch", "--progress", "--no-tags", "--depth=1", "--end-of-options", url, ref)
+        # Always a pack, as `scratch` wants it.
+        handle = gitrun.stream(
+            self.path, "-c", "fetch.unpackLimit=1", *fetch, remote=not Path(url).is_absolute()
+        )
+        printed = b""
         while chunk := handle.proc.stderr.read1(4096):
-            said += chunk
-            for percent in re.findall(rb"Receiving objects: +(\d+)%", chunk):
+            printed = (printed + chunk)[-_MOST_PRINTED_BYTES:]
+            for percent in re.findall(rb"Receiving objects: +(\d{1,3})%", chunk):
                 on_percent(int(percent))
         if handle.proc.wait():
-            words = said.decode(errors="replace").strip()
+            words = printed.decode(errors="replace").strip()
             raise ToolFailed(f"{ref} cannot be fetched from {url}:\n{words}")
         commit = self.resolve("FETCH_HEAD^{commit}")
         self.keep(commit)
@@ -195,6 +117,7 @@ class Repository:
         """Remove the locks of a git that was killed; call only when nothing else runs."""
         for stale in [*self.path.rglob("*.lock"), *self.path.glob("worktrees/*/locked")]:
             stale.unlink(missing_ok=True)
+        self._ignore_attributes()
 
     def resolve(self, name: str) -> str:
         """Return the full id of a revision; ToolFailed if there is none."""
@@ -209,14 +132,12 @@ class Repository:
 
     def show(self, name: str) -> str:
         """Return a blob's text, by revision:path."""
-        return self._git("show", name)
+        return self._git("cat-file", "blob", name)
 
     def range_diff(self, ours: str, other: "Repository", theirs: str) -> str:
         """Return git's range-diff of two ranges A..B; `theirs` is one of another repository."""
         lent = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(other.path / "objects")}
-        return self._git(
-            "range-diff", "--no-color", ours, theirs, environment={**_HERMETIC, **lent}
-        )
+        return self._git("range-diff", "--no-color", ours, theirs, environment=lent)
 
     def mails(self, base: str, tip: str, into: Path) -> None:
         """Write the commits of base..tip into a folder, as numbered patches with their base.
@@ -290,33 +211,42 @@ class Repository:
             tar.extractall(into, filter="data")
         archive.unlink()
 
-    def dirty(self) -> str:
-        """Return the changed files of a work tree, one a line; empty when it is clean."""
-        return self._git("status", "--porcelain", "--untracked-files=no", environment={})
-
     def checkout(self, commit: str, folder: Path) -> "Repository":
-        """Bring a whole work tree to a commit, touching only files that change."""
+        """Bring a whole work tree to a commit, touching only files that change.
+
+        One that another repository made, or that git cannot mend, is made again.
+        """
         tree = Repository(folder)
-        if (folder / ".git").exists() and tree._is_work_tree():
-            tree._git("reset", "--quiet", "--hard", commit)
-            tree._git("clean", "--quiet", "-d", "-f", "-x")
-        else:
+        if self.owns(folder):
+            try:
+                tree._git("reset", "--quiet", "--hard", commit)
+                tree._git("clean", "--quiet", "-d", "-f", "-f", "-x")
+            except ToolFailed:  # an index that a killed git left half written, for one
+                self.discard(folder)
+        if not self.owns(folder):
             self.discard(folder)
             folder.parent.mkdir(parents=True, exist_ok=True)
-            checkout = (
-                "-c",
-                "checkout.workers=0",
-                "worktree",
-                "add",
-                "--quiet",
-                "--force",
-                "--force",
-            )
-            self._git(*checkout, "--detach", str(folder), commit)
+            add = ("worktree", "add", "--quiet", "--force", "--force", "--detach")
+            self._git("-c", "checkout.workers=0", *add, str(folder), commit)
         return tree
 
+    def owns(self, folder: Path) -> bool:
+        """Return whether a folder is a work tree of this repository, and known to it.
+
+        Both sides hold absolute paths: in a cache that was copied, they lead into the old one.
+        """
+        try:
+            admin = Path((folder / ".git").read_text().removeprefix("gitdir: ").strip())
+            back = Path((admin / "gitdir").read_text().strip())
+        except (OSError, ValueError):
+            return False
+        return (
+            admin.parent.resolve() == (self.path / "worktrees").resolve()
+            and back.parent.resolve() == folder.resolve()
+        )
+
     def scratch(
-        self, commit: str, folder: Path, files: Sequence[str], *, apart: bool = False
+        self, commit: str, folder: Path, names: Sequence[str], *, apart: bool = False
     ) -> "Repository":
         """Return a work tree that holds only the named files: enough for `git am`.
 
@@ -329,7 +259,7 @@ class Repository:
         folder.parent.mkdir(parents=True, exist_ok=True)
         self._git("worktree", "add", "--quiet", "--no-checkout", "--detach", str(folder), commit)
         tree = Repository(folder, self._objects_apart(folder) if apart else None)
-        anchored = [f"/{_unglobbed(name)}" for name in files]
+        anchored = [f"/{_unglobbed(name)}" for name in names]
         tree._git("sparse-checkout", "set", "--no-cone", *anchored)
         tree._git("checkout", "--quiet", "--detach", commit)
         return tree
@@ -359,35 +289,35 @@ class Repository:
 
     def discard(self, folder: Path) -> None:
         """Remove a work tree, registered or not."""
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(_objects_aside(folder), ignore_errors=True)
+        files.remove(folder)
+        files.remove(_objects_aside(folder))
         self._git("worktree", "prune")
 
     def am(self, patch: Path) -> Stopped | None:
-        """Apply one mail with a three-way merge; where it stops, leave it stopped and say so."""
+        """Apply one mail with a three-way merge; where it stops, leave it stopped and say so.
+
+        Raises BadInput for a mail that git cannot apply, whatever the kernel.
+        """
         before = self.resolve("HEAD")
+        options = ("--quiet", "--3way", "--committer-date-is-author-date", "--keep-cr")
         try:
-            self._git(
-                "am",
-                "--quiet",
-                "--3way",
-                "--committer-date-is-author-date",
-                "--keep-cr",
-                str(patch),
-            )
+            self._git("am", *options, "--end-of-options", str(patch))
         except ToolFailed as err:
-            if _MAIL_IS_WRONG.search(str(err)):
-                raise BadInput(f"{patch} is damaged\n  {err}") from err
-            # Anything but a conflict, a full disk for one, is not the patch's fault.
-            if not Path(self._git("rev-parse", "--git-path", "rebase-apply")).is_dir():
+            # A full disk is not the patch's fault.
+            if _FULL in str(err) or not self._has_stopped():
                 raise
+            if _MAIL_IS_WRONG.search(str(err)) or _CONFLICT not in str(err):
+                raise BadInput(f"{patch} is damaged\n  {err}") from err
             return Stopped(str(err), self._bad_hunks(before, patch))
         return None
+
+    def _has_stopped(self) -> bool:
+        return Path(self._git("rev-parse", "--git-path", "rebase-apply")).is_dir()
 
     def _bad_hunks(self, commit: str, patch: Path) -> tuple[tuple[str, int], ...]:
         """Return file and first old line of the first hunk that fails, file by file."""
         index = self.path / ".git-check-index"
-        environment = {**_HERMETIC, "GIT_INDEX_FILE": str(index)}
+        environment = {"GIT_INDEX_FILE": str(index)}
         self._git("read-tree", commit, environment=environment)
         try:
             self._git("apply", "--check", "--cached", str(patch), environment=environment)
@@ -401,54 +331,20 @@ class Repository:
             index.unlink(missing_ok=True)
         return ()
 
-    def _is_work_tree(self) -> bool:
-        try:
-            self._git("rev-parse", "--verify", "--quiet", "HEAD")
-        except ToolFailed:
-            return False
-        return True
+    def _ignore_attributes(self) -> None:
+        """Have git convert no file on its way into a work tree."""
+        path = self.path / "info/attributes"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(_ATTRIBUTES)
 
     def _git(
         self,
         *arguments: str,
-        environment: Mapping[str, str] = _HERMETIC,
+        environment: Mapping[str, str] | None = None,
         good: tuple[int, ...] = (0,),
     ) -> str:
-        return _run(self.path, *arguments, environment={**environment, **self._apart}, good=good)
-
-    def _stream(self, *arguments: str, environment: Mapping[str, str] = _HERMETIC) -> Any:
-        """Return GitPython's handle on a running git, which ends git when it is collected."""
-        command = git.cmd.Git(str(self.path))
-        command.update_environment(**_ENVIRONMENT, **environment)
-        return command.execute(["git", *arguments], as_process=True, istream=subprocess.PIPE)
-
-
-def _run(
-    folder: Path,
-    *arguments: str,
-    environment: Mapping[str, str] = _HERMETIC,
-    good: tuple[int, ...] = (0,),
-    stdin: BinaryIO | None = None,
-) -> str:
-    """Return what git prints; ToolFailed with its words for a status that is not good."""
-    if not folder.is_dir():  # GitPython would run in the caller's folder instead
-        raise ToolFailed(f"the git folder {folder} is gone")
-    try:
-        command = git.cmd.Git(str(folder))
-        command.update_environment(**_ENVIRONMENT, **environment)
-        status, out, err = command.execute(
-            ["git", *arguments],
-            with_extended_output=True,
-            with_exceptions=False,
-            stdout_as_string=True,
-            istream=stdin,
-        )
-    except GitCommandNotFound as error:
-        raise ToolFailed(f"git is not installed, or {folder} is gone") from error
-    if status not in good:
-        said = f"{out}\n{err}".strip()
-        raise ToolFailed(f"`git {' '.join(arguments)}` in {folder}:\n{said}")
-    return str(out)
+        ours = {**(environment or {}), **self._apart}
+        return gitrun.run(self.path, *arguments, environment=ours, good=good)
 
 
 def _objects_aside(folder: Path) -> Path:

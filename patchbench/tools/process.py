@@ -1,15 +1,35 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Host programs, the few there are: the only user of subprocess, but for git's own library."""
+"""The few programs of the host: the only user of subprocess besides git's own library."""
 
 import subprocess
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from patchbench.errors import ToolFailed
 
+_TAIL_LINES = 15
+#: Descriptors that git inherits, so that the cache stays locked while one is alive.
+_held: list[int] = []
+
+
+def hold(descriptor: int) -> None:
+    """Let every git that is started from now on keep this file open: a lock, until it ends."""
+    _held.append(descriptor)
+
+
+def let_go(descriptor: int) -> None:
+    """Undo `hold`; what was started meanwhile keeps what it has."""
+    _held.remove(descriptor)
+
+
+def held() -> tuple[int, ...]:
+    """Return the descriptors that are inherited."""
+    return tuple(_held)
+
 
 def run(argv: Sequence[str], *, cwd: Path | None = None) -> str:
-    """Return what a program prints; ToolFailed if it is missing or says no."""
+    """Return what a program prints; ToolFailed if it is missing or fails."""
     try:
         done = subprocess.run(
             argv, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
@@ -17,7 +37,7 @@ def run(argv: Sequence[str], *, cwd: Path | None = None) -> str:
     except FileNotFoundError as err:
         raise _missing(argv) from err
     if done.returncode:
-        raise _refused(argv, done.returncode, done.stderr)
+        raise _failed(argv, done.returncode, done.stderr)
     return done.stdout
 
 
@@ -30,7 +50,7 @@ def call(argv: Sequence[str], *, cwd: Path | None = None) -> int:
 
 
 def lines(argv: Sequence[str]) -> Iterator[str]:
-    """Give what a program prints, line by line, as it runs; ToolFailed if it says no."""
+    """Give what a program prints, line by line, as it runs; ToolFailed if it fails."""
     try:
         process = subprocess.Popen(
             argv,
@@ -42,13 +62,13 @@ def lines(argv: Sequence[str]) -> Iterator[str]:
     except FileNotFoundError as err:
         raise _missing(argv) from err
     assert process.stdout is not None  # for mypy
-    said = []
+    last = deque[str](maxlen=_TAIL_LINES)
     with process:
         for line in process.stdout:
-            said.append(line)
+            last.append(line)
             yield line
     if process.returncode:
-        raise _refused(argv, process.returncode, "".join(said))
+        raise _failed(argv, process.returncode, "".join(last))
 
 
 def stream(argv: Sequence[str]) -> "subprocess.Popen[bytes]":
@@ -63,6 +83,6 @@ def _missing(argv: Sequence[str]) -> ToolFailed:
     return ToolFailed(f"{argv[0]} is not installed; `./bootstrap doctor` says how")
 
 
-def _refused(argv: Sequence[str], status: int, said: str) -> ToolFailed:
-    tail = "\n".join(f"  {line}" for line in said.strip().splitlines()[-15:])
+def _failed(argv: Sequence[str], status: int, printed: str) -> ToolFailed:
+    tail = "\n".join(f"  {line}" for line in printed.strip().splitlines()[-_TAIL_LINES:])
     return ToolFailed(f"`{' '.join(argv)}` left status {status}\n{tail}")

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A repository of somebody else's on this host: read, and nothing of what it configures obeyed.
+
+Its configuration may name programs and its attributes filters that would run as us. So git is run
+in it for one thing, to resolve a name. All else is done in a repository of our own for the moment,
+which has none of that and borrows the other's objects.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from patchbench.errors import BadInput, ToolFailed, Unfit
+from patchbench.tools import files, gitrun
+from patchbench.tools.git import Repository
+
+#: The ref that a borrowed commit has in the repository of the moment.
+LENT = "refs/heads/lent"
+_TIMEOUT_S = 120
+_MOST_INDEX_BYTES = 1 << 30
+
+
+@contextmanager
+def lent(folder: Path, ref: str) -> Iterator[Repository]:
+    """Give a repository of our own whose LENT is another's ref; BadInput if it has none.
+
+    Raises ToolFailed for a folder that is no repository.
+    """
+    commit = _commit(folder, ref)
+    objects, shallow, _ = _paths(folder)
+    if "\n" in str(objects):
+        raise BadInput(f"git cannot borrow from a folder with a line end in its name: {objects}")
+    with tempfile.TemporaryDirectory(prefix="patchbench-") as place:
+        ours = Repository.create(Path(place) / "lent.git")
+        (ours.path / "objects/info").mkdir(exist_ok=True)
+        (ours.path / "objects/info/alternates").write_text(f"{objects}\n")
+        if files.exists(shallow.parent, shallow.name):
+            data = files.take(shallow.parent, shallow.name, most_bytes=_MOST_INDEX_BYTES)
+            (ours.path / "shallow").write_bytes(data)
+        gitrun.run(ours.path, "update-ref", LENT, commit)
+        yield ours
+
+
+def dirty(folder: Path) -> str:
+    """Return the files that differ from HEAD, one a line as `git status` has it; empty if none.
+
+    Files that git does not know, and what lies in submodules, do not count.
+    """
+    with lent(folder, "HEAD") as ours:
+        gitrun.run(ours.path, "symbolic-ref", "HEAD", LENT)
+        *_, index = _paths(folder)
+        try:
+            files.copy(index.parent, index.name, ours.path / "index", most_bytes=_MOST_INDEX_BYTES)
+            return _status(ours, folder)
+        except (Unfit, ToolFailed):  # none yet, or one in parts; then every file is read
+            gitrun.run(ours.path, "read-tree", "HEAD")
+            return _status(ours, folder)
+
+
+def mails(folder: Path, base: str, tip: str, into: Path) -> str:
+    """Write another repository's commits base..tip as `Repository.mails` does; return the base."""
+    commit = _commit(folder, base)
+    with lent(folder, tip) as ours:
+        ours.mails(commit, LENT, into)
+    return commit
+
+
+def _status(ours: Repository, folder: Path) -> str:
+    status = ("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all")
+    where = {"GIT_DIR": str(ours.path), "GIT_WORK_TREE": str(folder)}
+    return gitrun.run(folder, *status, environment=where)
+
+
+def _commit(folder: Path, ref: str) -> str:
+    verify = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    try:
+        return gitrun.run(folder, *verify, timeout_s=_TIMEOUT_S)
+    except ToolFailed as err:
+        raise BadInput(f"{folder} has no commit {ref!r}, or is no git repository") from err
+
+
+def _paths(folder: Path) -> tuple[Path, Path, Path]:
+    """Return where another repository keeps its objects, its shallow commits and its index."""
+    names = ("objects", "shallow", "index")
+    ask = [word for name in names for word in ("--git-path", name)]
+    told = gitrun.run(folder, "rev-parse", "--path-format=absolute", *ask, timeout_s=_TIMEOUT_S)
+    objects, shallow, index = (Path(line) for line in told.splitlines())
+    return objects, shallow, index
