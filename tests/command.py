@@ -3,6 +3,7 @@
 
 import io
 import signal
+import sys
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,6 @@ import pytest
 from invoke.program import Program
 
 import tasks
-from patchbench.verbs import common, judging, kernels, measuring, studies, upkeep
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -44,5 +44,6 @@ def invoke(*arguments: str) -> Done:
 
 def in_checkout(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
     """Let the verbs work in another checkout than this one."""
-    for module in (common, judging, kernels, measuring, studies, upkeep):
-        monkeypatch.setattr(module, "ROOT", root)
+    for name, module in sys.modules.items():
+        if name.startswith("patchbench.verbs.") and hasattr(module, "ROOT"):
+            monkeypatch.setattr(module, "ROOT", root)

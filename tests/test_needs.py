@@ -15,6 +15,7 @@ STORED = recorded.RUN
 COMMANDS = {
     "list": [],
     "fetch": [],
+    "intake": [str(recorded.PROJECT / "patches/v0/7.3")],
     "apply": [],
     "range-diff": [],
     "build": [],

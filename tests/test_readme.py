@@ -2,19 +2,27 @@
 """The README says what the command line does, and no more than a newcomer will read."""
 
 import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import tasks
 from patchbench import errors
+from tests import engine
 from tests.command import invoke
 
 ROOT = Path(__file__).resolve().parents[1]
+STORM = ROOT / "results/published/v0-exit-storm-7.3"
 README = (ROOT / "README.md").read_text()
 VERBS = sorted(tasks.namespace.task_names)
 #: What these verbs take as words, without the flag.
-POSITIONAL = {"compare": {"--base", "--test"}, "verify": {"--folder"}}
+POSITIONAL = {
+    "compare": {"--base", "--test"},
+    "intake": {"--source"},
+    "verify": {"--folder"},
+}
 #: What a status may be besides those of errors.py: done, Invoke's own, interrupted.
 OTHER_STATUSES = {0, 1, 130}
 
@@ -83,3 +91,59 @@ def test_the_statuses_are_those_that_errors_leave() -> None:
 def test_the_numbers_of_its_tables_are_those_of_the_logs(name: str) -> None:
     done = invoke("report", "--check-claims", str(ROOT / name))
     assert (done.status, done.stderr) == (0, "")
+
+
+#: Seconds each, so that `test --fast` leaves them to `test`.
+SLOW = {"calibrate", "study --series v0 --only Q3"}
+#: These would start the tests in themselves; `.ci/run` runs the first, which lints as well.
+NOT_RUN_HERE = {"test", "test --fast", "lint"}
+
+
+def commands() -> list[str]:
+    """Return every command of the README, in its order, each once."""
+    code = r"`(?:\./bootstrap |invoke )?([^`\n]+)`|^\./bootstrap ([^#\n]+)"
+    found = [(one or other).strip() for one, other in re.findall(code, README, re.MULTILINE)]
+    return [*dict.fromkeys(text for text in found if text.split()[0] in VERBS)]
+
+
+def with_a_run(command: str, checkout: Path) -> str:
+    """Return a command with a run of `bench` for RUN, made if there is none, and NAME filled in."""
+    if "RUN" in command:
+        runs = checkout / "results/runs"
+        if not (stored := sorted(runs.glob("*-v0-against-none-mainline"))):
+            invoke("bench", "--machine", "exact")
+            stored = sorted(runs.glob("*-v0-against-none-mainline"))
+        command = command.replace("RUN", stored[0].name)
+    return command.replace("NAME", "kept")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A small project in which the README's commands are run one after the other."""
+    with pytest.MonkeyPatch.context() as patch:
+        checkout = engine.checkout(tmp_path_factory.mktemp("readme"), patch)
+        engine.draw_nothing(patch)
+        shutil.copy(ROOT / "README.md", checkout)
+        (mail,) = (checkout / "patches/v0/7.3").iterdir()
+        shutil.copy(mail, checkout / "posted.mbox")
+        (checkout / "results/published").mkdir(parents=True)
+        (checkout / "results/published/v0-exit-storm-7.3").symlink_to(STORM)
+        patch.chdir(checkout)
+        yield checkout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(command, marks=[pytest.mark.e2e] if command in SLOW else [])
+        for command in commands()
+    ],
+)
+def test_a_command_of_the_readme_runs_on_an_engine_that_starts_nothing(
+    command: str, small: Path
+) -> None:
+    if command in NOT_RUN_HERE:
+        assert "./bootstrap test" in (ROOT / ".ci/run").read_text()
+        return
+    done = invoke(*with_a_run(command, small).split())
+    assert done.status == 0, done.stderr

@@ -8,6 +8,7 @@ from patchbench import pipeline, taking
 from patchbench.intake import bases
 from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, flags
+from patchbench.verbs.needs import needs
 
 
 @task(
@@ -20,6 +21,7 @@ from patchbench.verbs.common import ROOT, exits, flags
         "kernel": "the kernel to keep it for; the one nearest to what the author saw if left out",
     },
 )
+@needs("engine")
 def intake(
     _: Context, source: str, name: str = "", kernel: str = "", tree: str = "", revision: int = 0
 ) -> None:

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The whole line, from `bench` and `gate` to their reports, on an engine that starts nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests import engine
+from tests.command import Done, invoke
+
+OTHER_WAY_ROUND = ("--series", "none", "--against", "v0")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return engine.checkout(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def undrawn(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout whose reports have no plots."""
+    engine.draw_nothing(monkeypatch)
+    return checkout
+
+
+def bench(*flags: str) -> Done:
+    return invoke("bench", "--machine", "exact", "--seeds", "6", *flags)
+
+
+def test_a_bench_reports_what_a_series_makes_faster(checkout: Path) -> None:
+    done = bench()
+    assert done.status == 0, done.stderr
+    (report,) = (checkout / "results/reports").iterdir()
+    compared = json.loads((report / "comparison.json").read_text())
+    (exits,) = (one for one in compared["metrics"] if one["name"] == "exit_ns")
+    assert (exits["base"], exits["test"]) == (100_003_500, 90_003_150)
+    assert exits["change_pct"] == pytest.approx(-10)
+    assert "an exit is 10.0 % shorter" in (report / "report.html").read_text()
+
+
+def test_a_bench_finds_the_function_that_a_series_changed(undrawn: Path) -> None:
+    bench()
+    (run,) = (undrawn / "results/runs").iterdir()
+    (change,) = json.loads((run / "functions.json").read_text())["functions"]
+    assert (change["name"], change["base_bytes"], change["test_bytes"]) == ("swap_free", 40, 36)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_other_way_round_nothing_is_built_and_one_boot_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench()
+    commands = engine.recorded(monkeypatch)
+    assert bench(*OTHER_WAY_ROUND).status == 0
+    assert [argv[0] for argv in commands] == ["timeout"]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_boot_that_does_not_repeat_stops_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench()
+    monkeypatch.setattr(engine, "BASE_NS", engine.BASE_NS + 1000)
+    done = bench(*OTHER_WAY_ROUND)
+    assert done.status == 30
+    assert "did not repeat" in done.stderr
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_series_whose_counter_rests_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "COUNTER", "another_count")
+    done = bench()
+    assert done.status == 25
+    assert "async_swap_count" in done.stderr
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_revision_that_takes_nothing_back_passes_the_gate() -> None:
+    done = invoke("gate", "--series", "v1", "--against", "v0", "--seeds", "8")
+    assert done.status == 0, done.stderr
+    assert "PASS" in done.stdout
+
+
+def test_a_revision_that_loses_what_the_last_one_gained_fails_the_gate(undrawn: Path) -> None:
+    (undrawn / "patches/v1/series.toml").write_text('title = "without a counter"\n')
+    port = undrawn / "patches/v1/7.3/0001-mm-say.patch"
+    port.write_text(port.read_text().replace("+fast line 10", "+slow line 10"))
+    done = invoke("gate", "--series", "v1", "--against", "v0", "--seeds", "8")
+    assert done.status == 10
+    assert "FAIL" in done.stdout
+
+
+def test_two_equal_kernels_are_not_booted_and_not_published(undrawn: Path) -> None:
+    port = undrawn / "patches/v1/7.3/0001-mm-say.patch"
+    port.write_text(port.read_text().replace("+fast line 10, too", "+slow line 10, too"))
+    assert bench("--series", "v1", "--against", "v0").status == 0
+    done = invoke("publish", "--name", "kept")
+    assert done.status == 20
+    assert "its two kernels are the same" in done.stderr
