@@ -114,6 +114,10 @@ class Catalog:
         """Return the names of all workloads."""
         return _names(self.root / "workloads", ".toml")
 
+    def machines(self) -> list[str]:
+        """Return the names of all machines."""
+        return _names(self.root / "qemu/machines", ".toml")
+
     def machine(self, name: str) -> Machine:
         """Return qemu/machines/NAME.toml; UnknownName lists the known ones."""
         machine = _named(self.root / "qemu/machines", "machine", name, Machine)

@@ -116,18 +116,33 @@ def _read(root: Path, run: Path) -> tuple[Plan, list[Boot]]:
 
 
 def _with_floors(root: Path, compared: Comparison) -> Comparison:
-    """Return a comparison with the noise floors of its metrics, where they were measured."""
+    """Return a comparison with the noise floors that were measured with its parameters.
+
+    What was calibrated is a workload and a machine as their files have them, with enough pairs
+    for an interval; of two pairs any change may be noise.
+    """
     plan, catalog = compared.plan, Catalog(root)
-    if plan.workload.name not in catalog.workloads():
+    workload = plan.workload.name
+    if workload not in catalog.workloads() or plan.workload != catalog.workload(workload):
         return compared
-    if plan.workload != catalog.workload(plan.workload.name):
-        return compared  # other parameters than those that were calibrated
-    floors = noise.floors(root, plan.workload.name)
+    floors, machines = noise.floors(root, workload), _unchanged(catalog, plan)
     deltas = (
         replace(one, floor_pct=floors.get((one.machine, one.metric.name)))
+        if one.low_pct is not None and one.machine in machines
+        else one
         for one in compared.deltas
     )
     return replace(compared, deltas=tuple(deltas))
+
+
+def _unchanged(catalog: Catalog, plan: Plan) -> set[str]:
+    """Return the machines of a plan that still are what their files say."""
+    return {
+        machine.name
+        for machine in plan.machines
+        if machine.name in catalog.machines()
+        and machine.conditions() == catalog.machine(machine.name).conditions()
+    }
 
 
 def _with_seal(compared: Comparison, run: Path) -> Comparison:
