@@ -4,8 +4,8 @@
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import pipeline, taking
-from patchbench.intake import bases
+from patchbench import pipeline
+from patchbench.intake import bases, taking
 from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, flags
 from patchbench.verbs.needs import needs

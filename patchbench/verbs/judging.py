@@ -7,12 +7,13 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import pipeline, taking
+from patchbench import pipeline
 from patchbench.check import checking
 from patchbench.check.request import CheckRequest
 from patchbench.errors import GateFailed, Undecided
 from patchbench.gate import calibrating, calibration, gating, revisions, verdicts
 from patchbench.gate import policy as policies
+from patchbench.intake import taking
 from patchbench.model import Verdict
 from patchbench.runs import archive, publishing, verifying
 from patchbench.study import publishing as study_publishing

@@ -6,7 +6,8 @@ import json
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import pipeline, porting, taking
+from patchbench import pipeline, porting
+from patchbench.intake import taking
 from patchbench.report import numbers
 from patchbench.store import write_whole
 from patchbench.tools.terminal import Terminal, print_table

@@ -9,9 +9,10 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import findings, pipeline, taking
+from patchbench import findings, pipeline
 from patchbench.check import checking
 from patchbench.errors import PipelineError
+from patchbench.intake import taking
 from patchbench.model import Boot, Comparison
 from patchbench.profile import profiling
 from patchbench.profile import tables as profiles

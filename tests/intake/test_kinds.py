@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import taking
 from patchbench.errors import PipelineError
+from patchbench.intake import taking
 from patchbench.pipeline import Pipeline
 from tests.fakes import Listener, git, small_repository
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from patchbench import taking
 from patchbench.errors import BadInput, ToolFailed
+from patchbench.intake import taking
 from patchbench.pipeline import Pipeline
 from patchbench.runs.benching import BenchRequest
 from tests.fakes import KERNEL_FILES, Listener, git, small_repository

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The rooms: no import runs backwards, and another room is entered by its doors alone."""
+
+import ast
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1] / "patchbench"
+LANDING = 16
+#: Each may import what stands before it; what has no room stands on the landing, `ground` first.
+ORDER = (
+    *("ground", "tools", "binaries", "stages", "report", "pipeline", "intake", "runs", "profile"),
+    *("check", "gate", "study", "doctor", "porting", "verbs"),
+)
+
+
+def room(module: str) -> str:
+    first = module.split(".")[1] if "." in module else "ground"
+    return first if first in ORDER else "ground"
+
+
+def imports() -> Iterator[tuple[str, str]]:
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        importer = ".".join(parts).removesuffix(".__init__")
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("patchbench"):
+                base = PACKAGE.parent / str(node.module).replace(".", "/")
+                for name in [alias.name for alias in node.names]:
+                    inside = (base / f"{name}.py").exists() or (base / name).is_dir()
+                    yield importer, f"{node.module}.{name}" if inside else str(node.module)
+
+
+def doors(name: str) -> set[str]:
+    text = importlib.import_module(f"patchbench.{name}").__doc__ or ""
+    line = next(line for line in text.splitlines() if line.startswith("Doors: "))
+    return {door.strip() for door in line.removeprefix("Doors: ").split(",")}
+
+
+def test_no_import_runs_backwards() -> None:
+    backwards = [
+        f"{importer} imports {imported}"
+        for importer, imported in imports()
+        if ORDER.index(room(imported)) > ORDER.index(room(importer))
+    ]
+    assert backwards == []
+
+
+def test_another_room_is_entered_by_its_doors_alone() -> None:
+    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")} - {"tools", "verbs"}
+    through_walls = [
+        f"{importer} imports {imported}"
+        for importer, imported in imports()
+        if (name := room(imported)) in rooms
+        and name != room(importer)
+        and not {"all", imported.split(".")[2]} & doors(name)
+    ]
+    assert through_walls == []
+
+
+def test_the_landing_is_small_enough_to_be_read_at_a_glance() -> None:
+    assert len([*PACKAGE.glob("[a-z]*.py")]) <= LANDING
