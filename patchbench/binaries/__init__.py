@@ -3,8 +3,9 @@
 
 Doors: addresses, symbols, codemap
 
-    objects    sections, symbols and relocations of an object file
+    elf        sections and symbols of an ELF file, within bounds
+    objects    functions of a vmlinux.o, and what their relocations point to
     addresses  which function an address lies in
     symbols    which functions differ between two builds
-    codemap    keeps what `symbols` found
+    codemap    functions.json: keeps what `symbols` found
 """

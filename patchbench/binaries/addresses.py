@@ -1,29 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A kernel's vmlinux in; which function an address lies in, and what its code is, out. Pure.
 
-The addresses are the linker's; where the kernel was moved to is for the caller to take off.
-Several names may stand for one address (`memcpy`, `__pi_memcpy`); one of them is chosen.
+The addresses are the linker's: the caller subtracts what KASLR added. Several names may stand for
+one address (`memcpy`, `__pi_memcpy`); one of them is chosen.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from elftools.common.exceptions import ELFError
-from elftools.elf.constants import SH_FLAGS
-from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import SymbolTableSection
-
+from patchbench.binaries import elf
 from patchbench.errors import BadInput
 
 _WORD_BYTES = 4
 
 
 class Symbol(NamedTuple):
-    """A name in the code: `size_bytes` is 0 where the assembler was not told."""
+    """A name in the code; `size_bytes` is 0 where assembly does not state it."""
 
     address: int
     size_bytes: int
@@ -33,7 +29,7 @@ class Symbol(NamedTuple):
 
 @dataclass(frozen=True)
 class Symbols:
-    """The code of a kernel: symbols by address, and the bytes of its sections."""
+    """The code of a kernel: its symbols, and the bytes of its sections."""
 
     symbols: tuple[Symbol, ...]
     code: Mapping[int, bytes]  # by address
@@ -73,11 +69,11 @@ class Symbols:
         by_start: dict[int, list[Symbol]] = {}
         for symbol in self.symbols:
             by_start.setdefault(symbol.address, []).append(symbol)
-        ends = {start: start + len(data) for start, data in self.code.items()}
+        sections = sorted((start, start + len(data)) for start, data in self.code.items())
         chosen = []
         for start, following in zip(self._starts, [*self._starts[1:], 1 << 64], strict=True):
             best = min(by_start[start], key=_preference)
-            section = next(end for begin, end in ends.items() if begin <= start <= end)
+            _, section = sections[bisect_right(sections, (start, 1 << 64)) - 1]
             size = max(symbol.size_bytes for symbol in by_start[start])
             chosen.append((min(start + size if size else section, following, section), best.name))
         return chosen
@@ -91,42 +87,36 @@ def base(name: str) -> str:
 def load(vmlinux: Path) -> Symbols:
     """Return a kernel's code and symbols; BadInput if there are none."""
     try:
-        with vmlinux.open("rb") as stream:
-            elf = ELFFile(stream)
+        with elf.opened(vmlinux) as kernel:
             code = {
-                section["sh_addr"]: section.data()
-                for section in elf.iter_sections()
-                if section["sh_flags"] & SH_FLAGS.SHF_EXECINSTR and section["sh_addr"]
+                section.address: kernel.content(section)
+                for section in kernel.sections
+                if section.flags & elf.EXECUTABLE and section.address
             }
-            table = elf.get_section_by_name(".symtab")
-            if not isinstance(table, SymbolTableSection):
-                raise BadInput(f"{vmlinux} has no symbols; nothing can be told of its functions")
-            symbols = tuple(_inside(_symbols(table), code))
-    except (OSError, ELFError) as err:
+            symbols = tuple(_inside(_symbols(kernel), code))
+    except (OSError, elf.ElfError) as err:
         raise BadInput(
             f"{vmlinux} cannot be read: {err}\n"
             "  images built before vmlinux was kept lack it; `invoke clean --shelf`, then build"
         ) from err
     if not symbols:
-        raise BadInput(f"{vmlinux} has no symbols; nothing can be told of its functions")
+        raise BadInput(f"{vmlinux} has no symbols of code, so no address has a name")
     return Symbols(symbols, code)
 
 
-def _symbols(table: SymbolTableSection) -> Iterable[Symbol]:
-    for entry in table.iter_symbols():
+def _symbols(kernel: elf.Elf) -> Iterator[Symbol]:
+    for one in kernel.symbols():
         # Mapping symbols ($x, $d) and the compiler's own labels are no functions.
-        if entry["st_info"]["type"] in {"STT_FUNC", "STT_NOTYPE"} and entry.name[:1] not in "$.":
-            yield Symbol(
-                entry["st_value"],
-                entry["st_size"],
-                entry.name,
-                entry["st_info"]["bind"] != "STB_LOCAL",
-            )
+        if one.kind in (elf.NOTYPE, elf.FUNCTION) and one.name and one.name[0] not in "$.":
+            yield Symbol(one.value, one.size_bytes, one.name, not one.is_local)
 
 
-def _inside(symbols: Iterable[Symbol], code: Mapping[int, bytes]) -> Iterable[Symbol]:
-    ends = [(start, start + len(data)) for start, data in code.items()]
-    return (one for one in symbols if any(start <= one.address < end for start, end in ends))
+def _inside(symbols: Iterable[Symbol], code: Mapping[int, bytes]) -> Iterator[Symbol]:
+    starts = sorted(code)
+    for one in symbols:
+        place = bisect_right(starts, one.address) - 1
+        if place >= 0 and one.address < starts[place] + len(code[starts[place]]):
+            yield one
 
 
 def _preference(symbol: Symbol) -> tuple[bool, bool, int, int, str]:

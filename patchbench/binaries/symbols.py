@@ -2,15 +2,15 @@
 """Two builds of a kernel in; which functions differ, and whether anything at all does. Pure.
 
 A function is its bytes before linking and, by offset, what its relocations point to: see
-objects.py. The only distances that the assembler fills in by itself are branches within a
-section; those that leave the function are told by their target, too. So a function that moved,
-or that calls one which moved, is the same, and nothing is masked or guessed. (Arm Architecture
-Reference Manual, C4.1.)
+objects.py. The only distances that the assembler fills in itself are branches within a section;
+one that leaves the function counts by its target as well. So a function that moved, or that calls
+one that moved, is the same, and nothing is masked or guessed. (Arm Architecture Reference Manual,
+C4.1.)
 
 Names are compared without the compiler's numbering (foo.constprop.1, __key.7). Its clones
 (isra, constprop, part) and unlikely halves (cold) are functions like any other. A function may
-reach a variable of its own file by its distance from another one, and may hold an array's size:
-if it differs in such numbers alone, it is told as differing in `constants`.
+reach a variable of its own file by the distance from another one, and may hold an array's size:
+if it differs in such numbers alone, it differs in `constants`.
 
 What is not seen as part of a function: jump tables and other constants without a symbol, and
 code that the kernel patches in at boot (alternatives). `equal` sees them.
@@ -18,16 +18,18 @@ code that the kernel patches in at boot (alternatives). `equal` sees them.
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
-from elftools.elf.constants import SH_FLAGS
-
-from patchbench.binaries.objects import KEY, Objects, Symbol, elf_file
+from patchbench.binaries import elf
+from patchbench.binaries.objects import KEY, Definition, Objects, Places, opened
 from patchbench.model import FunctionChange, FunctionState
 
 _BUILD_ID = re.compile(rb"(?<=\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0).{20}", re.DOTALL)
+#: Among so many functions of one name and shape, the right one is looked for.
+_MOST_TRIED = 64
 _BUG_ENTRY_BYTES, _BUG_LINE_AT = 12, 8  # struct bug_entry: two offsets, line, flags
 _BRANCH, _BRANCH_VALUE, _DISTANCE = 0x7C000000, 0x14000000, 0x03FFFFFF  # b, bl
 _CONSTANTS = (  # mask, value, field
@@ -55,52 +57,86 @@ def compare(base: Path, test: Path) -> tuple[FunctionChange, ...]:
 
 
 def _changes(base: Objects, test: Objects) -> Iterator[FunctionChange]:
-    """Match functions by name, those of one name by code, then by file; tell what is left."""
+    """Match functions by name, those of one name by code, then by file; give what is left."""
     ours, theirs = _by_stem(base), _by_stem(test)
-    gone: list[Symbol] = []
-    new: list[Symbol] = []
+    gone: list[Definition] = []
+    new: list[Definition] = []
     for stem in ours.keys() | theirs.keys():
         left, right = ours.get(stem, []), theirs.get(stem, [])
-        _take(left, right, lambda one, other: _same(base, test, one, other))
-        for one, other in chain(
-            _take(left, right, lambda one, other: one.file == other.file),
-            _take(left, right, lambda *_: True),
-        ):
-            yield _told(test, other, _state(base, test, one, other), one.size, other.size)
+        if len(left) == len(right) == 1 and _same(base, test, *left, *right):
+            continue
+        shapes = [_shape(base, one) for one in left], [_shape(test, one) for one in right]
+        _, left, right = _match(left, right, shapes, lambda *pair: _same(base, test, *pair))
+        by_file, left, right = _match(left, right, _keys(left, right, lambda one: one.file))
+        by_name, left, right = _match(left, right, _keys(left, right, lambda _: ""))
+        for one, other in (*by_file, *by_name):
+            yield _change(test, other, _state(base, test, one, other), one.size, other.size)
         gone += left
         new += right
 
     # The compiler may clone today what it kept whole yesterday: foo, then foo.isra.0.
-    for one, other in _take(gone, new, lambda one, other: _source_name(one) == _source_name(other)):
-        yield _told(test, other, "changed", one.size, other.size)
+    cloned, gone, new = _match(gone, new, _keys(gone, new, _source_name))
+    for one, other in cloned:
+        yield _change(test, other, "changed", one.size, other.size)
     for one in gone:
-        yield _told(base, one, "disappeared", one.size, 0)
+        yield _change(base, one, "disappeared", one.size, 0)
     for other in new:
-        yield _told(test, other, "appeared", 0, other.size)
+        yield _change(test, other, "appeared", 0, other.size)
 
 
-def _take(
-    ours: list[Symbol], theirs: list[Symbol], alike: Callable[[Symbol, Symbol], bool]
-) -> list[tuple[Symbol, Symbol]]:
-    """Take the pairs that are alike out of both lists, and return them."""
-    pairs = []
-    for one in [*ours]:
-        other = next((other for other in theirs if alike(one, other)), None)
-        if other:
-            ours.remove(one)
-            theirs.remove(other)
-            pairs.append((one, other))
-    return pairs
+_Keys: TypeAlias = tuple[Sequence[Hashable], Sequence[Hashable]]
 
 
-def _same(base: Objects, test: Objects, one: Symbol, other: Symbol) -> bool:
+def _keys(
+    ours: Sequence[Definition],
+    theirs: Sequence[Definition],
+    key: Callable[[Definition], Hashable],
+) -> _Keys:
+    return [key(one) for one in ours], [key(other) for other in theirs]
+
+
+def _match(
+    ours: Sequence[Definition],
+    theirs: Sequence[Definition],
+    keys: _Keys,
+    alike: Callable[[Definition, Definition], bool] = lambda *_: True,
+) -> tuple[list[tuple[Definition, Definition]], list[Definition], list[Definition]]:
+    """Return the pairs that have one key and are alike, and what is left on either side.
+
+    A function is tried with the first _MOST_TRIED of its key: a kernel has fewer, and a file that
+    was made to be slow has no end of them.
+    """
+    waiting: dict[Hashable, list[Definition]] = defaultdict(list)
+    for other, key in zip(theirs, keys[1], strict=True):
+        waiting[key].append(other)
+    pairs: list[tuple[Definition, Definition]] = []
+    left = []
+    for one, key in zip(ours, keys[0], strict=True):
+        tried = enumerate(waiting[key][:_MOST_TRIED])
+        if (at := next((at for at, other in tried if alike(one, other)), None)) is None:
+            left.append(one)
+        else:
+            pairs.append((one, waiting[key].pop(at)))
+    taken = {id(other) for _, other in pairs}
+    return pairs, left, [other for other in theirs if id(other) not in taken]
+
+
+def _shape(side: Objects, function: Definition) -> int:
+    """Return a number that two functions share if they are the same, but for what they call."""
+    words = _words(side.code(function))
+    return hash(
+        tuple(word & ~_DISTANCE if word & _BRANCH == _BRANCH_VALUE else word for word in words)
+    )
+
+
+def _same(base: Objects, test: Objects, one: Definition, other: Definition) -> bool:
     """Return whether two functions do the same to the same things."""
     return _pointing_alike(base, test, one, other) and not any(
         True for _ in _differing_words(base, test, one, other)
     )
 
 
-def _state(base: Objects, test: Objects, one: Symbol, other: Symbol) -> FunctionState:
+def _state(base: Objects, test: Objects, one: Definition, other: Definition) -> FunctionState:
     """Return how two functions differ that do."""
     only_constants = _pointing_alike(base, test, one, other) and all(
         any(
@@ -112,13 +148,13 @@ def _state(base: Objects, test: Objects, one: Symbol, other: Symbol) -> Function
     return "constants" if only_constants else "changed"
 
 
-def _pointing_alike(base: Objects, test: Objects, one: Symbol, other: Symbol) -> bool:
+def _pointing_alike(base: Objects, test: Objects, one: Definition, other: Definition) -> bool:
     """Return whether two functions are as long, and their relocations to the same places."""
     if one.size != other.size:
         return False
     references, their_references = [*base.references(one)], [*test.references(other)]
     return len(references) == len(their_references) and all(
-        (at, kind) == (their_at, their_kind) and places & their_places
+        (at, kind) == (their_at, their_kind) and _meet(places, their_places)
         for (at, kind, places), (their_at, their_kind, their_places) in zip(
             references, their_references, strict=True
         )
@@ -126,7 +162,7 @@ def _pointing_alike(base: Objects, test: Objects, one: Symbol, other: Symbol) ->
 
 
 def _differing_words(
-    base: Objects, test: Objects, one: Symbol, other: Symbol
+    base: Objects, test: Objects, one: Definition, other: Definition
 ) -> Iterator[tuple[int, int]]:
     """Give the instructions of two functions of one length that are not alike."""
     words = zip(_words(base.code(one)), _words(test.code(other)), strict=True)
@@ -142,8 +178,8 @@ def _differing_words(
 def _same_branch(
     base: Objects,
     test: Objects,
-    one: Symbol,
-    other: Symbol,
+    one: Definition,
+    other: Definition,
     at: int,
     word: int,
     their_word: int,
@@ -154,10 +190,24 @@ def _same_branch(
         return word == their_word
     if word & ~_DISTANCE != their_word & ~_DISTANCE:
         return False
-    return bool(
-        base.places(one.section, one.start + at + distance)
-        & test.places(other.section, other.start + at + their_distance)
+    return _meet(
+        base.places(one.section, one.start + at + distance),
+        test.places(other.section, other.start + at + their_distance),
     )
+
+
+def _meet(places: Places, their_places: Places) -> bool:
+    """Return whether some name stands for both."""
+    return any(
+        offset == their_offset and _share(labels, their_labels)
+        for labels, offset in places
+        for their_labels, their_offset in their_places
+    )
+
+
+@lru_cache(1 << 16)  # sets of thousands of names, each met from thousands of places
+def _share(labels: frozenset[str], their_labels: frozenset[str]) -> bool:
+    return not labels.isdisjoint(their_labels)
 
 
 def _distance(word: int) -> int:
@@ -169,9 +219,9 @@ def _words(code: bytes) -> memoryview:
     return memoryview(code[: len(code) & ~3]).cast("I")
 
 
-def _told(
+def _change(
     side: Objects,
-    named: Symbol,
+    named: Definition,
     state: FunctionState,
     base_bytes: int,
     test_bytes: int,
@@ -179,31 +229,33 @@ def _told(
     return FunctionChange(named.name, side.file(named), state, base_bytes, test_bytes)
 
 
-def _by_stem(side: Objects) -> Mapping[str, list[Symbol]]:
-    found: dict[str, list[Symbol]] = defaultdict(list)
+def _by_stem(side: Objects) -> Mapping[str, list[Definition]]:
+    found: dict[str, list[Definition]] = defaultdict(list)
     for one in side.functions():
         found[one.stem].append(one)
     return found
 
 
-def _source_name(function: Symbol) -> tuple[str, bool]:
+def _source_name(function: Definition) -> tuple[str, bool]:
     return function.name.partition(".")[0], ".cold" in function.name
 
 
 def _essence(build: Path) -> tuple[list[tuple[str, int, int]], bytes]:
     """Return what is loaded where, without what differs between two builds of one source."""
-    with elf_file(build / "vmlinux") as elf:
+    with opened(build / "vmlinux") as file:
+        next(file.symbols(), None)
         sections = [
-            (one.name, one["sh_addr"], one["sh_size"])
-            for one in elf.iter_sections()
-            if one["sh_flags"] & SH_FLAGS.SHF_ALLOC and one["sh_size"]
+            (one.name, one.address, one.size_bytes)
+            for one in file.sections
+            if one.flags & elf.ALLOCATED and one.size_bytes
         ]
         image = KEY.sub(bytes(16), (build / "Image").read_bytes())
     data = bytearray(_BUILD_ID.sub(bytes(20), image))
     first = min((address for _, address, _ in sections), default=0)
     for name, address, size in sections:
         if name == "__bug_table":
-            for start in range(address - first, address - first + size, _BUG_ENTRY_BYTES):
+            begin = address - first
+            for start in range(begin, min(begin + size, len(data)), _BUG_ENTRY_BYTES):
                 line = slice(start + _BUG_LINE_AT, start + _BUG_LINE_AT + 2)
                 data[line] = bytes(len(data[line]))
     return sections, bytes(data)

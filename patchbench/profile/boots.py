@@ -12,13 +12,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from patchbench.binaries import addresses
-from patchbench.errors import BadInput, NotRepeatable, ToolFailed
+from patchbench.errors import BadInput, NotRepeatable, ToolFailed, Unfit
 from patchbench.model import Arm, Machine, Profile
 from patchbench.profile import counts as profile
 from patchbench.stages import boot, boots
 from patchbench.stages.splats import SplatPolicy
 from patchbench.story import Story
+from patchbench.tools import files
 from patchbench.tools.qemu import CONSOLE, PROFILE, RESULTS, Ran
+
+#: A storm's has 10 MB; as much as the plugin has room for is twenty times that.
+_MOST_PROFILE_BYTES = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +113,14 @@ def _profile(
 
 def _raw(folder: Path, ran: Ran) -> str:
     try:
-        return (folder / PROFILE).read_text()
-    except OSError as err:
-        raise ToolFailed(
-            f"the profiled boot left no {folder / PROFILE}\n  QEMU: {ran.said}"
-        ) from err
+        return files.take_text(folder, PROFILE, most_bytes=_MOST_PROFILE_BYTES)
+    except Unfit as err:
+        raise ToolFailed(f"the profiled boot left no profile: {err}\n  QEMU: {ran.said}") from err
 
 
 def _check_same(quiet: Path, counted: Path, arm: Arm, seed: int) -> None:
     for name in (RESULTS, CONSOLE):
-        if (quiet / name).read_bytes() != (counted / name).read_bytes():
+        if boot.read_log(quiet, name) != boot.read_log(counted, name):
             raise NotRepeatable(
                 f"{arm.image.series} seed {seed} on {arm.machine.name}: {name} of the profiled "
                 "boot differs from the plain boot's; its profile is of something else\n"

@@ -7,8 +7,8 @@ VBAR_EL1, which points to the exception vectors, and believed only if the code f
 is this kernel's.
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from patchbench.binaries.addresses import Symbols, base
@@ -20,6 +20,9 @@ USER = "[user space]"
 #: Code of the kernel that lies in no symbol: the trampolines between it and user space.
 UNNAMED = "[kernel, unnamed]"
 _END = "end ok"
+_NUMBER = re.compile(r"[0-9a-f]{1,20}", re.ASCII)
+#: What the plugin has room for, and the longest translation block of QEMU (TCG_MAX_INSNS).
+_MOST_ROWS, _MOST_FRAMES, _MOST_INSTRUCTIONS = 1 << 19, 64, 512
 _KERNEL = 1 << 63
 _WORD_BYTES = 4
 #: What a return address may carry in its upper bits: a pointer authentication code.
@@ -53,28 +56,62 @@ class Raw:
 def parse(text: str, workload: str) -> Raw:
     """Return what the plugin wrote.
 
-    Raises BadInput if the workload never reached its marks, ToolFailed if the file is not
-    whole or of another version.
+    Raises BadInput if the workload never reached its marks, ToolFailed if the file is not whole,
+    damaged, or of another version.
     """
     lines = text.splitlines()
     if lines[:1] != [FORMAT]:
         raise ToolFailed(f"the profile does not begin with {FORMAT!r}; does its plugin fit?")
-    told = dict(line.split() for line in lines[1:] if not line.startswith(("run ", "stack ")))
-    if told.get("marks") == "0":
+    fields: dict[str, str] = {}
+    vbar: int | None = None
+    runs: list[Run] = []
+    stacks: list[tuple[int, ...]] = []
+    for number, line in enumerate(lines[1:], start=2):
+        try:
+            match line.split():
+                case ["run", *numbers] if len(runs) < _MOST_ROWS:
+                    runs.append(_run(*numbers))
+                case ["stack", *numbers] if len(stacks) < _MOST_ROWS:
+                    stacks.append(_stack(*numbers))
+                case ["vbar", value]:
+                    vbar = _number(value, 16)
+                case [name, value] if name not in ("run", "stack"):
+                    fields[name] = value
+                case _:
+                    raise ValueError("it is none that the plugin writes")
+        except (ValueError, TypeError) as err:
+            raise ToolFailed(f"line {number} of the profile is damaged: {line[:80]!r}") from err
+    if fields.get("marks") == "0":
         raise BadInput(
             f"workload {workload} has no marks, so there is nothing to profile\n"
             "  call profile_begin() and profile_end() of workloads/harness.h around what is timed"
         )
-    if lines[-1] != _END or told.get("marks") != "2":
+    if lines[-1] != _END or fields.get("marks") != "2" or vbar is None:
         raise ToolFailed(
             "the profile is not whole: the workload did not get from its first mark to its "
             "second once, or the plugin ran out of room"
         )
-    return Raw(
-        int(told["vbar"], 16),
-        tuple(_runs(line.split() for line in lines if line.startswith("run "))),
-        tuple(_stacks(line.split() for line in lines if line.startswith("stack "))),
-    )
+    return Raw(vbar, tuple(runs), tuple(stacks))
+
+
+def _run(address: str, instructions: str, word: str, count: str) -> Run:
+    run = Run(_number(address, 16), _number(instructions), _number(word, 16), _number(count))
+    if run.instructions > _MOST_INSTRUCTIONS:
+        raise ValueError("no translation block is as long")
+    return run
+
+
+def _stack(count: str, where: str, *returns: str) -> tuple[int, ...]:
+    frames = [_number(where, 16), *(_number(one, 16) for one in returns)]
+    if len(frames) > 2 + _MOST_FRAMES or (frames[0] & _KERNEL and not returns):
+        raise ValueError("too few frames, or too many")
+    return (_number(count), *frames)
+
+
+def _number(text: str, radix: int = 10) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("not a number of 64 bits")
+    return int(text, radix)
 
 
 def place(raw: Raw, symbols: Symbols) -> int:
@@ -117,16 +154,6 @@ def profile(
         stacks=dict(stacks),
         functions=symbols.bases,
     )
-
-
-def _runs(lines: Iterable[list[str]]) -> Iterator[Run]:
-    for _, address, instructions, word, count in lines:
-        yield Run(int(address, 16), int(instructions), int(word, 16), int(count))
-
-
-def _stacks(lines: Iterable[list[str]]) -> Iterator[tuple[int, ...]]:
-    for _, count, *frames in lines:
-        yield (int(count), *(int(frame, 16) for frame in frames))
 
 
 def _candidates(raw: Raw, symbols: Symbols) -> set[int]:

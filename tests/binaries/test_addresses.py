@@ -7,6 +7,7 @@ import pytest
 
 from patchbench.binaries import addresses
 from patchbench.errors import BadInput
+from tests.elf import file_of
 
 DATA = Path(__file__).parents[1] / "data/profile"
 START = 0x80010000
@@ -51,7 +52,7 @@ def test_code_is_read_and_data_is_not() -> None:
 
 def test_a_kernel_without_symbols_is_bad_input(tmp_path: Path) -> None:
     stripped = tmp_path / "vmlinux"
-    stripped.write_bytes((DATA / "tiny.elf").read_bytes().replace(b".symtab\0", b".gone..\0"))
+    stripped.write_bytes(file_of())
     with pytest.raises(BadInput, match="has no symbols") as caught:
         addresses.load(stripped)
     assert caught.value.exit_code == 20

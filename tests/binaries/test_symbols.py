@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -185,3 +186,22 @@ def test_a_build_without_its_image_is_an_error(tmp_path: Path) -> None:
     (folder / "Image").unlink()
     with pytest.raises(ToolFailed, match="Image"):
         symbols.equal(folder, folder)
+
+
+def test_functions_of_one_name_without_end_are_compared_in_their_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[object] = []
+    same = symbols._same
+
+    def counted(*pair: Any) -> bool:
+        compared.append(pair)
+        return same(*pair)
+
+    monkeypatch.setattr(symbols, "_same", counted)
+    base, test = (
+        {f"put.{number}": Function([ADD_8 + (number << 10), RET]) for number in range(first, last)}
+        for first, last in ((0, 500), (500, 1000))
+    )
+    assert len(changes(tmp_path, base, test)) == 500
+    assert len(compared) <= 64 * 500
