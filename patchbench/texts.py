@@ -34,7 +34,7 @@ def _environment(*, is_markdown: bool) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=select_autoescape(("html.j2", "svg.j2"), default=False),
-        finalize=markdown if is_markdown else _printable,
+        finalize=markdown if is_markdown else _for_html,
     )
     environment.filters["cells"] = _cells
     return environment
@@ -42,7 +42,7 @@ def _environment(*, is_markdown: bool) -> Environment:
 
 def one_line(value: object) -> str:
     """Return a value as text without control characters, line ends and escapes among them."""
-    return _LINE_END.sub("?", _CONTROL.sub("?", str(value)))
+    return _LINE_END.sub("?", printable(str(value)))
 
 
 def markdown(value: object) -> str:
@@ -50,9 +50,14 @@ def markdown(value: object) -> str:
     return _TAG.sub("&lt;", one_line(value)).replace("](", "]\\(")
 
 
-def _printable(value: object) -> object:
-    """Return a value for HTML; what our own code has drawn is Markup, and stays as it is."""
-    return value if isinstance(value, Markup) else _CONTROL.sub("?", str(value))
+def printable(text: str) -> str:
+    """Return a text of any number of lines without escapes and other control characters."""
+    return _CONTROL.sub("?", text)
+
+
+def _for_html(value: object) -> object:
+    """Return a value for HTML; Markup is what our own code has drawn."""
+    return value if isinstance(value, Markup) else printable(str(value))
 
 
 def _cells(row: Iterable[object]) -> str:

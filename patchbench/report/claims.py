@@ -46,7 +46,7 @@ _COLUMNS = "".join(rf"\s+(?P<cell{at}>{cell})" for at, cell in enumerate(_CELLS)
 _ROW = re.compile(rf"\s*(?P<metric>\w+){_COLUMNS}\s*")
 _MARK = re.compile(r"\[(?i:run)\s(?P<words>[^\][]*)(?P<end>\]?)")
 _BEFORE = re.compile(rf"(?P<number>{_INTERVAL}|{_TIMES}|{_NUMBER}(?:\s*{_UNIT})?)\s*$")
-#: A mail's header that says that its text is not what its bytes look like.
+#: A mail header that says that the text is encoded.
 _ENCODED = re.compile(
     r"(?im)^content-(type:\s*multipart/|transfer-encoding:\s*(quoted-printable|base64))"
 )
@@ -68,7 +68,7 @@ Read = Callable[[str], tuple[Comparison, Sequence[Boot]]]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A number as it is written, and what it is said to be of; `lack` is what is wrong with it."""
+    """A number as printed, and what it claims to be; `lack` is what is wrong with its form."""
 
     line: int
     text: str
@@ -81,7 +81,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A claim that was checked: the number that was measured, and if there is none, why."""
+    """A claim that was checked, with the number that was measured or why there is none."""
 
     claim: Claim
     state: ClaimState
@@ -89,7 +89,7 @@ class Checked:
     why: str = ""
 
     def row(self) -> tuple[str, ...]:
-        """Return it as text, under HEADINGS."""
+        """Return a row of text, under HEADINGS."""
         claim = self.claim
         whose = f"{claim.machine} {claim.metric} {claim.what}".strip()
         return str(claim.line), self.state, whose or "-", claim.text, self.measured
@@ -101,7 +101,7 @@ def mark(run: str, machine: str, metric: str, what: str) -> str:
 
 
 def read_mail(path: Path) -> str:
-    """Return the text of a mail or any other file; what was encoded for transport is decoded."""
+    """Return the text of a mail or any other file, its transfer encoding undone."""
     try:
         raw = path.read_bytes()
     except OSError as err:
@@ -114,7 +114,7 @@ def read_mail(path: Path) -> str:
 
 
 def parse(text: str) -> list[Claim]:
-    """Return the claims of a text in its order, those that are malformed included."""
+    """Return the claims of a text in their order, malformed ones included."""
     text = text.replace("\N{MINUS SIGN}", "-")
     lines = [re.sub(r"^(?:> ?)+", "", line) for line in text.split("\n")]
     return sorted([*_tables(lines), *_marks("\n".join(lines))], key=lambda claim: claim.line)
@@ -131,7 +131,7 @@ def reasons(findings: Sequence[Checked]) -> list[str]:
 
 
 def error(findings: Sequence[Checked], path: Path) -> PipelineError | None:
-    """Return what keeps the claims from being believed, the worst of it, or None."""
+    """Return the worst reason why the claims cannot be believed, as an error, or None."""
     states = Counter(finding.state for finding in findings)
     if states["FAILS"]:
         return ClaimFails(f"{path}: {states['FAILS']} of {len(findings)} claims do not hold")
@@ -228,7 +228,7 @@ def _delta(claim: Claim, comparison: Comparison) -> Delta:
 
 
 def _holds(claim: Claim, delta: Delta, never: tuple[int, int]) -> bool:
-    """Return whether the claim is the measured number; ValueError if its unit is another's."""
+    """Return whether the claim is the measured number; ValueError if its unit is another."""
     unit = delta.metric.unit
     match claim.what:
         case "base":

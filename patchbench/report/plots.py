@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Numbers in, plots as inline SVG out: the same bytes each time, and colours of the page. Pure.
+"""Numbers in, plots as inline SVG out: always the same bytes, in the colours of the page. Pure.
 
 matplotlib draws with stand-in colours that become CSS variables of the page, so a plot follows
 the reader's light or dark scheme. Text stays text. Every plot carries a title and a description
@@ -52,7 +52,7 @@ _SETTINGS: Any = {  # a dict; matplotlib's stubs want its keys one by one
     "ytick.labelcolor": _INK,
     "figure.dpi": 100,
     "path.simplify": False,
-    "text.parse_math": False,  # a guest's words are no formulas
+    "text.parse_math": False,  # a label may hold a $
 }
 _UNWANTED = re.compile(
     r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<style.*?</style>"
@@ -223,7 +223,7 @@ def _in_unit(value: float, unit: str) -> str:
 
 
 def _stretched(ratio: float) -> float:
-    """Return a place on a scale that is linear near no change, and logarithmic far from it."""
+    """Return a place on a scale that is linear near no change and logarithmic far from it."""
     return math.asinh(math.log2(ratio) / 0.03)
 
 
@@ -289,7 +289,7 @@ def _legend(figure: "Figure", axes: "Axes") -> None:
 
 
 def _svg(figure: "Figure", title: str, description: str) -> Markup:
-    """Return a figure as an SVG element that names itself to screen readers."""
+    """Return a figure as an SVG element with a title and description for screen readers."""
     out = io.StringIO()
     nobody = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     figure.savefig(out, format="svg", transparent=True, metadata=nobody)

@@ -69,7 +69,7 @@ class Curves:
 
 
 def curves(comparison: Comparison) -> Curves | None:
-    """Return what there is to show; None if no other run was looked at."""
+    """Return what there is to show; None if no other run was read."""
     if comparison.scaling is None:
         return None
     drawn = [scale for scale in comparison.scaling.scales if len(scale.points) >= _ENOUGH]

@@ -42,7 +42,7 @@ def reading(delta: Delta) -> Reading:
 
 
 def remark(comparison: Comparison, delta: Delta, boots: Sequence[Boot]) -> str:
-    """Return a change's reading, or what matters more: an unfinished clock, work left undone."""
+    """Return a change's reading, or what outweighs it: an unfinished clock, work left undone."""
     stuck, usable = unfinished(boots, delta.machine, comparison.plan.test, delta.metric.name)
     if stuck:
         return f"never in {stuck} of {usable}"
@@ -74,7 +74,7 @@ def saved_by(comparison: Comparison, delta: Delta) -> str:
 
 
 def summaries(comparison: Comparison, boots: Sequence[Boot]) -> list[Summary]:
-    """Return for each machine what did not finish, what changed, and what is left open."""
+    """Return for each machine what did not finish, what changed, and what stays open."""
     return [
         _summary(
             comparison,

@@ -231,3 +231,9 @@ def test_the_robot_s_mail_is_about_the_judged_series_and_not_the_older_revision(
     text = formats.find_for_findings("robot")("run", check_result(*found, against=older))
     assert "0 regressions of series v0, run run" in text
     assert f"Fails with {older} as well:\n  mainline {older}" in text
+
+
+def test_no_escape_that_a_tool_prints_reaches_the_robot_s_mail() -> None:
+    forged = replace(judge(Built(BROKEN), None)[0], evidence="error: \x1b]0;title\x07")
+    text = formats.find_for_findings("robot")("run", check_result(forged))
+    assert "    error: ?]0;title?\n" in text

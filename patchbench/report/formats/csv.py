@@ -19,7 +19,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def render(comparison: Comparison, boots: Sequence[Boot]) -> str:
-    """Return a header and a row a sample; lines end in CR LF, as in the RFC."""
+    """Return a header and a row per sample; lines end in CR LF, as in the RFC."""
     text = io.StringIO()
     writer = csv.writer(text)  # its dialect is the RFC's
     writer.writerow(field.name for field in fields(samples.SampleRow))

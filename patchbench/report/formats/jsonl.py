@@ -13,5 +13,5 @@ from patchbench.report import samples
 
 
 def render(comparison: Comparison, boots: Sequence[Boot]) -> str:
-    """Return one object a line, one line a sample."""
+    """Return a JSON object per sample, each on a line of its own."""
     return "".join(f"{json.dumps(asdict(row))}\n" for row in samples.rows(comparison.plan, boots))

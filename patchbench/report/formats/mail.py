@@ -19,7 +19,7 @@ from patchbench.report.numbers import boots_of, interval, per_cent, quantity
 from patchbench.stages.compare import unfinished
 
 WIDTH = 72
-#: How a line begins that git mailsplit, mailinfo or apply would not take for text.
+#: Beginnings of lines that git mailsplit, mailinfo or apply would not take for text.
 _HAZARD = re.compile(r"diff |Index: |---|\+\+\+|@@|>?From\b|-- ?$|[-\s>8<]*(>8|8<)")
 
 

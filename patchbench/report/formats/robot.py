@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from patchbench.findings import CheckResult, Finding
+from patchbench.texts import printable
 
 WIDTH = 72
 
@@ -26,7 +27,7 @@ def render_findings(run: str, result: CheckResult) -> str:
         [*_named("Not tested", untested)],
         [*_passed(result.findings)],
     ]
-    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+    return printable("\n\n".join("\n".join(block) for block in blocks if block)) + "\n"
 
 
 def _alike(findings: Sequence[Finding]) -> Iterable[list[Finding]]:
