@@ -11,12 +11,12 @@ from patchbench.pipeline import Pipeline
 from patchbench.stages import series
 from patchbench.tools.git import Repository
 
-HEADINGS = ("series", "port", "kernel", "version", "state", "says")
+HEADINGS = ("series", "port", "kernel", "version", "state", "tree, or what stops it")
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Whether a port applies to a kernel; `says` has the tree's id, or the hunks that stop it.
+    """Whether a port applies to a kernel: the tree's id, or the patch and hunks that do not apply.
 
     own: the kernel is of the line that the port was made for, so that it has to apply.
     """
@@ -25,13 +25,20 @@ class Fit:
     port: str
     kernel: str
     version: str
-    state: Literal["applies", "stopped"]
-    says: str
     own: bool
+    tree_id: str = ""
+    stopped_by: str = ""  # a patch's file name
+    hunks: str = ""
+
+    @property
+    def state(self) -> Literal["applies", "stopped"]:
+        """Return how it went, in one word."""
+        return "applies" if self.tree_id else "stopped"
 
     def row(self) -> tuple[str, ...]:
         """Return it as text, under HEADINGS."""
-        return (self.series, self.port, self.kernel, self.version, self.state, self.says)
+        found = self.tree_id[:12] if self.tree_id else f"{self.stopped_by}\n{self.hunks}"
+        return (self.series, self.port, self.kernel, self.version, self.state, found)
 
 
 def fits(pipeline: Pipeline) -> list[Fit]:
@@ -45,19 +52,18 @@ def fits(pipeline: Pipeline) -> list[Fit]:
 
 
 def verdict_error(fits: Sequence[Fit]) -> DoesNotApply | None:
-    """Return that a port does not apply where it has to; elsewhere it need not."""
+    """Return that a port does not apply to its own kernel; to others it need not."""
     for fit in fits:
         if fit.own and fit.state == "stopped":
-            patch, _, where = fit.says.partition("\n")
             kernel = f"{fit.kernel} {fit.version}"
-            says = f"{fit.series}'s port to {fit.port} does not apply to {kernel}: {patch}"
-            return DoesNotApply(f"{says}\n{where}", patch, where)
+            says = f"{fit.series}'s port to {fit.port} does not apply to {kernel}: {fit.stopped_by}"
+            return DoesNotApply(f"{says}\n{fit.hunks}", fit.stopped_by, fit.hunks)
     return None
 
 
 def as_json(fits: Sequence[Fit]) -> list[Json]:
     """Return the fits as JSON."""
-    return [asdict(fit) for fit in fits]
+    return [{**asdict(fit), "state": fit.state} for fit in fits]
 
 
 def markdown(fits: Sequence[Fit]) -> str:
@@ -79,12 +85,12 @@ def range_diff(pipeline: Pipeline, ours: tuple[str, str], theirs: tuple[str, str
 
 def _fit(pipeline: Pipeline, source: Source, name: str, line: str) -> Fit:
     port, own = series.load(pipeline.root, name, line), source.line == line
-    where = (name, line, source.kernel, source.version)
+    fit = Fit(name, line, source.kernel, source.version, own)
     try:
         applied = pipeline.apply_series(source, replace(port, name=f"{name}-{line}"))
     except DoesNotApply as err:
-        return Fit(*where, "stopped", f"{err.patch}\n{err.where}", own)
-    return Fit(*where, "applies", f"tree {applied.id[:12]}", own)
+        return replace(fit, stopped_by=err.patch, hunks=err.where)
+    return replace(fit, tree_id=applied.id)
 
 
 def _tree(pipeline: Pipeline, name: str, line: str) -> Tree:

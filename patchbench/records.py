@@ -67,11 +67,6 @@ def missing(record: Record) -> tuple[str, ...]:
     return tuple(metric.name for metric in record.metrics if metric.name not in sampled)
 
 
-def values(record: Record, metric: str) -> list[float]:
-    """Return the samples of one metric, in the order in which the guest wrote them."""
-    return [sample.value for sample in record.samples if sample.metric == metric]
-
-
 def render(number: float) -> str:
     """Return a number as the protocol writes it."""
     if number == NEVER:

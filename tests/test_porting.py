@@ -49,7 +49,8 @@ def test_every_port_is_tried_on_every_kernel(project: Path, tmp_path: Path) -> N
         ("7.3", "new", "applies"),
         ("7.3", "old", "stopped"),
     ]
-    assert fits[3].says.startswith("0001-mm-say.patch\nmm/swapfile.c, hunk @@ -17,7 +17,7 @@")
+    assert fits[3].stopped_by == "0001-mm-say.patch"
+    assert fits[3].hunks.startswith("mm/swapfile.c, hunk @@ -17,7 +17,7 @@")
     table = porting.markdown(fits).splitlines()
     assert len(table) == 6
     assert all(line.startswith("| ") for line in table)

@@ -159,7 +159,7 @@ def verdict_error(
         return LostGuest(f"{lost[0].subject}: the boot of the unpatched kernel did not finish")
     if worse := result.regressions():
         return GateFailed(
-            f"{len(worse)} checks fail with the series and not with {result.against}; "
+            f"{len(worse)} checks fail with {result.series} and do not {result.baseline}; "
             "the lines above say which"
         )
     if errors:

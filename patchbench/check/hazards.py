@@ -10,7 +10,7 @@ from dataclasses import replace
 from patchbench import records
 from patchbench.errors import HostOverloaded
 from patchbench.findings import Finding, FindingState, Target
-from patchbench.model import NEVER, Boot, Condition, Record, Workload
+from patchbench.model import NEVER, Boot, Condition, Workload
 from patchbench.stages.splats import Splat, SplatPolicy
 
 #: What is shown of the console from a splat on: a backtrace with its registers.
@@ -20,7 +20,7 @@ _BACKTRACE_LINES = 30
 def judge(
     workload: Workload,
     target: Target,
-    boot_read: Boot,
+    booted: Boot,
     console: str,
     policy: SplatPolicy,
     *,
@@ -28,25 +28,25 @@ def judge(
 ) -> tuple[Finding, ...]:
     """Return what one boot of a hazard says about its series.
 
-    boot_read: the boot, read without regard to splats. base: the same boot of the series that
+    booted: the boot, read without regard to splats. base: the same boot of the series that
     this one is compared with; without it, conditions that compare are skipped.
     """
     everything = {name for one in workload.conditions for name in one.questions}
     empty = replace(
         target.untested("boot", workload.name), questions=tuple(sorted(everything, key=_number))
     )
-    heard = _hear(workload, empty, boot_read, console, policy)
-    if boot_read.untested:
-        return (*heard, replace(empty, says=boot_read.untested.splitlines()[0]))
-    if boot_read.failure:
-        blameless = boot_read.failure_status == HostOverloaded.exit_code
+    heard = _hear(workload, empty, booted, console, policy)
+    if booted.untested:
+        return (*heard, replace(empty, says=booted.untested.splitlines()[0]))
+    if booted.failure:
+        blameless = booted.failure_status == HostOverloaded.exit_code
         state: FindingState = "untested" if blameless else "fail"
-        says, evidence = boot_read.failure.splitlines()[0], boot_read.failure
+        says, evidence = booted.failure.splitlines()[0], booted.failure
         return (*heard, replace(empty, state=state, says=says, evidence=evidence))
     conditions = [
-        _weigh(condition, empty, boot_read.record, base)
+        _weigh(condition, empty, booted, base)
         for condition in workload.conditions
-        if not _is_skipped(condition, boot_read.record, base)
+        if not _is_skipped(condition, booted, base)
     ]
     return (*heard, *conditions)
 
@@ -58,7 +58,7 @@ def without_timings(workload: Workload) -> Workload:
 
 
 def _hear(
-    workload: Workload, empty: Finding, boot_read: Boot, console: str, policy: SplatPolicy
+    workload: Workload, empty: Finding, booted: Boot, console: str, policy: SplatPolicy
 ) -> list[Finding]:
     """Return a finding for each kind of splat on the console, or one that it is quiet."""
     policy = policy.allowing(workload.provokes, f"{workload.name} provokes it on purpose")
@@ -69,7 +69,7 @@ def _hear(
         by_kind.setdefault(splat.kind, []).append((number, splat))
     if by_kind:
         return [_splat(heard, lines, those) for those in by_kind.values()]
-    if not console or (boot_read.failure and not boot_read.untested):
+    if not console or (booted.failure and not booted.untested):
         return [replace(heard, says="the console stops before the end of the boot")]
     if missing := policy.missing(workload.flavour, console):
         return [replace(heard, says=f"the console lacks {missing[0].pattern!r}: {missing[0].why}")]
@@ -89,13 +89,13 @@ def _splat(heard: Finding, lines: Sequence[str], those: Sequence[tuple[int, Spla
     )
 
 
-def _is_skipped(condition: Condition, record: Record, base: Boot | None) -> bool:
+def _is_skipped(condition: Condition, booted: Boot, base: Boot | None) -> bool:
     if condition.compares and base is None:
         return True
-    return condition.optional and not _values(condition.on, record)
+    return condition.optional and not _values(condition.on, booted)
 
 
-def _weigh(condition: Condition, empty: Finding, record: Record, base: Boot | None) -> Finding:
+def _weigh(condition: Condition, empty: Finding, booted: Boot, base: Boot | None) -> Finding:
     finding = replace(
         empty,
         kind="condition",
@@ -103,7 +103,7 @@ def _weigh(condition: Condition, empty: Finding, record: Record, base: Boot | No
         against=base.series if condition.compares and base else "",
         questions=condition.questions,
     )
-    found = _values(condition.on, record)
+    found = _values(condition.on, booted)
     if not found:
         return replace(finding, says=f"the guest does not report {condition.on}")
     if condition.equals is not None:
@@ -126,7 +126,7 @@ def _weigh(condition: Condition, empty: Finding, record: Record, base: Boot | No
 def _weigh_against(
     finding: Finding, condition: Condition, numbers: Sequence[float], base: Boot
 ) -> Finding:
-    theirs = _numbers(_values(condition.on, base.record))
+    theirs = _numbers(_values(condition.on, base))
     if not theirs:
         return replace(finding, says=f"{base.series} has no {condition.on} to compare with")
     mean, base_mean = sum(numbers) / len(numbers), sum(theirs) / len(theirs)
@@ -150,10 +150,11 @@ def _ruled(finding: Finding, condition: Condition, *, good: bool, says: str) -> 
     return replace(finding, state="fail", says=f"{says}: {condition.why}")
 
 
-def _values(name: str, record: Record) -> list[str]:
+def _values(name: str, booted: Boot) -> list[str]:
     """Return all samples of a metric, or the one value of a meta key, as the guest wrote them."""
-    samples = [records.render(number) for number in records.values(record, name)]
-    return samples or ([record.meta[name]] if name in record.meta else [])
+    samples = [records.render(number) for number in booted.values(name)]
+    meta = booted.record.meta
+    return samples or ([meta[name]] if name in meta else [])
 
 
 def _numbers(values: Sequence[str]) -> list[float]:

@@ -94,7 +94,7 @@ def test_what_fails_with_the_revision_before_as_well_is_no_news() -> None:
     worse = (condition("v0", "pass", "x"), condition("v1", "fail", "x"))
     error = checking.verdict_error(replace(result, findings=(*known, *worse)))
     assert isinstance(error, GateFailed)
-    assert "1 checks fail with the series and not with v0" in str(error)
+    assert "1 checks fail with v1 and do not with v0" in str(error)
 
 
 def test_the_table_has_a_row_for_each_question_and_a_column_for_each_series() -> None:
