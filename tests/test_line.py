@@ -36,7 +36,7 @@ def test_a_bench_reports_what_a_series_makes_faster(checkout: Path) -> None:
     (exits,) = (one for one in compared["metrics"] if one["name"] == "exit_ns")
     assert (exits["base"], exits["test"]) == (100_003_500, 90_003_150)
     assert exits["change_pct"] == pytest.approx(-10)
-    assert "an exit is 10.0 % shorter" in (report / "report.html").read_text()
+    assert "10.0 % less time" in (report / "report.html").read_text()
 
 
 def test_a_bench_finds_the_function_that_a_series_changed(undrawn: Path) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is in a vmlinux or a vmlinux.o, and how two of them differ. Pure.
+"""What is in a vmlinux or a vmlinux.o, and how two of them differ: files in, nothing written.
 
 Doors: addresses, symbols, codemap
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A kernel's vmlinux in; which function an address lies in, and what its code is, out. Pure.
+"""A kernel's vmlinux in; which function an address lies in, and what its code is, out.
 
 The addresses are the linker's: the caller subtracts what KASLR added. Several names may stand for
 one address (`memcpy`, `__pi_memcpy`); one of them is chosen.

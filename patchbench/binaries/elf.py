@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""An arm64 ELF file in; its sections and symbols out, within bounds. Pure.
+"""An arm64 ELF file in; its sections and symbols out, within bounds.
 
 A patch can make the linker write any file. Each number in it is checked against the file's size
 before it is used, and nothing is read that a header alone claims. (System V ABI, chapter 4.)

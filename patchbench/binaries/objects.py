@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A vmlinux.o in; its functions, their code, and what their relocations point to. Pure.
+"""A vmlinux.o in; its functions, their code, and what their relocations point to.
 
 vmlinux.o is the whole kernel before it is linked: where an instruction needs an address there
 is a relocation, and the instruction's own field is empty. A relocation's target is a symbol and

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Two builds of a kernel in; which functions differ, and whether anything at all does. Pure.
+"""Two builds of a kernel in; which functions differ, and whether anything at all does.
 
 A function is its bytes before linking and, by offset, what its relocations point to: see
 objects.py. The only distances that the assembler fills in itself are branches within a section;

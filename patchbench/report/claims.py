@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Numbers in a mail, each marked with where it comes from, checked against the runs' logs. Pure.
+"""Numbers in a mail, each marked with where it comes from, checked against the runs' logs.
 
 Two marks, both plain text that survives quoting and re-wrapping:
 

@@ -3,17 +3,18 @@
 
 Doors: all
 
-    1 toolchain  recipe                  -> Toolchain
-    2 series     patches/SERIES/LINE     -> Series
-    3 tree       Source, Series          -> Tree
-    4 build      Tree, Flavour           -> Image
-    5 guest      workload, init          -> Guest
+    0 toolchain  recipe                -> Toolchain
+    1 series     patches/SERIES/LINE   -> Series
+    2 tree       Source, Series        -> Tree
+    3 build      Tree, Flavour         -> Image
+    4 guest      workload, init        -> Guest
       plugin     qemu/plugins/NAME     -> a plugin that QEMU loads
       platform   Machine               -> Platform: its plugin and device tree, if it needs them
-    6 boot       Arm, seed               -> Boot
-      boots      Arms, seeds             -> Boots, in the order that their machine wants
-    7 compare    Plan, Boots             -> Comparison
-    8 report/    Comparison              -> text
+    5 boot       Arm, seed             -> Boot
+    6 boots      Arms, seeds           -> Boots of both arms, in the order their machine wants
+    7 compare    Plan, Boots           -> Comparison
+    8 report/    Comparison            -> text
+    9 gate/      Policy, Comparisons   -> Verdict
 
 Helpers: lanes (which folders a build may write), make (make in a container), buildlog (what its
 log reports), splats (which console lines are trouble), kconfig (asked for against got), devicetree

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The one page of a study, as Markdown and as HTML. Pure."""
+"""The one page of a study, as Markdown and as HTML."""
 
 from collections.abc import Mapping, Sequence
 

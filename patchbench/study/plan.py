@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A study's plan: what to measure, and which statements the measurements decide. Pure.
+"""A study's plan: what to measure, and which statements the measurements decide.
 
 A plan is data, configs/studies/NAME.toml. Its cells are what is run; its statements are what
 somebody claimed or asked, with rules that refer to cells. rules.py has the rules, weigh.py what
