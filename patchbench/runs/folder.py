@@ -75,10 +75,15 @@ def add_profile(folder: Path, graphs: Mapping[str, str]) -> None:
     seal(folder)
 
 
-def check_seal(folder: Path) -> None:
-    """Raise BadInput, naming the file, if a sealed folder is not as it was sealed."""
+def check_seal(folder: Path, *, below: str = "") -> None:
+    """Raise BadInput, naming the file, if a sealed folder is not as it was sealed.
+
+    below: look only at files whose names begin with this.
+    """
     for line in (folder / SUMS).read_text().splitlines():
         digest, _, name = line.partition("  ")
+        if not name.startswith(below):
+            continue
         if not (folder / name).is_file():
             raise BadInput(f"{folder / name} is missing; {SUMS} lists it")
         if file_sha256(folder / name) != digest:

@@ -11,11 +11,14 @@ Doors: studying, evidence, report, page, formats, publishing, folder, plan, read
     readings    what the run of a leg says, as rules use it
     evidence    reads the runs into readings, and the whole into a Study
     instrument  could a leg have shown both outcomes of a rule; if not, it cannot tell
+    estimates   the number that a rule is about, with its interval
     weigh       weighs rules by readings, and concludes
-    report      the study as tables
+    report      the headline, and the terminal's table
+    tables      what the legs measured, below the statements
+    drawing     an interval as SVG
     page        the study as HTML and Markdown
     formats     the formats of `report --format`
-    publishing  keeps a study with all its runs
+    publishing  keeps a study with all its runs, and weighs it again by a reworded plan
 
 A cell is one measurement that the plan has, a leg that cell on one kernel and machine, a reading
 what the leg's run says. A statement has rules; a rule has a leg and bounds; weighed, it has an

@@ -7,7 +7,7 @@ legs measured is in results/runs/, in runs named after study and leg.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -16,7 +16,8 @@ from patchbench.errors import BadInput
 from patchbench.runs.archive import STUDY
 from patchbench.store import write_whole
 from patchbench.study import upgrade
-from patchbench.study.plan import Leg, Scale, StudyPlan
+from patchbench.study.plan import FOLDER, Leg, Scale, StudyPlan
+from patchbench.study.plan import legs as legs_of
 
 SCHEMA = 2
 
@@ -70,3 +71,21 @@ def save(folder: Path, logbook: Logbook) -> None:
     """Write study.json, whole or not at all."""
     text = adapter(Logbook).dump_json(logbook, indent=1).decode()
     write_whole(folder / STUDY, text + "\n")
+
+
+def reworded(logbook: Logbook, plan: StudyPlan) -> Logbook:
+    """Return a logbook under a plan with other statements about the same legs.
+
+    Raises BadInput, naming the leg, if the plan measures anything that the study did not.
+    """
+    entries = {one.leg.key: one for one in logbook.legs}
+    legs = []
+    for leg in legs_of(plan, logbook.scale):
+        entry = entries.get(leg.key)
+        if entry is None or entry.leg.measured != leg.measured:
+            raise BadInput(
+                f"{logbook.study} did not measure {leg.key} as {FOLDER}/{plan.name}.toml has it\n"
+                f"  run the study again: {logbook.command}"
+            )
+        legs.append(replace(entry, leg=leg))
+    return replace(logbook, plan=plan, legs=legs)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The formats in which a study leaves the project. Pure."""
+"""The formats in which a study leaves the project."""
 
 import json
 from collections.abc import Callable
@@ -8,8 +8,9 @@ from typing import TypeAlias
 from patchbench.errors import BadInput
 from patchbench.model import NEVER, Json
 from patchbench.study import page, report
+from patchbench.study.estimates import Estimate
 from patchbench.study.evidence import Study
-from patchbench.study.weigh import Estimate, Weighed
+from patchbench.study.weigh import Weighed
 
 Render: TypeAlias = Callable[[Study], str]
 

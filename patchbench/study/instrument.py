@@ -157,9 +157,9 @@ def beyond_reach(rule: MetricRule, reading: Reading, reach: Reach | None, look: 
     if of_pages * of_time >= -rule.at_most_pct / 100:
         return ""
     return (
-        f"at most {-100 * of_pages * of_time:.0f} % can come: the series may take "
-        f"{of_pages:.0%} of a process of {pages:.0f} pages, and freeing swap is {of_time:.0%} of "
-        "an exit"
+        f"no more than {-100 * of_pages * of_time:.0f} % can come: the series may take "
+        f"{100 * of_pages:.0f} % of a process of {pages:.0f} pages, and freeing swap is "
+        f"{100 * of_time:.0f} % of an exit"
     )
 
 

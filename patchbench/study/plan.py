@@ -8,7 +8,7 @@ they make of the measurements.
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -118,6 +118,11 @@ class Leg:
     def key(self) -> str:
         """Return the name by which rules refer to it."""
         return key(self.cell, self.kernel, self.machine)
+
+    @property
+    def measured(self) -> "Leg":
+        """Return it without what changes no measurement: its value, and what the plan expects."""
+        return replace(self, value=0, at_work=True)
 
     @property
     def boots(self) -> int:

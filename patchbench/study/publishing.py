@@ -15,6 +15,7 @@ from patchbench.runs.archive import FINDINGS, PLAN, STUDY
 from patchbench.store import write_whole
 from patchbench.study import evidence, page
 from patchbench.study import folder as studies
+from patchbench.study import plan as plans
 
 
 def publish(root: Path, folder: Path, name: str) -> Path:
@@ -41,6 +42,21 @@ def publish(root: Path, folder: Path, name: str) -> Path:
         shutil.rmtree(target)  # half a study would pass for a whole one
         raise
     return target
+
+
+def weigh_again(root: Path, name: str) -> Path:
+    """Weigh results/published/NAME by its plan as it is today, and seal it again; no boot.
+
+    Raises BadInput if a run is not as it was sealed, or if the plan measures something else.
+    """
+    folder = root / "results/published" / name
+    logbook = studies.read(folder)
+    runs.check_seal(folder, below="runs/")
+    studies.save(folder, studies.reworded(logbook, plans.load(root, logbook.plan.name)))
+    for file, text in page.files(evidence.study_of(root, folder)).items():
+        write_whole(folder / file, text)
+    runs.seal(folder)
+    return folder
 
 
 def _copy(root: Path, run: Path, place: Path) -> None:

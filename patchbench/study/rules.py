@@ -270,4 +270,9 @@ Rule: TypeAlias = Annotated[
 
 def _between(bounds: Bounds, form: str) -> str:
     words = zip(("at least", "at most"), bounds, strict=True)
-    return ", ".join(f"{word} {form.format(bound)}" for word, bound in words if bound is not None)
+    unsigned = form.replace("+", "")  # 0 has no sign
+    return ", ".join(
+        f"{word} {(form if bound else unsigned).format(bound)}"
+        for word, bound in words
+        if bound is not None
+    )

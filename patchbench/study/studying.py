@@ -177,7 +177,7 @@ def _made_of(pipeline: Pipeline, every: Sequence[Leg], request: StudyRequest) ->
     }
     programs = {pipeline.catalog.workload(leg.workload).program for leg in every}
     guests: dict[str, Json] = {name: pipeline.guest(name).key for name in sorted(programs)}
-    legs = sorted((replace(leg, value=0, at_work=True) for leg in every), key=lambda leg: leg.key)
+    legs = sorted((leg.measured for leg in every), key=lambda leg: leg.key)
     stored: Json = adapter(list[Leg]).dump_python(legs, mode="json")
     return store.key(
         {

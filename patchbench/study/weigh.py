@@ -11,65 +11,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from patchbench import stats
 from patchbench.findings import CheckResult
-from patchbench.model import NEVER, Comparison, Delta, SeriesName
-from patchbench.report import numbers
+from patchbench.model import SeriesName
 from patchbench.study import instrument
+from patchbench.study.estimates import Estimate, estimate
 from patchbench.study.instrument import Reach
 from patchbench.study.plan import Statement, StudyPlan
-from patchbench.study.readings import (
-    Look,
-    Reading,
-    Shares,
-    describe,
-    reasons_against,
-    share_pct,
-)
-from patchbench.study.rules import (
-    ChangeRule,
-    DifferenceRule,
-    HazardRule,
-    KernelRule,
-    LevelRule,
-    MetricRule,
-    Rule,
-    ShareRule,
-    VariantRule,
-)
+from patchbench.study.readings import Look, Reading, describe, reasons_against
+from patchbench.study.rules import HazardRule, Rule
 
 Outcome: TypeAlias = Literal[
     "confirmed", "refuted", "undecided", "cannot tell", "not answered", "not answerable"
 ]
 _ENOUGH_SEEDS = 200  # nobody runs more
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A number and its 95 % interval; without one, `note` says why.
-
-    unit: a metric's, or `%` of a share, or `+%` of a change. count: pairs, boots or samples.
-    """
-
-    value: float
-    low: float | None
-    high: float | None
-    unit: str
-    count: int
-    note: str = ""
-
-    def show(self, value: float) -> str:
-        """Return a number with this one's unit."""
-        if self.unit == "+%":
-            return numbers.per_cent(value)
-        return f"{value:.1f} %" if self.unit == "%" else numbers.quantity(value, self.unit)
-
-    @property
-    def interval(self) -> str:
-        """Return the interval with its unit, or a dash."""
-        if self.low is None or self.high is None:
-            return "-"
-        return f"[{self.show(self.low)}, {self.show(self.high)}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,84 +112,10 @@ def weigh(rule: Rule, look: Look, reach: Reach | None = None) -> Weighed:
 def _weigh(rule: Rule, reading: Reading, look: Look) -> Weighed:
     if isinstance(rule, HazardRule):
         return _hazard(rule, reading)
-    found = _share(rule, reading) if isinstance(rule, ShareRule) else _metric(rule, reading, look)
+    found = estimate(rule, reading, look)
     if isinstance(found, str):
         return Weighed(rule, "not answered", f"{rule.leg}: {found}", reading)
     return _bounded(rule, reading, found)
-
-
-def _metric(rule: MetricRule, reading: Reading, look: Look) -> Estimate | str:
-    delta = delta_of(rule, reading)
-    if isinstance(delta, str):
-        return delta
-    match rule:
-        case KernelRule() | VariantRule():
-            return _against_another(rule, delta, look)
-        case LevelRule():
-            return level([pair[rule.arm == "test"] for pair in delta.values], delta.metric.unit)
-        case DifferenceRule():
-            if any(NEVER in pair for pair in delta.values):
-                return f"{rule.metric} is never in some boots, so there is no difference"
-            return level([test - base for base, test in delta.values], delta.metric.unit)
-        case ChangeRule():
-            return _change(delta.change_pct, delta.low_pct, delta.high_pct, delta.pairs, delta.note)
-
-
-def level(values: Sequence[float], unit: str) -> Estimate:
-    """Return the median of one value per boot, in a metric's unit."""
-    low, high = stats.median_interval(values) or (None, None)
-    note = "" if low is not None else f"{len(values)} boots are too few for an interval"
-    return Estimate(stats.median(values), low, high, unit, len(values), note)
-
-
-def _change(
-    change: float | None, low: float | None, high: float | None, pairs: int, note: str
-) -> Estimate | str:
-    if change is None:
-        return note or "there is no ratio"
-    return Estimate(change, low, high, "+%", pairs, note)
-
-
-def delta_of(rule: MetricRule, reading: Reading) -> Delta | str:
-    """Return the metric of a rule as a leg measured it, or why there is none."""
-    assert isinstance(reading.result, Comparison)  # the plan was checked: the leg is a bench
-    for one in reading.result.deltas:
-        if (one.machine, one.metric.name) == (rule.machine, rule.metric):
-            return one
-    return f"the run does not measure {rule.metric}"
-
-
-def _against_another(rule: KernelRule | VariantRule, delta: Delta, look: Look) -> Estimate | str:
-    """Return the change of one arm from another leg's, paired by seed.
-
-    Of the unpatched kernel since another kernel, or of the series from another cell.
-    """
-    other = look(rule.reference)
-    if isinstance(other, str):
-        return f"{rule.reference}: {other}"
-    if against := reasons_against(other):
-        return f"{rule.reference}: {against}"
-    before = delta_of(rule, other)
-    if isinstance(before, str):
-        return f"{rule.reference}: {before}"
-    if len(before.values) != len(delta.values):
-        return f"{rule.reference} has {before.pairs} seeds, not the same {delta.pairs}"
-    arm = isinstance(rule, VariantRule)
-    old, new = ([pair[arm] for pair in one.values] for one in (before, delta))
-    change = stats.paired_change(old, new)
-    return _change(change.change_pct, change.low_pct, change.high_pct, len(old), change.note)
-
-
-def _share(rule: ShareRule, reading: Reading) -> Estimate | str:
-    assert isinstance(reading.result, Shares)  # the plan was checked: the leg is a profile
-    arm = reading.result.arms[rule.arm == "test"]
-    part, whole = share_pct(arm, rule.functions), share_pct(arm, rule.of) if rule.of else 100.0
-    if part is None or not whole:
-        missing = rule.functions if part is None else rule.of
-        return f"no sample has {' or '.join(missing)}; it may be inlined, or missing"
-    share, samples = part / whole, max(1, round(arm.samples * whole / 100))
-    error = 1.96 * math.sqrt(max(share * (1 - share), 1 / samples) / samples)
-    return Estimate(100 * share, 100 * (share - error), 100 * (share + error), "%", samples)
 
 
 def _hazard(rule: HazardRule, reading: Reading) -> Weighed:

@@ -136,11 +136,20 @@ def calibrate(
             raise GateFailed("the gate is not what it claims:\n  " + "\n  ".join(wrong))
 
 
-@task(help=flags("run") | {"name": "its folder in results/published/"})
+@task(
+    help=flags("run")
+    | {
+        "name": "its folder in results/published/",
+        "reweigh": "weigh a published study again by its plan in configs/studies/, without a boot",
+    }
+)
 @needs()
-def publish(_: Context, name: str, run: str = "latest") -> None:
+def publish(_: Context, name: str, run: str = "latest", reweigh: bool = False) -> None:
     """Put a run, a check or a study into results/published/; `verify` repeats a run."""
     with exits():
+        if reweigh:
+            print(f"published {study_publishing.weigh_again(ROOT, name)}")
+            return
         match archive.find(ROOT / "results", run):
             case archive.Study(folder):
                 kept = study_publishing.publish(ROOT, folder, name)

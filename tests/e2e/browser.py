@@ -36,13 +36,16 @@ _HARNESS = """<!DOCTYPE html>
 <script>
 addEventListener("load", () => {{
   const page = document.getElementById("page").contentDocument;
-  const style = (where) => getComputedStyle(page.querySelector(where));
+  const style = (where) => getComputedStyle(page.querySelector(where) ?? page.body);
   document.getElementById("told").textContent = JSON.stringify({{
     visible: page.documentElement.clientWidth,
     needed: page.documentElement.scrollWidth,
     spilling: [...page.querySelectorAll("main *")]
       .filter((one) => !one.closest(".box, pre, svg"))
       .filter((one) => one.getBoundingClientRect().right > {width} + 0.5)
+      .map((one) => one.outerHTML.slice(0, 80)),
+    cut: [...page.querySelectorAll("main, section, article, li, div, table, tbody, tr, td, th")]
+      .filter((one) => one.scrollWidth > one.clientWidth + 1)
       .map((one) => one.outerHTML.slice(0, 80)),
     background: style("body").backgroundColor,
     ink: style("body").color,

@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from patchbench.model import Comparison, Machine
-from patchbench.study import evidence, readings, report, weigh
-from patchbench.study import page as study_page
+from patchbench.study import evidence, page, readings, report, weigh
 from patchbench.study import plan as plans
 from patchbench.study.evidence import Study
 from patchbench.study.folder import LegEntry, Logbook
@@ -64,24 +63,35 @@ def study() -> Study:
     )
 
 
-def test_every_number_has_its_run_its_command_and_says_that_it_is_emulated(study: Study) -> None:
-    page = study_page.markdown(study)
-    numbers = [line for line in page.splitlines() if line.startswith("|") and "[-" in line]
+@pytest.fixture(scope="module")
+def markdown(study: Study) -> str:
+    return page.markdown(study)
+
+
+@pytest.fixture(scope="module")
+def html(study: Study) -> str:
+    return page.html(study)
+
+
+def chapter(markdown: str, name: str) -> str:
+    """Return the lines of one statement."""
+    return markdown.partition(f"\n### {name} ")[2].partition("\n### ")[0]
+
+
+def test_every_number_has_its_run_its_command_and_says_that_it_is_emulated(markdown: str) -> None:
+    lines = markdown.partition("## Claims")[2].partition("## Controls")[0].splitlines()
+    numbers = [at for at, line in enumerate(lines) if line.startswith("- **") and "[-" in line]
     assert numbers
-    for line in numbers:
-        assert "TCG" in line
-    claims = page.partition("## Claims")[2].partition("## Controls")[0]
-    for line in claims.splitlines():
-        if "[-" in line:
-            assert "./bootstrap bench" in line
-            assert "-v0-against-none-mainline" in line
+    for at in numbers:
+        assert "(TCG" in lines[at]
+        assert "-v0-against-none-mainline" in lines[at + 1]
+        assert "./bootstrap bench" in lines[at + 2]
 
 
-def test_a_statement_with_a_leg_that_failed_is_not_answered_and_says_why(study: Study) -> None:
-    page = study_page.markdown(study)
-    row, _ = [line for line in page.splitlines() if line.startswith("| a |")]
-    assert "not answered" in row
-    assert "storm/lts/parallel: failed: it hung" in page
+def test_a_statement_with_a_leg_that_failed_is_not_answered_and_says_why(markdown: str) -> None:
+    told = chapter(markdown, "a")
+    assert told.startswith("not answered: Processes that are killed together")
+    assert "storm/lts/parallel: failed: it hung" in told
 
 
 def test_what_was_not_run_at_all_is_named_and_has_no_row(study: Study) -> None:
@@ -90,27 +100,54 @@ def test_what_was_not_run_at_all_is_named_and_has_no_row(study: Study) -> None:
     assert not [row for row in report.rows(study) if row[0] == "Q14"]
 
 
-def test_what_can_never_be_answered_here_says_why(study: Study) -> None:
+def test_what_can_never_be_answered_here_says_why(study: Study, markdown: str) -> None:
     (row,) = [row for row in report.rows(study) if row[0] == "Q19"]
     assert row[1] == "not answerable"
-    assert "check --series v0 --matrix" in study_page.markdown(study)
+    assert "check --series v0 --matrix" in chapter(markdown, "Q19")
 
 
-def test_the_two_clocks_and_the_boots_that_never_drained_stand_in_one_line(study: Study) -> None:
-    page = study_page.markdown(study).partition("## Two clocks")[2]
-    line = next(line for line in page.splitlines() if line.startswith("| storm |"))
+def test_what_was_concluded_wrongly_before_is_corrected_on_the_page(
+    markdown: str, html: str
+) -> None:
+    for text in (chapter(markdown, "a74"), html):
+        assert "was refuted: the bound was out of reach" in text
+
+
+def test_a_rule_that_a_leg_cannot_tell_shows_its_number_and_the_reason(markdown: str) -> None:
+    line = next(line for line in chapter(markdown, "Q9").splitlines() if "victims-4: " in line)
+    assert "cannot tell" in line
+    assert "runs one CPU at a time" in line
+
+
+def test_the_number_of_rules_that_chance_may_have_decided_is_stated(study: Study) -> None:
+    assert "95 % interval of its own" in report.multiplicity(study)
+
+
+def test_the_two_clocks_and_the_boots_that_never_drained_stand_in_one_line(markdown: str) -> None:
+    table = markdown.partition("## Two clocks")[2]
+    line = next(line for line in table.splitlines() if line.startswith("| storm: "))
     assert "0, 2 of 10" in line
 
 
-def test_a_sweep_is_drawn_and_listed(study: Study) -> None:
-    assert "victims=4" in study_page.markdown(study)
-    assert study_page.html(study).count("<svg") == 1
+def test_a_sweep_is_drawn_and_listed(markdown: str, html: str) -> None:
+    assert "victims=4" in markdown
+    assert html.count("<figure>") == 1
 
 
-def test_the_page_loads_and_runs_nothing(study: Study) -> None:
-    page = study_page.html(study)
-    assert "default-src 'none'" in page
-    assert "<script" not in page
+def test_every_interval_of_a_change_is_drawn(study: Study, html: str) -> None:
+    changes = [
+        weighed
+        for one in report.asked(study)
+        for weighed in (*one.weighed, *study.controls)
+        if weighed.estimate and weighed.estimate.unit == "+%"
+    ]
+    assert changes
+    assert html.count('class="interval ') == len(changes) + 1  # and the legend
+
+
+def test_the_page_loads_and_runs_nothing(html: str) -> None:
+    assert "default-src 'none'" in html
+    assert "<script" not in html
 
 
 def test_every_verdict_says_so_when_a_control_moved() -> None:

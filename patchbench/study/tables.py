@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a study's legs measured, as tables below its statements. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from markupsafe import Markup
+
+from patchbench import stats
+from patchbench.model import NEVER, Comparison, Delta, Scale, ScalePoint
+from patchbench.report import numbers, scaling
+from patchbench.study.evidence import Study
+from patchbench.study.plan import Leg
+from patchbench.study.readings import Reading, describe, reasons_against
+
+_KERNEL_METRICS = ("exit_ns", "makespan_ns", "drain_ns", "cpu_ns", "free_ns", "fork_ns")
+_CLOCKS = ("exit_ns", "makespan_ns", "drain_ns", "free_kib", "cpu_ns")
+_CLOCK_NAMES = ("one exit", "all exits", "memory back", "free memory", "CPU of all tasks")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table under its headings, and how it came to be; plots by their captions."""
+
+    title: str
+    says: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    plots: tuple[tuple[str, Markup], ...] = ()
+
+
+def tables(study: Study) -> tuple[Table, ...]:
+    """Return every table of a study, without plots; empty ones have no row."""
+    return _clocks(study), _kernels(study), _scaling(study), _legs(study)
+
+
+def plots(study: Study) -> tuple[tuple[str, Markup], ...]:
+    """Return a curve for each parameter that a cell sweeps, by its caption."""
+    drawn = []
+    for cell in study.logbook.plan.cells:
+        for parameter in cell.sweep:
+            for kernel, machine, points, bench in _sweeps(study, cell.name, parameter):
+                curve = scaling.curve(bench, Scale(parameter, machine, points))
+                if curve.plot:
+                    drawn.append((f"{cell.name}: {kernel}, {machine} (TCG)", curve.plot))
+    return tuple(drawn)
+
+
+def overloaded(study: Study) -> list[str]:
+    """Return the legs some of whose boots shared the host, in words."""
+    return [
+        f"{leg.key}: {len(bench.overloads)} of {leg.boots} boots"
+        for leg, _, bench in _benches(study)
+        if bench.overloads
+    ]
+
+
+def _clocks(study: Study) -> Table:
+    """Return exit latency beside the time until memory is back, and the CPU time of all tasks."""
+    found = []
+    for leg, reading, bench in _benches(study):
+        if not (deltas := {one.metric.name: one for one in bench.deltas}).keys() & {*_CLOCKS}:
+            continue
+        changes = [_change(deltas.get(name)) for name in _CLOCKS]
+        found.append((_place(leg, reading), *changes[:3], _never(deltas), *changes[3:]))
+    return Table(
+        "Two clocks, and the CPU time",
+        "An exit that ends sooner is worth something only if the memory comes back no later and "
+        "no more CPU time is spent. Never: in how many boots swap was not free again before the "
+        "deadline, unpatched and with the series.",
+        ("cell", *_CLOCK_NAMES[:3], "never", *_CLOCK_NAMES[3:]),
+        tuple(found),
+    )
+
+
+def _place(leg: Leg, reading: Reading) -> str:
+    return f"{leg.cell}: {leg.kernel}, {describe(reading.machine)}"
+
+
+def _never(deltas: dict[str, Delta]) -> str:
+    """Return in how many boots of either arm memory never came back."""
+    if not (back := deltas.get("drain_ns")):
+        return "-"
+    base, test = (sum(pair[arm] == NEVER for pair in back.values) for arm in (0, 1))
+    return f"{base}, {test} of {back.pairs}"
+
+
+def _kernels(study: Study) -> Table:
+    """Return what the unpatched kernel does from one kernel to the next."""
+    by_cell: dict[tuple[str, str], dict[str, Comparison]] = defaultdict(dict)
+    labels = {}
+    for leg, reading, bench in _benches(study):
+        by_cell[leg.cell, leg.machine][leg.kernel] = bench
+        labels[leg.machine] = describe(reading.machine)
+    found = []
+    for (cell, machine), kernels in by_cell.items():
+        if len(kernels) < 2:
+            continue
+        old, new = sorted(kernels.values(), key=lambda one: _version(one.plan.version))[:2]
+        found += [(f"{cell}: {labels[machine]}", *row) for row in _since(old, new)]
+    return Table(
+        "The unpatched kernel, from one version to the next",
+        "How much of the problem newer kernels solve without any series.",
+        ("cell", "metric", "older", "newer", "change"),
+        tuple(found),
+    )
+
+
+def _since(old: Comparison, new: Comparison) -> Iterator[tuple[str, ...]]:
+    for delta in new.deltas:
+        before = next((one for one in old.deltas if one.metric == delta.metric), None)
+        if delta.metric.name not in _KERNEL_METRICS or not before or before.pairs != delta.pairs:
+            continue
+        was, now = [base for base, _ in before.values], [base for base, _ in delta.values]
+        change = stats.paired_change(was, now)
+        yield (
+            delta.metric.name,
+            f"{old.plan.version}: {numbers.quantity(before.base, delta.metric.unit)}",
+            f"{new.plan.version}: {numbers.quantity(delta.base, delta.metric.unit)}",
+            _with_interval(change.change_pct, change.low_pct, change.high_pct),
+        )
+
+
+def _scaling(study: Study) -> Table:
+    """Return how the numbers go with what a cell sweeps."""
+    found = []
+    for cell in study.logbook.plan.cells:
+        for parameter in cell.sweep:
+            for kernel, machine, points, _ in _sweeps(study, cell.name, parameter):
+                for point in points:
+                    deltas = {delta.metric.name: delta for delta in point.deltas}
+                    place = f"{cell.name}, {parameter}={point.value}: {kernel}, {machine} (TCG)"
+                    found.append((place, *(_change(deltas.get(name)) for name in _CLOCKS)))
+    return Table(
+        "Scaling",
+        "How the change goes with one parameter of the workload.",
+        ("cell", *_CLOCK_NAMES),
+        tuple(found),
+    )
+
+
+def _sweeps(
+    study: Study, cell: str, parameter: str
+) -> Iterator[tuple[str, str, tuple[ScalePoint, ...], Comparison]]:
+    """Give each kernel and machine on which a cell has points to show, with one of its runs."""
+    found: dict[tuple[str, str], list[tuple[int, str, Comparison]]] = defaultdict(list)
+    for one, reading, bench in _benches(study):
+        if one.cell.rpartition("-")[0] == cell and parameter in one.parameters:
+            place = (one.kernel, one.machine)
+            found[place].append((one.parameters[parameter], reading.run, bench))
+    for (kernel, machine), points in found.items():
+        told_points = (
+            ScalePoint(value, run, bench.deltas)
+            for value, run, bench in sorted(points, key=lambda point: point[0])
+        )
+        yield kernel, machine, tuple(told_points), points[0][2]
+
+
+def _legs(study: Study) -> Table:
+    found = [
+        (
+            one.leg.key,
+            one.state,
+            str(one.leg.seeds),
+            f"{one.seconds:.0f}",
+            study.logbook.run(one.leg) if one.state == "done" else one.why.partition("\n")[0],
+        )
+        for one in study.logbook.legs
+    ]
+    return Table(
+        "Cells",
+        "What was run, the most valuable first, and what was not.",
+        ("leg", "state", "boots per arm", "seconds", "run, or why not"),
+        tuple(found),
+    )
+
+
+def _benches(study: Study) -> Iterator[tuple[Leg, Reading, Comparison]]:
+    """Give every leg whose run is a bench that can be relied on, with its own machine alone."""
+    for one in study.logbook.legs:
+        reading = study.readings[one.leg.key]
+        if isinstance(reading, str) or reasons_against(reading):
+            continue
+        if isinstance(bench := reading.result, Comparison):
+            here = [delta for delta in bench.deltas if delta.machine == one.leg.machine]
+            yield one.leg, reading, replace(bench, deltas=tuple(here))
+
+
+def _change(delta: Delta | None) -> str:
+    if delta is None:
+        return "-"
+    return _with_interval(delta.change_pct, delta.low_pct, delta.high_pct)
+
+
+def _with_interval(change: float | None, low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return numbers.per_cent(change)
+    return (
+        f"{numbers.per_cent(change)} [{numbers.per_cent(low)}, {numbers.per_cent(high)}]".replace(
+            " %,", ","
+        ).replace(" %]", "]")
+    )
+
+
+def _version(text: str) -> list[int]:
+    return [int(part) for part in text.split("-")[0].split(".")]
