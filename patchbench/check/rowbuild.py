@@ -195,8 +195,8 @@ class RowBuilder:
     def _whole(self) -> Compiled:
         """Build vmlinux, and look for undefined names in it even if make was content.
 
-        riscv links a relocatable vmlinux as a library, which may have some: it lacks the
-        --no-undefined that other architectures pass to ld.
+        riscv links a relocatable vmlinux with -shared, as a library, which may have some. This can
+        go once arch/riscv/Makefile passes --no-undefined, as arm64's does.
         """
         good, log = self._run("build", "-k", _WHOLE)
         if not good:

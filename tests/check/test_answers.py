@@ -40,17 +40,19 @@ def test_every_question_is_here_and_numbered() -> None:
         ((found("none", "pass"), found("v0@1", "fail")), "not tested"),  # of another arm
     ],
 )
-def test_a_claim_of_harm_needs_a_regression(findings: tuple[Finding, ...], expected: str) -> None:
+def test_a_claim_of_harm_is_confirmed_only_by_a_regression(
+    findings: tuple[Finding, ...], expected: str
+) -> None:
     assert state(*findings) == expected
 
 
-def test_one_open_condition_leaves_a_claim_open_unless_another_confirms_it() -> None:
+def test_an_untested_condition_leaves_a_claim_open_unless_another_confirms_it() -> None:
     base, open_one = found("none", "pass"), found("v0", "untested", "swapoff")
     assert state(base, found("v0", "pass"), open_one) == "not tested"
     assert state(base, found("v0", "fail"), open_one) == "confirmed"
 
 
-def test_a_claim_that_all_is_as_it_should_be_is_confirmed_by_passing() -> None:
+def test_a_claim_that_nothing_changes_is_confirmed_by_passing() -> None:
     as_is = Question("paths are left as they are", confirmed_by="pass")
     assert state(found("none", "pass"), found("v0", "pass"), question=as_is) == "confirmed"
     assert state(found("none", "pass"), found("v0", "fail"), question=as_is) == "not confirmed"

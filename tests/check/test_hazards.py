@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a hazard's boot says of a series."""
+"""What a hazard's boot says about a series."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ def workload(*conditions: Condition, provokes: tuple[str, ...] = ()) -> Workload
     return Workload("residue", "a test's", "leftovers", {}, conditions, provokes=provokes)
 
 
-def told(values: Mapping[str, Sequence[float]], **meta: str) -> Boot:
+def reported(values: Mapping[str, Sequence[float]], **meta: str) -> Boot:
     metrics = tuple(Metric(name, "pages", "lower") for name in values)
     samples = tuple(Sample(name, value) for name, those in values.items() for value in those)
     return Boot("exact", "v0", 1, Record(True, metrics, samples, meta, "end ok"))
@@ -38,78 +38,78 @@ def judge(
 
 
 def hear(console: str, *provokes: str) -> Finding:
-    boot = told({"left_pages": [0]})
+    boot = reported({"left_pages": [0]})
     return hazards.judge(workload(LEFT, provokes=provokes), TARGET, boot, console, POLICY)[0]
 
 
-def test_a_condition_that_holds_is_a_pass_with_its_figure() -> None:
-    (finding,) = judge(LEFT, told({"left_pages": [128]}))
+def test_a_condition_that_is_met_passes_with_its_figure() -> None:
+    (finding,) = judge(LEFT, reported({"left_pages": [128]}))
     assert (finding.state, finding.questions) == ("pass", ("C8",))
     assert finding.says == "left_pages is 128, must be at most 128"
 
 
-def test_a_condition_that_does_not_hold_says_why_and_how_to_see_it_again() -> None:
-    (finding,) = judge(LEFT, told({"left_pages": [5120]}))
+def test_a_condition_that_is_not_met_says_why_and_how_to_repeat_it() -> None:
+    (finding,) = judge(LEFT, reported({"left_pages": [5120]}))
     assert finding.state == "fail"
     assert finding.says == "left_pages is 5120, must be at most 128: swap stays in use"
     assert finding.commands == (TARGET.command,)
 
 
 def test_the_worst_sample_decides() -> None:
-    assert judge(LEFT, told({"left_pages": [0, 129, 0]}))[0].state == "fail"
+    assert judge(LEFT, reported({"left_pages": [0, 129, 0]}))[0].state == "fail"
     enough = replace(LEFT, at_most=None, at_least=1)
-    assert judge(enough, told({"left_pages": [5, 0]}))[0].state == "fail"
+    assert judge(enough, reported({"left_pages": [5, 0]}))[0].state == "fail"
 
 
 def test_never_is_beyond_every_bound() -> None:
-    (finding,) = judge(LEFT, told({"left_pages": [NEVER]}))
+    (finding,) = judge(LEFT, reported({"left_pages": [NEVER]}))
     assert finding.state == "fail"
     assert "left_pages is never" in finding.says
 
 
-def test_a_word_of_meta_must_be_the_one_asked_for() -> None:
+def test_a_meta_value_must_be_the_required_one() -> None:
     swapoff = Condition("swapoff", ("C8",), "it did not end", equals="done")
-    assert judge(swapoff, told({}, swapoff="done"))[0].state == "pass"
-    assert judge(swapoff, told({}, swapoff="killed"))[0].state == "fail"
+    assert judge(swapoff, reported({}, swapoff="done"))[0].state == "pass"
+    assert judge(swapoff, reported({}, swapoff="killed"))[0].state == "fail"
 
 
-def test_what_the_guest_does_not_tell_is_untested_not_a_pass() -> None:
-    assert judge(LEFT, told({}))[0].state == "untested"
+def test_what_the_guest_does_not_report_is_untested_not_a_pass() -> None:
+    assert judge(LEFT, reported({}))[0].state == "untested"
 
 
-def test_what_only_some_kernels_tell_is_not_asked_of_others() -> None:
-    assert judge(replace(LEFT, optional=True), told({})) == []
-    assert judge(replace(LEFT, optional=True), told({"left_pages": [999]}))[0].state == "fail"
+def test_an_optional_condition_is_skipped_where_the_guest_does_not_report_it() -> None:
+    assert judge(replace(LEFT, optional=True), reported({})) == []
+    assert judge(replace(LEFT, optional=True), reported({"left_pages": [999]}))[0].state == "fail"
 
 
 @pytest.mark.parametrize(("ours", "state"), [(101.0, "pass"), (102.0, "fail"), (NEVER, "fail")])
 def test_a_bound_on_the_base_compares_means(ours: float, state: str) -> None:
     slower = Condition("fork_ns", ("C13",), "it costs more", at_most_base_pct=101)
-    base = told({"fork_ns": [90, 110]})
-    assert judge(slower, told({"fork_ns": [ours]}), base=base)[0].state == state
+    base = reported({"fork_ns": [90, 110]})
+    assert judge(slower, reported({"fork_ns": [ours]}), base=base)[0].state == state
 
 
 @pytest.mark.parametrize(("ours", "state"), [("99", "pass"), ("98", "fail")])
 def test_a_bound_on_the_base_may_be_a_lower_one_and_on_meta(ours: str, state: str) -> None:
     less = Condition("hog_mib", ("C11",), "killed too early", at_least_base_pct=99)
-    finding = judge(less, told({}, hog_mib=ours), base=told({}, hog_mib="100"))[0]
+    finding = judge(less, reported({}, hog_mib=ours), base=reported({}, hog_mib="100"))[0]
     assert finding.state == state
 
 
-def test_without_the_base_s_value_a_comparison_is_untested() -> None:
+def test_a_comparison_without_a_value_from_the_base_is_untested() -> None:
     slower = Condition("fork_ns", ("C13",), "it costs more", at_most_base_pct=101)
-    assert judge(slower, told({"fork_ns": [1]}), base=told({}))[0].state == "untested"
-    assert judge(slower, told({"fork_ns": [1]})) == []  # the base itself
+    assert judge(slower, reported({"fork_ns": [1]}), base=reported({}))[0].state == "untested"
+    assert judge(slower, reported({"fork_ns": [1]})) == []  # the base itself
 
 
-def test_a_kernel_whose_times_mean_nothing_is_not_asked_for_times_and_for_all_else() -> None:
+def test_a_kernel_whose_times_mean_nothing_is_judged_by_all_conditions_but_times() -> None:
     late = Condition("fork_ns", ("C3",), "an exit costs more", at_most_base_pct=101)
     slow = Condition("recover_ns", ("C11",), "it takes too long", at_most=5e9)
     asked = hazards.without_timings(workload(late, LEFT, slow)).conditions
     assert asked == (LEFT,)
 
 
-def test_every_time_that_a_hazard_asks_for_is_known_as_one_by_its_name() -> None:
+def test_every_condition_on_a_time_is_known_as_one_by_its_name() -> None:
     catalog = Catalog(ROOT)
     known = [catalog.workload(name) for name in catalog.listing()["workload"]]
     for workload in known:
@@ -118,22 +118,26 @@ def test_every_time_that_a_hazard_asks_for_is_known_as_one_by_its_name() -> None
 
 
 def test_a_lost_guest_fails_and_its_console_does_not_pass() -> None:
-    lost = replace(told({}), failure="the guest did not finish before its deadline\n  last record")
+    lost = replace(
+        reported({}), failure="the guest did not finish before its deadline\n  last record"
+    )
     heard, finding = hazards.judge(workload(LEFT), TARGET, lost, CLEAN_CONSOLE, POLICY)
     assert (heard.state, finding.state) == ("untested", "fail")
     assert "deadline" in finding.says
     assert "last record" in finding.evidence
 
 
-def test_a_guest_that_the_host_had_no_time_for_says_nothing_of_the_series() -> None:
+def test_a_guest_that_an_overloaded_host_timed_out_says_nothing_about_the_series() -> None:
     why = "the guest did not finish in 120 s, while tasks waited for a CPU during 91 % of it"
-    slow = replace(told({}), failure=f"{why}\n  boot it again", failure_status=30)
+    slow = replace(reported({}), failure=f"{why}\n  boot it again", failure_status=30)
     heard, finding = hazards.judge(workload(LEFT), TARGET, slow, CLEAN_CONSOLE, POLICY)
     assert (heard.state, finding.state, finding.says) == ("untested", "untested", why)
 
 
 def test_a_kernel_that_lacks_what_is_needed_is_untested_with_the_reason() -> None:
-    lacking = replace(told({}), failure="no failslab", untested="the kernel has no failslab\n  log")
+    lacking = replace(
+        reported({}), failure="no failslab", untested="the kernel has no failslab\n  log"
+    )
     _, finding = hazards.judge(workload(LEFT), TARGET, lacking, CLEAN_CONSOLE, POLICY)
     assert (finding.state, finding.says) == ("untested", "the kernel has no failslab")
 
@@ -150,9 +154,7 @@ def test_a_kernel_that_lacks_what_is_needed_is_untested_with_the_reason() -> Non
         ("panic", "oops", "Kernel panic - not syncing"),
     ],
 )
-def test_a_complaint_fails_with_the_lines_that_follow_it(
-    console: str, kind: str, first: str
-) -> None:
+def test_a_splat_fails_with_the_lines_that_follow_it(console: str, kind: str, first: str) -> None:
     finding = hear((CONSOLES / f"{console}.log").read_text())
     assert (finding.state, finding.title) == ("fail", f"residue: console, {kind}")
     assert first in finding.says
@@ -166,19 +168,19 @@ def test_a_splat_says_what_such_a_splat_means() -> None:
     assert says.startswith("memory used after it was freed, or out of bounds; ")
 
 
-def test_each_kind_of_complaint_is_a_finding_of_its_own() -> None:
+def test_each_kind_of_splat_is_a_finding_of_its_own() -> None:
     both = "".join((CONSOLES / f"{name}.log").read_text() for name in ("kasan", "lockdep", "kasan"))
-    quiet = told({"left_pages": [0]})
+    quiet = reported({"left_pages": [0]})
     heard = [*hazards.judge(workload(LEFT), TARGET, quiet, both, POLICY)][:-1]
     assert [(one.kind, one.on) for one in heard] == [("console", "KASAN"), ("console", "lockdep")]
     unpatched_has_one = check_result(replace(heard[1], series="none"), *heard)
     assert unpatched_has_one.regressions() == (heard[0],)
 
 
-def test_a_race_that_the_kernel_has_by_itself_does_not_hide_the_series_own() -> None:
+def test_a_race_in_the_unpatched_kernel_does_not_hide_another_in_the_series() -> None:
     known = "[ 9.1] BUG: KCSAN: data-race in folio_lock / folio_unlock\n"
     own = "[ 9.2] BUG: KCSAN: data-race in do_exit / gather\n"
-    quiet = told({"left_pages": [0]})
+    quiet = reported({"left_pages": [0]})
     kernel, series = (
         [*hazards.judge(workload(LEFT), replace(TARGET, series=name), quiet, console, POLICY)][:-1]
         for name, console in (("none", known), ("v0", known + own))
@@ -187,19 +189,19 @@ def test_a_race_that_the_kernel_has_by_itself_does_not_hide_the_series_own() -> 
     assert finding.title == "residue: console, KCSAN: data-race in do_exit / gather"
 
 
-def test_a_complaint_answers_the_question_that_it_is_about_and_no_other() -> None:
+def test_a_splat_answers_the_question_that_it_is_about_and_no_other() -> None:
     asked = workload(replace(LEFT, questions=("C8", "C10")))
     stall, race = (
-        hazards.judge(asked, TARGET, told({"left_pages": [0]}), console, POLICY)[0]
+        hazards.judge(asked, TARGET, reported({"left_pages": [0]}), console, POLICY)[0]
         for console in ("rcu: INFO: rcu_preempt self-detected stall\n", "BUG: KCSAN: a / b\n")
     )
     assert (stall.questions, race.questions) == (("C10",), ())
 
 
-def test_silence_of_a_kernel_whose_detectors_are_not_on_is_no_pass() -> None:
+def test_a_quiet_console_without_its_detectors_is_no_pass() -> None:
     watched = replace(workload(LEFT), flavour="kcsan")
     quiet, on = (
-        told({"left_pages": [0]}),
+        reported({"left_pages": [0]}),
         "kcsan: enabled early\nkcsan: selftest: 3/3 tests passed\n",
     )
     heard = [
@@ -216,20 +218,20 @@ def test_a_clean_console_passes_and_a_missing_one_does_not() -> None:
 
 
 def test_a_console_that_is_cut_off_is_no_pass() -> None:
-    lost = replace(told({}), failure="the guest ended without saying `end ok`")
+    lost = replace(reported({}), failure="the guest ended without saying `end ok`")
     console = (CONSOLES / "cut-off.log").read_text()
     states = {one.state for one in hazards.judge(workload(LEFT), TARGET, lost, console, POLICY)}
     assert states == {"untested", "fail"}
 
 
-def test_a_hazard_may_bring_about_what_elsewhere_is_a_splat_and_nothing_else() -> None:
+def test_a_hazard_may_provoke_the_splat_that_it_names_and_no_other() -> None:
     killed = CLEAN_CONSOLE + "[    2.0] oom invoked oom-killer: gfp_mask=0x140dca\n"
     assert hear(killed).state == "fail"
     assert hear(killed, "invoked oom-killer").state == "pass"
     assert hear(killed + "[    3.0] WARNING: x\n", "invoked oom-killer").state == "fail"
 
 
-def test_every_hazard_ends_with_the_questions_of_residue() -> None:
+def test_every_hazard_ends_with_the_conditions_of_residue() -> None:
     catalog = Catalog(ROOT)
     wanted = {one.on for one in catalog.workload("residue").conditions}
     others_swap, at_once = {"left_pages", "left_bytes"}, wanted - {"swapoff"}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Rows of the build matrix: those that are here, and those that are wrong."""
+"""The rows of the build matrix, and rows that are wrong."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,23 +25,23 @@ def tree(root: Path) -> Tree:
 
 
 def config(row: MatrixRow, root: Path = ROOT, **sets: tuple[str, ...]) -> Config:
-    told = Matrix(COMPILERS, {"mine": row}, sets)
-    return matrix.config(told, "mine", tree(root), Catalog(ROOT), root)
+    known = Matrix(COMPILERS, {"mine": row}, sets)
+    return matrix.config(known, "mine", tree(root), Catalog(ROOT), root)
 
 
-def test_every_row_that_is_dropped_in_has_a_compiler_and_words_that_are_symbols() -> None:
-    told = matrix.load(ROOT)
-    assert {"arm64", "sparc64", "x86_64", "riscv"} == {row.arch for row in told.rows.values()}
-    for name, row in told.rows.items():
-        plain = Matrix(told.compilers, {name: replace(row, files=())}, told.sets)
-        told_config = matrix.config(plain, name, tree(ROOT), Catalog(ROOT), ROOT)
-        assert told_config.asked.keys() >= {word.partition("=")[0] for word in row.set}, name
+def test_every_row_has_a_compiler_and_sets_symbols() -> None:
+    known = matrix.load(ROOT)
+    assert {"arm64", "sparc64", "x86_64", "riscv"} == {row.arch for row in known.rows.values()}
+    for name, row in known.rows.items():
+        plain = Matrix(known.compilers, {name: replace(row, files=())}, known.sets)
+        configured = matrix.config(plain, name, tree(ROOT), Catalog(ROOT), ROOT)
+        assert configured.asked.keys() >= {word.partition("=")[0] for word in row.set}, name
 
 
 def test_quick_rows_are_some_and_not_all() -> None:
-    told = matrix.load(ROOT)
-    quick = matrix.choose(told, (), quick=True)
-    assert 0 < len(quick) < len(matrix.choose(told, (), quick=False))
+    known = matrix.load(ROOT)
+    quick = matrix.choose(known, (), quick=True)
+    assert 0 < len(quick) < len(matrix.choose(known, (), quick=False))
 
 
 def test_an_unknown_row_lists_the_known_ones() -> None:
@@ -56,7 +56,7 @@ def test_an_architecture_without_a_compiler_is_named_with_those_that_have_one() 
     assert caught.value.exit_code == 20
 
 
-def test_a_word_that_is_no_symbol_with_a_value_is_refused() -> None:
+def test_a_setting_that_is_not_symbol_and_value_is_refused() -> None:
     with pytest.raises(BadInput, match=r"mine: 'swap off' is not SYMBOL=value"):
         config(MatrixRow("arm64", set=("swap off",)))
 
@@ -66,7 +66,7 @@ def test_a_file_that_the_kernel_lacks_is_named(tmp_path: Path) -> None:
         config(MatrixRow("arm64", files=("kernel/configs/tiny.config",)), tmp_path)
 
 
-def test_a_row_s_own_words_win_over_its_set() -> None:
-    told = config(MatrixRow("arm64", on="mm", set=("SWAP=n",)), mm=("SWAP=y", "MEMCG=y"))
-    assert told.asked == {"SWAP": "n", "MEMCG": "y"}
-    assert "CONFIG_%s" in told.by_hand[1]
+def test_a_row_s_own_settings_override_its_list() -> None:
+    merged = config(MatrixRow("arm64", on="mm", set=("SWAP=n",)), mm=("SWAP=y", "MEMCG=y"))
+    assert merged.asked == {"SWAP": "n", "MEMCG": "y"}
+    assert "CONFIG_%s" in merged.by_hand[1]

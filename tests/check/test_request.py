@@ -50,7 +50,7 @@ def test_the_command_names_what_the_series_is_compared_with() -> None:
         ("none", ("none",)),
     ],
 )
-def test_a_series_is_judged_patch_by_patch_and_a_part_of_it_as_it_is(
+def test_a_whole_series_is_judged_patch_by_patch_and_a_part_of_one_once(
     series: str, prefixes: tuple[str, ...]
 ) -> None:
     three = SimpleNamespace(patches=(1, 2, 3))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How a row of the build matrix is built, whole or in part, and what is kept of it."""
+"""How a row of the build matrix is built, whole or in part, and what is shelved."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -120,7 +120,7 @@ def lists(*undefined: str, weak: str = "may_be_missing") -> Finished:
     return Finished(0, "\n".join(lines), 0, 1)
 
 
-def test_a_kernel_that_is_linked_as_a_library_is_may_miss_nothing_either(
+def test_a_vmlinux_linked_as_a_library_may_leave_nothing_undefined_either(
     tmp_path: Path, make: FakeMake
 ) -> None:
     make.built = QUIET
@@ -135,25 +135,43 @@ def test_a_kernel_that_is_linked_as_a_library_is_may_miss_nothing_either(
     )
 
 
-def test_a_kernel_that_misses_nothing_is_built(tmp_path: Path, make: FakeMake) -> None:
+def test_a_vmlinux_without_undefined_symbols_is_built(tmp_path: Path, make: FakeMake) -> None:
     make.built, make.undefined = QUIET, lists()
     assert builder(tmp_path, make).compile(FILES).good
 
 
-def test_a_kernel_that_cannot_be_looked_into_is_not_built(tmp_path: Path, make: FakeMake) -> None:
+def test_a_vmlinux_that_nm_cannot_read_is_not_built(tmp_path: Path, make: FakeMake) -> None:
     make.built, make.undefined = QUIET, Finished(1, "nm: file format not recognized", 0, 1)
     with pytest.raises(BuildFailed, match="not recognized"):
         builder(tmp_path, make).compile(FILES)
 
 
-def test_a_log_is_shelved_because_nothing_done_says_nothing(tmp_path: Path, make: FakeMake) -> None:
+def test_a_log_is_shelved_because_a_build_with_nothing_to_do_prints_nothing(
+    tmp_path: Path, make: FakeMake
+) -> None:
     first = builder(tmp_path, make).compile(FILES)
     calls = len(make.calls)
     assert builder(tmp_path, make).compile(FILES) == first
     assert len(make.calls) == calls
 
 
-def test_the_files_are_looked_at_with_w1_and_sparse(tmp_path: Path, make: FakeMake) -> None:
+@pytest.mark.parametrize(
+    ("row", "key"),
+    [
+        (NO_SWAP, "ffe2bcf3b1e9a5ff3a912c2544b556b8c155543aa141480b655affdeceda73b0"),
+        (PART, "6ca7a516ea74624bc4d90b256729fa8878946a5169eab1b93f3c555bcaf60c4a"),
+    ],
+)
+def test_rows_that_were_shelved_before_are_found_under_the_same_key(
+    tmp_path: Path, make: FakeMake, row: MatrixRow, key: str
+) -> None:
+    builder(tmp_path, make, row).compile(FILES)
+    assert (tmp_path / "shelf/rows" / key).is_dir()
+
+
+def test_an_inspection_compiles_the_files_with_w1_and_sparse(
+    tmp_path: Path, make: FakeMake
+) -> None:
     compiled = builder(tmp_path, make).inspect(["mm/memory.c"])
     assert (compiled.good, compiled.checked) == (True, ("mm/memory.c",))
     assert {"W=1", "C=2", "CHECK=sparse", "mm/memory.o"} <= set(make.calls[-1])
@@ -170,7 +188,7 @@ def test_a_look_compiles_the_sources_alone_and_without_any_makes_nothing(
     assert ["allnoconfig" in call for call in make.calls[calls:]] == [True]
 
 
-def test_what_sparse_did_not_look_at_is_not_among_what_it_checked(
+def test_a_file_that_sparse_did_not_read_is_not_among_the_checked(
     tmp_path: Path, make: FakeMake
 ) -> None:
     make.blind = True
@@ -178,7 +196,7 @@ def test_what_sparse_did_not_look_at_is_not_among_what_it_checked(
     assert (compiled.good, compiled.checked) == (True, ())
 
 
-def test_a_symbol_that_the_kernel_does_not_have_is_named_even_if_asked_off(
+def test_an_unknown_symbol_is_named_even_where_it_is_turned_off(
     tmp_path: Path, make: FakeMake
 ) -> None:
     row = MatrixRow("sparc64", set=("SWAP=n", "NO_SUCH=n"))
@@ -186,12 +204,12 @@ def test_a_symbol_that_the_kernel_does_not_have_is_named_even_if_asked_off(
         builder(tmp_path, make, row).compile(FILES)
 
 
-def test_a_dropped_symbol_is_told_with_its_reason(tmp_path: Path, make: FakeMake) -> None:
+def test_a_dropped_symbol_is_reported_with_its_reason(tmp_path: Path, make: FakeMake) -> None:
     with pytest.raises(KconfigDropped, match=r"SWAP: asked y, got n\n.*depends on MMU \(MMU=n\)"):
         builder(tmp_path, make, MatrixRow("sparc64", set=("SWAP=y",))).compile(FILES)
 
 
-def test_what_a_killed_make_left_is_not_built_upon(tmp_path: Path, make: FakeMake) -> None:
+def test_objects_that_a_killed_make_left_are_not_reused(tmp_path: Path, make: FakeMake) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs/under-way-mainline-v0-mine").touch()
     make.objects.mkdir()
@@ -226,7 +244,7 @@ def test_a_part_that_lacks_a_name_of_the_series_does_not_build_and_the_rest_is_e
     assert rows.with_missing(compiled, ()).good
 
 
-def test_a_symbol_that_a_part_has_twice_is_a_fault_whatever_is_missing(
+def test_a_symbol_that_a_part_defines_twice_is_an_error_whatever_is_missing(
     tmp_path: Path, make: FakeMake
 ) -> None:
     twice = (
@@ -247,7 +265,7 @@ def test_a_part_that_was_shelved_with_its_judgement_keeps_it(
     assert rows.with_missing(shelved, {"only_with_swap"}) == shelved
 
 
-def test_a_linker_that_says_nothing_of_symbols_is_no_part_without_faults(
+def test_a_part_whose_link_fails_for_another_reason_is_not_taken_for_good(
     tmp_path: Path, make: FakeMake
 ) -> None:
     make.linked = Finished(1, "ld: cannot find it", 0, 1)
@@ -256,7 +274,7 @@ def test_a_linker_that_says_nothing_of_symbols_is_no_part_without_faults(
 
 
 @pytest.mark.parametrize("status", [137, None])
-def test_a_linker_that_was_ended_is_the_hosts_fault(
+def test_a_killed_linker_is_the_host_s_fault(
     tmp_path: Path, make: FakeMake, status: int | None
 ) -> None:
     make.linked = Finished(status, MISSING, 0, 1)
@@ -271,7 +289,7 @@ def test_a_folder_without_objects_is_built_whole_with_all_the_rest(
     assert "vmlinux" in make.calls[-1]
 
 
-def test_a_makefile_that_names_a_file_that_is_not_there_fails_its_part(
+def test_a_makefile_that_names_a_missing_file_fails_its_part(
     tmp_path: Path, make: FakeMake
 ) -> None:
     said = "make[3]: *** No rule to make target 'mm/gone.o', needed by 'mm/built-in.a'."
@@ -289,7 +307,7 @@ def test_a_makefile_that_names_a_file_that_is_not_there_fails_its_part(
         ["tools/testing/selftests/mm/madv_populate.c", "include/linux/oom.h"],
     ],
 )
-def test_what_c_files_alone_cannot_tell_is_built_whole(
+def test_a_series_beyond_c_files_is_built_whole(
     tmp_path: Path, make: FakeMake, files: list[str]
 ) -> None:
     builder(tmp_path, make, PART).compile(files)

@@ -43,13 +43,13 @@ def judge(built: Built, base: Built | None, series: str = "v0") -> tuple[Finding
 
 
 def looked(log: str, *, good: bool = True, checked: tuple[str, ...] = FILES) -> Built:
-    told = Compiled(good=good, log=log, sources=FILES, cpu_seconds=1, checked=checked)
-    return Built(GOOD, told)
+    inspected = Compiled(good=good, log=log, sources=FILES, cpu_seconds=1, checked=checked)
+    return Built(GOOD, inspected)
 
 
 def messages(ours: Built, base: Built | None) -> dict[FindingKind, Finding]:
-    told = rows.judge_messages(RowTarget(target(), CONFIG, TOOLS), ours, base, FILES)
-    return {one.kind: one for one in told}
+    found = rows.judge_messages(RowTarget(target(), CONFIG, TOOLS), ours, base, FILES)
+    return {one.kind: one for one in found}
 
 
 def test_a_row_that_only_the_series_breaks_is_a_regression_with_symbol_and_user() -> None:
@@ -60,7 +60,7 @@ def test_a_row_that_only_the_series_breaks_is_a_regression_with_symbol_and_user(
     assert isinstance(checking.verdict_error(check_result(*found)), GateFailed)
 
 
-def test_how_to_see_it_again_tells_what_make_keeps_to_itself() -> None:
+def test_the_commands_to_repeat_include_those_that_ran_after_make() -> None:
     silent = replace(BROKEN, log="$ sparc64-linux-gnu-nm --undefined-only vmlinux\n" + LINK)
     (finding,) = judge(Built(silent), None)
     assert finding.commands == (
@@ -71,28 +71,28 @@ def test_how_to_see_it_again_tells_what_make_keeps_to_itself() -> None:
     )
 
 
-def test_a_row_that_the_kernel_breaks_itself_is_the_kernel_s_own() -> None:
+def test_a_row_that_fails_unpatched_as_well_is_no_regression() -> None:
     found = (*judge(Built(BROKEN), None, "none"), *judge(Built(BROKEN), Built(BROKEN)))
     assert check_result(*found).regressions() == ()
     assert checking.verdict_error(check_result(*found)) is None
 
 
-def test_an_error_beside_the_kernel_s_own_is_the_series_all_the_same() -> None:
+def test_a_new_error_beside_those_of_the_base_is_a_regression() -> None:
     more = Compiled(False, "mm/memory.c:7:1: error: no such thing\n" + LINK, FILES, 1)
     found = (*judge(Built(BROKEN), None, "none"), *judge(Built(more), Built(BROKEN)))
     (worse,) = check_result(*found).regressions()
     assert worse.says == "mm/memory.c:7: no such thing"
 
 
-def test_warnings_are_new_only_beside_the_kernel_without_the_series() -> None:
+def test_only_warnings_that_the_base_lacks_are_new() -> None:
     moved = UNUSED.replace(":4:", ":40:")
-    told = messages(looked(moved + STATIC), looked(UNUSED))
-    assert (told["W=1"].state, told["sparse"].state) == ("pass", "fail")
-    assert told["W=1"].says == "nothing new in 1 files, 1 messages that the base has as well"
-    assert "symbol 'g' was not declared" in told["sparse"].says
+    found = messages(looked(moved + STATIC), looked(UNUSED))
+    assert (found["W=1"].state, found["sparse"].state) == ("pass", "fail")
+    assert found["W=1"].says == "nothing new in 1 files, 1 messages that the base has as well"
+    assert "symbol 'g' was not declared" in found["sparse"].says
 
 
-def test_nothing_to_compare_with_is_no_pass() -> None:
+def test_warnings_without_a_base_to_compare_with_are_untested() -> None:
     assert messages(looked(UNUSED), None)["W=1"].state == "untested"
     assert messages(looked(""), None)["W=1"].state == "pass"
 
@@ -112,40 +112,40 @@ def test_a_warning_is_compared_with_a_look_at_its_file_alone_if_that_compiles() 
     assert messages(warned, Built(looked=BROKEN))["warnings"].state == "untested"
 
 
-def test_a_look_that_broke_off_is_no_pass() -> None:
-    told = messages(looked("", good=False), None)
-    assert {told[name].state for name in ("W=1", "sparse")} == {"untested"}
+def test_an_inspection_that_stopped_early_is_no_pass() -> None:
+    found = messages(looked("", good=False), None)
+    assert {found[name].state for name in ("W=1", "sparse")} == {"untested"}
 
 
-def test_a_sparse_that_did_not_look_leaves_w1_judged_and_itself_untested() -> None:
-    told = messages(looked("", checked=()), None)
-    assert told["W=1"].state == "pass"
-    assert told["sparse"].state == "untested"
-    assert told["sparse"].says == "sparse did not run on mm/memory.c"
+def test_where_sparse_did_not_run_w1_is_judged_and_sparse_untested() -> None:
+    found = messages(looked("", checked=()), None)
+    assert found["W=1"].state == "pass"
+    assert found["sparse"].state == "untested"
+    assert found["sparse"].says == "sparse did not run on mm/memory.c"
     by_hand = "W=1 C=2 CF=-D__typeof_unqual__=__typeof__ mm/memory.o"
-    assert by_hand in told["sparse"].commands[-2]
+    assert by_hand in found["sparse"].commands[-2]
 
 
-def test_a_base_that_sparse_did_not_look_at_is_nothing_to_compare_with() -> None:
-    told = messages(looked(STATIC), looked("", checked=()))
-    assert told["sparse"].state == "untested"
-    assert "no base to compare with" in told["sparse"].says
+def test_a_base_that_sparse_did_not_read_is_no_base_to_compare_with() -> None:
+    found = messages(looked(STATIC), looked("", checked=()))
+    assert found["sparse"].state == "untested"
+    assert "no base to compare with" in found["sparse"].says
 
 
-def test_a_kernel_that_wants_a_newer_sparse_is_quoted() -> None:
+def test_a_kernel_that_refuses_the_sparse_says_so() -> None:
     log = "/src/Makefile:1311: C=2 specified, but sparse is not available or not up to date\n"
-    told = messages(looked(log, checked=()), None)
-    assert told["sparse"].says == "this kernel requires a newer sparse than the toolchain has"
+    found = messages(looked(log, checked=()), None)
+    assert found["sparse"].says == "this kernel requires a newer sparse than the toolchain has"
 
 
-def test_a_base_is_built_unless_the_build_missed_a_name_that_only_the_series_has() -> None:
+def test_the_base_is_built_unless_an_undefined_name_is_the_series_own() -> None:
     assert rows.wants_base(Built(BROKEN), FILES, ())
     assert rows.wants_base(Built(BROKEN), FILES, {"another_name"})
     assert not rows.wants_base(Built(BROKEN), FILES, {"add_to_swap_gather_cache"})
     assert not rows.wants_base(Built(GOOD), FILES, ())
 
 
-def test_a_base_is_looked_at_for_what_warns_and_built_for_what_a_header_warns_of() -> None:
+def test_the_base_is_compiled_for_warnings_in_a_file_and_built_for_those_in_a_header() -> None:
     assert rows.wants_look(looked(UNUSED), FILES)
     assert not rows.wants_base(looked(UNUSED), FILES, ())
     assert not rows.wants_look(looked("mm/slub.c:1:1: warning: not ours\n"), FILES)
@@ -154,7 +154,7 @@ def test_a_base_is_looked_at_for_what_warns_and_built_for_what_a_header_warns_of
     assert rows.wants_base(warned, (*FILES, header), ())
 
 
-def test_a_row_without_a_configuration_is_untested_and_leaves_the_error_s_status() -> None:
+def test_a_row_that_cannot_be_configured_is_untested_and_keeps_its_status() -> None:
     error = KconfigDropped("mainline has no such symbol\n  CONFIG_NOSUCH: nothing defines it")
     finding = rows.judge_error(target(), "build", "arm64-noswap", error)
     assert finding.state == "untested"
@@ -177,7 +177,7 @@ def test_checkpatch_fails_a_patch_by_errors_and_warnings_only(said: str, state: 
     assert rows.judge_style(target(), PATCH, "", 0).state == "pass"  # all it says of a clean one
 
 
-def test_a_checkpatch_that_did_not_come_to_its_sum_is_no_pass() -> None:
+def test_a_checkpatch_without_its_totals_is_no_pass() -> None:
     assert rows.judge_style(target(), PATCH, "Can't open perl script\n", 2).state == "untested"
 
 
@@ -197,7 +197,7 @@ def test_the_robot_s_mail_has_config_compiler_symbol_user_and_commands() -> None
     assert max(map(len, ours)) <= 72
 
 
-def test_the_robot_tells_once_what_is_the_same_with_one_patch_and_with_all() -> None:
+def test_the_robot_reports_once_what_is_the_same_with_one_patch_and_with_all() -> None:
     ours = [judge(Built(BROKEN), Built(GOOD), series) for series in ("v0@1", "v0")]
     found = (*judge(Built(GOOD), None, "none"), *ours[0], *ours[1])
     text = formats.find_for_findings("robot")("run", check_result(*found))
@@ -214,7 +214,7 @@ def test_what_a_tool_prints_is_never_taken_for_a_command_to_run() -> None:
     assert "rm -rf" not in reproduce
 
 
-def test_the_robot_names_what_was_not_tested_and_what_is_the_kernel_s_own() -> None:
+def test_the_robot_names_what_was_not_tested_and_what_fails_unpatched_as_well() -> None:
     own = (*judge(Built(BROKEN), None, "none"), *judge(Built(BROKEN), Built(BROKEN)))
     text = formats.find_for_findings("robot")(
         "run", check_result(*own, *messages(looked(UNUSED), None).values())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a build's log complains of."""
+"""What a build's log reports."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ V0 = (LOGS / "v0-noswap.log").read_text()  # of v0 on 7.3.4, row sparc64-noswap
 FILES = ("mm/memory.c", "include/linux/oom.h")
 
 
-def test_an_undefined_symbol_is_told_once_with_every_user_function_and_object() -> None:
+def test_an_undefined_symbol_is_reported_once_with_every_user_function_and_object() -> None:
     count, gather = buildlog.undefined(LINK)
     assert gather == Undefined("add_to_swap_gather_cache", (("mm/memory.o", "unmap_page_range"),))
     assert count.symbol == "exiting_task_count"
@@ -34,7 +34,7 @@ def test_the_three_symbols_that_v0_lacks_without_swap_are_found_in_its_log() -> 
     )
 
 
-def test_a_symbol_that_is_there_twice_is_an_error_and_its_line_the_evidence() -> None:
+def test_a_symbol_defined_twice_is_an_error_and_its_line_the_evidence() -> None:
     log = (
         "ld: mm/rmap.o: in function `helper':\n"
         "rmap.c:(.text+0x0): multiple definition of `helper'; "
@@ -51,14 +51,14 @@ def test_the_linkers_lines_are_the_evidence_and_make_s_are_not() -> None:
     assert not any("make" in line for line in buildlog.evidence(LINK))
 
 
-def test_compile_errors_come_before_what_the_linker_missed() -> None:
+def test_compile_errors_come_before_undefined_symbols() -> None:
     log = "/src/mm/memory.c:12:5: error: expected ';' before 'x'\n" + LINK
     first, *others = buildlog.errors(log)
     assert first == "mm/memory.c:12: expected ';' before 'x'"
     assert others == [str(one) for one in buildlog.undefined(LINK)]
 
 
-def test_a_build_that_only_make_complains_of_is_told_in_make_s_words() -> None:
+def test_a_build_that_only_make_fails_is_reported_in_make_s_words() -> None:
     log = "  CC      mm/memory.o\nmake[3]: *** No rule to make target 'mm/gather.o'.  Stop.\n"
     assert buildlog.errors(log) == ("make[3]: *** No rule to make target 'mm/gather.o'.  Stop.",)
 
@@ -103,7 +103,7 @@ def test_warnings_that_only_moved_are_not_new() -> None:
     assert buildlog.new(ours, theirs) == ()
 
 
-def test_a_second_one_of_the_same_words_is_new() -> None:
+def test_a_second_warning_with_the_same_words_is_new() -> None:
     before = "mm/memory.c:4:2: warning: unused variable 'x' [-Wunused-variable]\n"
     after = before + before.replace(":4:", ":9:")
     ours, theirs = (buildlog.messages(log, FILES) for log in (after, before))
@@ -119,7 +119,7 @@ def test_a_header_s_warning_counts_once_for_all_who_include_it() -> None:
     )
 
 
-def test_other_files_warnings_and_notes_are_left_out() -> None:
+def test_warnings_in_other_files_and_notes_are_skipped() -> None:
     log = (
         "mm/slub.c:4:2: warning: unused variable 'x' [-Wunused-variable]\n"
         "mm/memory.c:4:2: note: declared here\n"
@@ -127,7 +127,7 @@ def test_other_files_warnings_and_notes_are_left_out() -> None:
     assert buildlog.messages(log, FILES) == ()
 
 
-def test_the_line_of_another_place_does_not_make_a_message_another() -> None:
+def test_a_line_number_within_a_message_does_not_make_it_new() -> None:
     text = "mm/memory.c:{}:2: sparse: warning: symbol 'f' redeclared (originally at mm/a.h:{})\n"
     ours, theirs = (buildlog.messages(text.format(line, line), FILES) for line in (1, 30))
     assert ours == theirs
