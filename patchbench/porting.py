@@ -18,6 +18,7 @@ HEADINGS = ("series", "port", "kernel", "version", "state", "tree, or what stops
 class Fit:
     """Whether a port applies to a kernel: the tree's id, or the patch and hunks that do not apply.
 
+    A port whose mails cannot be read is refused, whatever the kernel.
     own: the kernel is of the line that the port was made for, so that it has to apply.
     """
 
@@ -29,15 +30,19 @@ class Fit:
     tree_id: str = ""
     stopped_by: str = ""  # a patch's file name
     hunks: str = ""
+    refused: str = ""  # why its mails cannot be read
 
     @property
-    def state(self) -> Literal["applies", "stopped"]:
+    def state(self) -> Literal["applies", "stopped", "refused"]:
         """Return how it went, in one word."""
+        if self.refused:
+            return "refused"
         return "applies" if self.tree_id else "stopped"
 
     def row(self) -> tuple[str, ...]:
         """Return it as text, under HEADINGS."""
-        found = self.tree_id[:12] if self.tree_id else f"{self.stopped_by}\n{self.hunks}"
+        stopped = self.refused or f"{self.stopped_by}\n{self.hunks}"
+        found = self.tree_id[:12] if self.tree_id else stopped
         return (self.series, self.port, self.kernel, self.version, self.state, found)
 
 
@@ -51,9 +56,11 @@ def fits(pipeline: Pipeline) -> list[Fit]:
     ]
 
 
-def verdict_error(fits: Sequence[Fit]) -> DoesNotApply | None:
-    """Return that a port does not apply to its own kernel; to others it need not."""
+def verdict_error(fits: Sequence[Fit]) -> BadInput | DoesNotApply | None:
+    """Return that a port is refused or does not apply to its own kernel; to others it need not."""
     for fit in fits:
+        if fit.own and fit.refused:
+            return BadInput(f"{fit.series}'s port to {fit.port} cannot be read: {fit.refused}")
         if fit.own and fit.state == "stopped":
             kernel = f"{fit.kernel} {fit.version}"
             says = f"{fit.series}'s port to {fit.port} does not apply to {kernel}: {fit.stopped_by}"
@@ -84,12 +91,14 @@ def range_diff(pipeline: Pipeline, ours: tuple[str, str], theirs: tuple[str, str
 
 
 def _fit(pipeline: Pipeline, source: Source, name: str, line: str) -> Fit:
-    port, own = series.load(pipeline.root, name, line), source.line == line
-    fit = Fit(name, line, source.kernel, source.version, own)
+    fit = Fit(name, line, source.kernel, source.version, own=source.line == line)
     try:
+        port = series.load(pipeline.root, name, line)
         applied = pipeline.apply_series(source, replace(port, name=f"{name}-{line}"))
     except DoesNotApply as err:
         return replace(fit, stopped_by=err.patch, hunks=err.where)
+    except BadInput as err:  # one stranger's mail says nothing about the others' series
+        return replace(fit, refused=str(err))
     return replace(fit, tree_id=applied.id)
 
 

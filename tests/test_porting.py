@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Which port applies where, and how two of them differ."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,29 @@ def test_a_port_that_does_not_apply_to_its_own_line_is_an_error(
     assert error
     assert error.exit_code == 21
     assert "v0's port to 7.3 does not apply to new 7.3.4: 0001-mm-say.patch" in str(error)
+
+
+@pytest.mark.parametrize(
+    "author", ["<", '"A Hacker <a@example.org>', "=?x?q?y?=", "a@b@c <@>, ;:", "\x80\xff", ""]
+)
+def test_a_mail_that_cannot_be_read_stops_its_own_series_alone(
+    project: Path, tmp_path: Path, author: str
+) -> None:
+    """A malformed From: once ended the table of all series with a traceback."""
+    bad = project / "patches/v9/7.3/0001-mm-say.patch"
+    bad.parent.mkdir(parents=True)
+    (bad.parents[1] / "series.toml").write_text('title = "t"\n')
+    good = (project / "patches/v0/7.3/0001-mm-say.patch").read_text()
+    bad.write_text(re.sub(r"^From: .*$", f"From: {author}", good, flags=re.MULTILINE))
+    with Pipeline(project, tmp_path / "cache", Listener()) as run:
+        fits = porting.fits(run)
+    assert {fit.state for fit in fits if fit.series == "v0" and fit.own} == {"applies"}
+    assert {fit.state for fit in fits if fit.series == "v9" and fit.own} <= {"refused", "applies"}
+    (bad).write_text("no mail\n")
+    with Pipeline(project, tmp_path / "cache", Listener()) as run:
+        error = porting.verdict_error(porting.fits(run))
+    assert error
+    assert error.exit_code == 20
 
 
 def test_two_ports_differ_in_what_they_replace(project: Path, tmp_path: Path) -> None:
