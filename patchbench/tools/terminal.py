@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The terminal: the story and its progress bars on stderr, tables on stdout."""
+"""The terminal: the story and its progress bars on stderr, tables on stdout.
+
+Nothing that a patch, a guest or a compiler wrote is obeyed there: all text goes through `shown`.
+"""
 
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, TextIO, cast
 
 from rich.console import Console
+from rich.markup import escape
 from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
@@ -19,25 +24,62 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from patchbench.story import Meter
+from patchbench.story import Meter, shown
 
-#: How often a log file, which shows no moving bar, is told how far a task has come.
+#: How often a log file, which shows no moving bar, gets a line on how far a task has come.
 _LOG_EVERY_S = 15.0
+
+
+@contextmanager
+def plain_output() -> Iterator[None]:
+    """Let nothing that is printed while the block runs be obeyed by the terminal."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (cast(TextIO, _Plain(_unfiltered(stream))) for stream in before)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+class _Plain:
+    """A stream that shows text and never obeys it; whatever else is asked of it, another does."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        self.stream.write(shown(text))
+        return len(text)
+
+    def writelines(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+def _unfiltered(stream: TextIO) -> TextIO:
+    """Return the stream itself: what draws bars and tables has escapes of its own."""
+    return stream.stream if isinstance(stream, _Plain) else stream
 
 
 class Terminal:
     """A Story for a person, or for the log of a CI job."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = Console(
+            file=_unfiltered(sys.stderr), stderr=True, highlight=False, soft_wrap=True
+        )
 
     def say(self, text: str) -> None:
         """Write one line, or several."""
-        self._console.print(text, markup=False)
+        self._console.print(shown(text), markup=False)
 
     @contextmanager
     def meter(self, title: str, total: float, unit: str) -> Iterator[Meter]:
         """Show a bar with the time left; in a log, a line now and then."""
+        title = shown(title)
         if not self._console.is_terminal:
             line = _LogMeter(self, title, total, unit)
             yield line
@@ -55,7 +97,7 @@ class Terminal:
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=self._console) as progress:
-            yield _Bar(progress, progress.add_task(title, total=total))
+            yield _Bar(progress, progress.add_task(escape(title), total=total))
 
 
 #: Headings of columns that hold sentences.
@@ -77,20 +119,20 @@ class _Bar:
 class _LogMeter:
     def __init__(self, terminal: Terminal, title: str, total: float, unit: str) -> None:
         self._terminal, self._title, self._total, self._unit = terminal, title, total, unit
-        self._started = self._told = time.monotonic()
+        self._started = self._reported = time.monotonic()
         terminal.say(f"{title} ...")
 
     def at(self, done: float) -> None:
-        """Tell where the task is, if that was not told just now."""
+        """Report where the task is, unless that was done just now."""
         now = time.monotonic()
-        if now - self._told < _LOG_EVERY_S or not done:
+        if now - self._reported < _LOG_EVERY_S or not done:
             return
-        self._told = now
+        self._reported = now
         left = (now - self._started) * max(self._total - done, 0) / done
         self._terminal.say(f"{self._title}: {done / self._total:.0%}, about {left:.0f} s left")
 
     def done(self) -> None:
-        """Tell how long it took."""
+        """Report how long it took."""
         self._terminal.say(f"{self._title}: done in {time.monotonic() - self._started:.1f} s")
 
 
@@ -101,7 +143,8 @@ def print_table(
 
     The first `words` columns hold no numbers; a last column of prose may take several lines.
     """
-    table = Table(title=title or None, title_justify="left")
+    headings, *rows = [[shown(cell) for cell in row] for row in (headings, *rows)]
+    table = Table(title=shown(title) or None, title_justify="left")
     for number, heading in enumerate(headings):
         prose = heading in _PROSE
         left = number < words or prose
@@ -117,7 +160,8 @@ def print_table(
     # A log or a pipe has no width of its own; nothing may be cut off there.
     # Without markup: an interval in its brackets is no style.
     width = None if sys.stdout.isatty() else 160
-    console = Console(highlight=False, markup=False, width=width)
+    stream = _unfiltered(sys.stdout)
+    console = Console(file=stream, highlight=False, markup=False, width=width)
     # Nor on a narrow terminal, which wraps lines and so loses no number.
     console.width = max(console.width, Measurement.get(console, console.options, table).minimum)
     console.print(table, soft_wrap=True)

@@ -16,7 +16,8 @@ from patchbench.model import Comparison
 from patchbench.report import formats, tables
 from patchbench.runs import reading
 from patchbench.runs.archive import FINDINGS
-from patchbench.tools.terminal import print_table
+from patchbench.story import shown
+from patchbench.tools.terminal import plain_output, print_table
 
 ROOT = Path(__file__).absolute().parents[2]
 _INTERRUPTED = 130
@@ -47,13 +48,14 @@ def exits() -> Iterator[None]:
     """Turn a failure the user can act on into its message and exit status."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        yield
+        with plain_output():
+            yield
     except PipelineError as err:
-        raise Exit(f"error: {err}", code=err.exit_code) from err
+        raise Exit(f"error: {shown(str(err))}", code=err.exit_code) from err
     except OSError as err:
         if err.filename is None and err.errno is None:
             raise
-        raise Exit(f"error: {err}", code=PipelineError.exit_code) from err
+        raise Exit(f"error: {shown(str(err))}", code=PipelineError.exit_code) from err
     except KeyboardInterrupt as err:
         raise Exit(
             "interrupted; the next run carries on from what is shelved", _INTERRUPTED
