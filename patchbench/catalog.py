@@ -28,6 +28,9 @@ from patchbench.model import (
 T = TypeVar("T")
 #: What a drop-in may be called: it names files and folders, and is printed.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
+_MOST_BYTES = 1 << 20
+#: How often a drop-in may build on another one.
+_MOST_STEPS = 8
 #: How the names of kernels begin that come from --tree, and from no file in configs/kernels/.
 TREE = "tree-"
 _INCLUDED = re.compile(r'^#include "(\w+\.h)"$', re.MULTILINE)
@@ -125,8 +128,8 @@ class Catalog:
             raise BadInput(f"qemu/machines/{name}.toml: {wrong}")
         return machine
 
-    def workload(self, name: str) -> Workload:
-        """Return workloads/NAME.toml, with the conditions of its `also`.
+    def workload(self, name: str, above: tuple[str, ...] = ()) -> Workload:
+        """Return workloads/NAME.toml, with the conditions of its `also`; `above` led to it.
 
         Raises UnknownName, which lists the known ones, and BadInput.
         """
@@ -134,9 +137,10 @@ class Catalog:
         for condition in workload.conditions:
             if condition.bounds != 1:
                 raise BadInput(f"workloads/{name}.toml: {condition.on} needs exactly one bound")
+        _refuse_endless(f"workloads/{name}.toml: also", above)
         if not workload.also:
             return workload
-        more = self.workload(workload.also).conditions
+        more = self.workload(workload.also, (*above, name)).conditions
         return replace(workload, conditions=(*workload.conditions, *more))
 
     def program(self, name: str) -> Path:
@@ -154,7 +158,7 @@ class Catalog:
         return {name: load_toml(folder / f"{name}.toml", MetricNote, name=name) for name in names}
 
     def parameters(self, program: str) -> dict[str, Parameter]:
-        """Return what a workload's program can be told, by name, as its C source declares it.
+        """Return the parameters of a workload's program, by name, as its C source declares them.
 
         Without its seed, which every boot has of its own.
         """
@@ -162,19 +166,21 @@ class Catalog:
         for text in texts:  # which grows as headers include others
             new = [name for name in _INCLUDED.findall(text) if name not in seen]
             seen.update(new)
-            texts += [(self.root / "workloads" / name).read_text() for name in new]
-        told = ctables.parameters("\n".join(texts))
-        return {name: one for name, one in told.items() if name != "seed"}
+            texts += [read_text(self.root / "workloads" / name) for name in new]
+        found = ctables.parameters("\n".join(texts))
+        return {name: one for name, one in found.items() if name != "seed"}
 
     def _source(self, program: str) -> str:
         source = self.program(program)
         try:
-            return source.read_text()
-        except OSError as err:
+            return read_text(source)
+        except BadInput as err:
             raise BadInput(f"program {program} has no source {source}") from err
 
-    def flavour(self, name: str, line: str) -> Flavour:
+    def flavour(self, name: str, line: str, above: tuple[str, ...] = ()) -> Flavour:
         """Return configs/kconfig/NAME.config, and LINE/NAME.config where there is one.
+
+        above: the flavours that led to this one.
 
         A flavour that `# extends:` another comes after it, and its lines win. One that says
         `# timings: never`, or extends one that does, is not comparable.
@@ -184,10 +190,11 @@ class Catalog:
         path, more = folder / f"{name}.config", folder / line / f"{name}.config"
         if not PLAIN_NAME.fullmatch(name) or not path.is_file():
             raise UnknownName("kconfig flavour", name, _names(folder, ".config"), folder)
-        own = path.read_text()
+        _refuse_endless(f"{path}: extends", above)
+        own = read_text(path)
         base = _EXTENDS.search(own)
-        below = self.flavour(base[1], line) if base else Flavour(name, "")
-        added = more.read_text() if more.is_file() else ""
+        below = self.flavour(base[1], line, (*above, name)) if base else Flavour(name, "")
+        added = read_text(more) if more.is_file() else ""
         comparable = below.comparable and "\n# timings: never\n" not in own
         return Flavour(name, below.fragment + own + added, comparable)
 
@@ -210,7 +217,7 @@ class Catalog:
             if folder.is_dir()
         }
         return {
-            "series": {"none": "the kernel as it is", **series},
+            "series": {"none": "the unpatched kernel", **series},
             "kernel": self._summaries("configs/kernels", KernelSpec),
             "flavour": dict.fromkeys(_names(self.root / "configs/kconfig", ".config"), ""),
             "machine": self._summaries("qemu/machines", Machine),
@@ -222,6 +229,12 @@ class Catalog:
             name: str(_named(self.root / folder, noun.__name__, name, noun).summary)
             for name in _names(self.root / folder, ".toml")
         }
+
+
+def _refuse_endless(what: str, above: tuple[str, ...]) -> None:
+    """Raise BadInput for a drop-in that builds on itself, or on too many others."""
+    if len(above) > _MOST_STEPS:
+        raise BadInput(f"{what} leads on without end: {' -> '.join(above)}")
 
 
 def _names(folder: Path, suffix: str) -> list[str]:
@@ -252,17 +265,32 @@ _parse = lru_cache(tomllib.loads)
 def load_toml(path: Path, kind: type[T], **known: str) -> T:
     """Return a TOML file as a `kind`; BadInput names the file and the key that is wrong."""
     try:
-        told = _parse(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as err:
+        read = _parse(read_text(path))
+    except (ValueError, RecursionError) as err:  # a number of 5000 digits is no TOMLDecodeError
         raise BadInput(f"{path}: {err}") from err
     try:
-        return adapter(kind).validate_python({**told, **known})
+        return adapter(kind).validate_python({**read, **known})
     except ValidationError as err:
         wrong = "\n".join(
             f"  {'.'.join(str(part) for part in problem['loc'])}: {_advice(problem)}"
             for problem in err.errors()
         )
         raise BadInput(f"{path} is not a valid {kind.__name__}:\n{wrong}") from err
+
+
+def read_text(path: Path) -> str:
+    """Return a drop-in's text; BadInput for what is no file, is too large or is not UTF-8."""
+    try:
+        if not path.is_file():  # a FIFO would keep its reader waiting for ever
+            raise BadInput(f"{path} is missing, or not a regular file")
+        with path.open("rb") as stream:
+            data = stream.read(_MOST_BYTES + 1)
+        text = data.decode()
+    except (OSError, ValueError) as err:
+        raise BadInput(f"{path} cannot be read: {err}") from err
+    if len(data) > _MOST_BYTES:
+        raise BadInput(f"{path} has more than {_MOST_BYTES} bytes")
+    return text.replace("\r\n", "\n")
 
 
 def _advice(problem: Mapping[str, Any]) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a workload may be told: refused here, before anything is built or booted. Pure."""
+"""Checks of a workload's parameters, before anything is built or booted. Pure."""
 
 import math
 import re
@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from patchbench.errors import BadInput
 from patchbench.model import Machine, Parameter, Workload
+
+_FORMULA = re.compile(r"\w+(?: *[*/] *\w+)*", re.ASCII)
 
 
 def changed(workload: Workload, told: Mapping[str, int]) -> Workload:
@@ -64,17 +66,27 @@ def check_fits(workload: Workload, machine: Machine, known: Mapping[str, Paramet
 
 
 def amount(formula: str, values: Mapping[str, int]) -> float:
-    """Return what names and numbers with `*` and `/` between them come to, from left to right."""
+    """Return what names and numbers with `*` and `/` between them come to, from left to right.
+
+    Raises BadInput for a name that has no value, and for what is no number in the end.
+    """
+    if not _FORMULA.fullmatch(formula):
+        raise BadInput(f"{formula[:80]!r} is no amount: names and numbers, with * and / between")
     product = 1.0
-    for name, divides in _names(formula):
-        value = values[name] if name in values else int(name)
-        product = product / value if divides else product * value
+    try:
+        for name, divides in _names(formula):
+            value = values[name] if name in values else int(name)
+            product = product / value if divides else product * value
+    except (ValueError, ZeroDivisionError, OverflowError) as err:
+        raise BadInput(f"{formula[:80]!r} is no amount: {err}") from err
+    if not math.isfinite(product):
+        raise BadInput(f"{formula[:80]!r} is no amount: it is too large")
     return product
 
 
 def _names(formula: str) -> list[tuple[str, bool]]:
     """Return the names and numbers of a formula, and whether it divides by them."""
-    return [(name, sign == "/") for sign, name in re.findall(r"([*/]?)\s*(\w+)", formula)]
+    return [(name, sign == "/") for sign, name in re.findall(r"([*/]?)\s*(\w+)", formula, re.ASCII)]
 
 
 def _fitting(value: int, times_too_much: float, *, divides: bool) -> int:

@@ -48,6 +48,9 @@ _WORK_TREES = (
     "variants/scratch",
 )
 _KEY_LETTERS = 12
+#: A version names folders, and is printed: it is numbers, and a word at most.
+_NUMBER = re.compile(r"^(VERSION|PATCHLEVEL|SUBLEVEL) *= *(\d{1,6}) *$", re.MULTILINE | re.ASCII)
+_EXTRA = re.compile(r"^EXTRAVERSION *= *([\w.+~-]{0,40}) *$", re.MULTILINE | re.ASCII)
 #: What a kernel file may have fetched. Anything else could be an option, a refspec that writes
 #: elsewhere, or a transport that is a program, such as ext::.
 _REF = re.compile(r"(?!.*(\.\.|@\{))[A-Za-z0-9_][A-Za-z0-9_./@+-]*")
@@ -168,15 +171,12 @@ def spec_for_path(path: Path, commit: str = "") -> KernelSpec:
 
 def kernel_version(makefile: str) -> str:
     """Return VERSION.PATCHLEVEL.SUBLEVEL+EXTRAVERSION of a kernel's top Makefile."""
-    found: dict[str, str] = dict(
-        re.findall(
-            r"^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION) *= *(\S*) *$", makefile, re.MULTILINE
-        )
-    )
+    found: dict[str, str] = dict(_NUMBER.findall(makefile))
     if not {"VERSION", "PATCHLEVEL", "SUBLEVEL"} <= found.keys():
         raise BadInput("this is not a kernel tree: its Makefile states no VERSION")
-    number = ".".join(found[name] for name in ("VERSION", "PATCHLEVEL", "SUBLEVEL"))
-    return number + found.get("EXTRAVERSION", "")
+    extra = _EXTRA.search(makefile)
+    numbers = (found[name] for name in ("VERSION", "PATCHLEVEL", "SUBLEVEL"))
+    return ".".join(numbers) + (extra[1] if extra else "")
 
 
 def apply(source: Source, series: Series, work: Path) -> Tree:

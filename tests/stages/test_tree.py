@@ -323,6 +323,8 @@ def test_a_version_needs_its_three_numbers() -> None:
     assert tree.kernel_version(KERNEL_FILES["Makefile"] + "EXTRAVERSION = -rc1\n") == "7.3.4-rc1"
     with pytest.raises(BadInput, match="no VERSION"):
         tree.kernel_version("all:\n\ttrue\n")
+    with pytest.raises(BadInput, match="no VERSION"):
+        tree.kernel_version(KERNEL_FILES["Makefile"].replace("7", "../../7"))
 
 
 def with_variant(patches: Path, find: str) -> None:
