@@ -81,12 +81,15 @@ class FakeHypervisor:
         release = image.name
         self.booted.append((release, seed))
         out.mkdir(parents=True, exist_ok=True)
-        told, console = self.logs.get(
-            (release, seed), (results(100 + seed, release=release), CLEAN_CONSOLE)
-        )
-        (out / RESULTS).write_text(told)
+        measured, console = self.measured(release, seed)
+        (out / RESULTS).write_text(measured)
         (out / CONSOLE).write_text(console)
         return Ran(1.5, self.timed_out, orderly=not self.timed_out)
+
+    def measured(self, release: str, seed: int) -> tuple[str, str]:
+        """Return the logs that a boot leaves: results and console."""
+        usual = results(100 + seed, release=release), CLEAN_CONSOLE
+        return self.logs.get((release, seed), usual)
 
     def stop(self) -> None:
         self.stopped = True
