@@ -652,10 +652,12 @@ class Comparison:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What one metric may do, as a table of configs/gate.toml; exactly one of the two bounds.
+    """What one metric may do, as a table of configs/gate.toml; exactly one of the three bounds.
 
     max_regression_pct: how much worse, in the metric's own direction, is still accepted.
     min_improvement_pct: how much better the series has to be.
+    must_finish: the clock has to stop wherever the base's did; how soon is not judged.
+    why: the reason for the limit, which the verdict shows if it is not met.
     """
 
     workload: str
@@ -664,6 +666,7 @@ class Limit:
     better: Literal["lower", "higher"]
     max_regression_pct: float | None = None
     min_improvement_pct: float | None = None
+    must_finish: bool = False
     why: str = ""
 
 
@@ -674,9 +677,9 @@ class Policy:
 
     error_rate: the chance that a revision which keeps every limit is stopped, over all limits
     and looks; and that one which breaks a limit passes.
-    looks: after how many seeds the limits are judged; what is undecided gets more seeds.
-    hazards: workloads with conditions that must hold as they do with the other series, seed 1.
-    matrix: which rows of configs/matrix.toml must build as they do with the other series.
+    looks: after how many seeds per arm the limits are judged; an undecided one gets more seeds.
+    hazards: workloads whose conditions must hold where they hold with the base, for seed 1.
+    matrix: which rows of configs/matrix.toml must build where they build with the base.
     """
 
     error_rate: float
@@ -691,7 +694,7 @@ Ruled: TypeAlias = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """The decision on one limit: the change in the metric, and why it was decided so.
+    """The decision on one limit: the change in the metric, and what decided it.
 
     low, high: the interval that decided, of confidence 1 - 2 * (error rate of this look).
     """
@@ -714,10 +717,11 @@ class Verdict:
     kernel: str
     ruled: Ruled
     rulings: tuple[Ruling, ...]
-    reasons: tuple[str, ...]  # beside the limits: lost boots, splats, a spent budget
+    reasons: tuple[str, ...]  # besides the limits: lost boots, splats, a spent budget
     runs: tuple[str, ...]
     error_rate: float
-    seeds: int  # an arm, of the workload that needed most
-    cpu_seconds: float  # what it cost: QEMU and make, all containers
+    seeds: int  # per arm, of the workload that needed most
+    cpu_seconds: float  # the cost: QEMU and make, all containers
     wall_seconds: float
     command: str
+    not_looked_at: tuple[str, ...] = ()  # because the verdict was FAIL already

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Pass or stop a revision, at a stated error rate; and measure what that gate is worth.
+"""Pass or stop a revision at a stated error rate, and measure what that gate is worth.
 
-Doors: gating, calibrating, calibration, policy, verdicts, revisions
+Doors: gating, request, calibrating, calibration, policy, verdicts, revisions
 
-    gating       boots until every limit is decided, then checks hazards and rows
+    gating       judges one series against another, and writes the verdict down
+    request      what to gate, and the command that asks for it again
+    trial        one gate under way: boots, hazards and rows, until something fails
     policy       configs/gate.toml: the limits
     rules        one limit, one comparison, one of three answers
     verdicts     a verdict as text, JSON and JUnit

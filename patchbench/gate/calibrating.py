@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What `calibrate` does with the pipeline: kernels that do the same work, and known amounts more.
+"""What `calibrate` does: boots kernels of equal work, and kernels that do a known amount more.
 
-Everything that is booted is kept in one run's folder; what it says is worked out by
-calibrate.py and told by calibration.py.
+All boots go into one run's folder; calibration.py works out what they say.
 """
 
 import random
@@ -22,7 +21,7 @@ from patchbench.stages import boots, planted, series
 from patchbench.tools import host
 
 AGAIN = f"{NONE}~again"
-#: Bytes that a relink shifts the code by: less than a cache line, a page, many pages.
+#: Bytes by which a relink shifts the code: less than a cache line, a page, many pages.
 _SHIFTS = (16, 1040, 4112, 10_000, 33_040, 100_016, 260_000, 1_000_016)
 
 
@@ -33,7 +32,7 @@ class CalibrationRequest:
     kernel: str
     policies: tuple[Path, ...]
     relinks: int = 6
-    sizes: tuple[int, ...] = (2, 4, 8, 12, 16, 32)  # instructions more for a freed entry
+    sizes: tuple[int, ...] = (2, 4, 8, 12, 16, 32)  # extra instructions per freed entry
     noisy_sizes: tuple[int, ...] = (1600, 3200, 6400)
     trials: int = 400
     flavour: str = "bench"
@@ -46,10 +45,10 @@ class CalibrationRequest:
 
 
 def calibrate(pipeline: Pipeline, request: CalibrationRequest) -> Calibration:
-    """Boot what is needed to judge the policies, and return what came out.
+    """Boot what it takes to judge the policies, and return what was measured.
 
-    Raises BadInput for a policy that takes more than one workload or machine, LostGuest if a
-    boot gave nothing: a calibration with holes is none.
+    Raises BadInput for a policy with more than one workload or machine, and LostGuest if a boot
+    has no usable samples: a calibration must be complete.
     """
     judged = [policies.load(pipeline.catalog, pipeline.root / path) for path in request.policies]
     source = pipeline.source(request.kernel)
@@ -57,14 +56,14 @@ def calibrate(pipeline: Pipeline, request: CalibrationRequest) -> Calibration:
         pipeline.results / "runs" / (f"{datetime.now(UTC):%Y%m%dT%H%M%S}-calibrate-{source.kernel}")
     )
     planter = _Planter(pipeline, source, request)
-    told: dict[str, MachineBoots] = {}
+    measured: dict[str, MachineBoots] = {}
     for path, policy in zip(request.policies, judged, strict=True):
         workload, machine = _only(path, [(one.workload, one.machine) for one in policy.limits])
         metrics = pipeline.catalog.metrics(pipeline.catalog.workload(workload).program)
         booter = _Booter(pipeline, folder, pipeline.catalog.machine(machine), workload, metrics)
         exact = booter.machine.exact
         relinks, sizes = (request.relinks, request.sizes) if exact else (0, request.noisy_sizes)
-        told[machine] = booter.boot(
+        measured[machine] = booter.boot(
             policy.looks[-1],
             same=[planter.none(), *map(planter.relink, range(relinks))],
             slower={size: planter.slower(size) for size in sizes},
@@ -73,24 +72,24 @@ def calibrate(pipeline: Pipeline, request: CalibrationRequest) -> Calibration:
     return Calibration(
         kernel=source.kernel,
         version=source.version,
-        commands=dict.fromkeys(told, request.command()),
+        commands=dict.fromkeys(measured, request.command()),
         trials=request.trials,
         toolchain=pipeline.toolchain.digest,
         qemu=pipeline.toolchain.qemu,
         host=host.describe(),
-        policies=dict(zip(told, judged, strict=True)),
-        boots=told,
+        policies=dict(zip(measured, judged, strict=True)),
+        boots=measured,
     )
 
 
 def _only(path: Path, places: Sequence[tuple[str, str]]) -> tuple[str, str]:
     if len({*places}) != 1:
-        raise BadInput(f"{path}: can be calibrated with limits for one workload and machine only")
+        raise BadInput(f"{path}: only a policy with one workload and one machine can be calibrated")
     return places[0]
 
 
 class _Planter:
-    """Builds the kernels that a calibration compares; they differ by little, and build fast."""
+    """Builds the kernels that a calibration compares; they differ little, so they build fast."""
 
     def __init__(self, pipeline: Pipeline, source: Source, request: CalibrationRequest) -> None:
         self._pipeline = pipeline
@@ -100,24 +99,24 @@ class _Planter:
         self._root = pipeline.cache / "work/planted"
 
     def none(self) -> Image:
-        """Return the kernel as it is."""
+        """Return the unpatched kernel."""
         applied = self._pipeline.apply(self._source, NONE)
         return self._pipeline.image(applied, self._flavour)
 
     def relink(self, number: int) -> Image:
-        """Return the same kernel with its code elsewhere."""
+        """Return the unpatched kernel with its code shifted."""
         return self._plant(f"relink-{number + 1}", self._plants.relink, _SHIFTS[number])
 
     def slower(self, size: int) -> Image:
-        """Return the kernel with so many instructions more for each freed entry."""
+        """Return the kernel with this many extra instructions per freed entry."""
         return self._plant(f"slower-{size}", self._plants.slower, size)
 
     def _plant(self, name: str, plant: planted.Plant, size: int) -> Image:
         scratch = self._pipeline.cache / "work/planting"
         planted.write(plant, self._source, self._root, name, scratch, size)
-        told = series.load(self._root, name, self._source.line)
-        # As another state of the kernel as it is: it builds where that was built.
-        applied = self._pipeline.apply_series(self._source, replace(told, name=f"{NONE}~{name}"))
+        plain = series.load(self._root, name, self._source.line)
+        # Named as a commit of `none`, so that it builds in the unpatched kernel's lane.
+        applied = self._pipeline.apply_series(self._source, replace(plain, name=f"{NONE}~{name}"))
         return self._pipeline.image(applied, self._flavour)
 
 
@@ -144,8 +143,8 @@ class _Booter:
     ) -> MachineBoots:
         """Return what all kernels measured with seeds 1 to `seeds`.
 
-        On an exact machine the first kernel is booted twice, to the byte; on a noisy one it is
-        an arm twice over, in the same blocks as the slower ones.
+        On an exact machine the first kernel is booted twice, and its boots must be the same to
+        the byte; on a noisy one it is two arms, in the same blocks as the slower kernels.
         """
         everything = range(1, seeds + 1)
         images = [*same, *slower.values()]
@@ -164,7 +163,7 @@ class _Booter:
             booted, again = self._booter.blocks(arms, everything, order), []
         equal = [*same] if self.machine.exact else [images[0], images[1]]
         values = {image.series: _values(booted, image.series) for image in equal}
-        # What a program can measure, it measures with some parameters only.
+        # Some metrics of a program are measured with other parameters only.
         measured = set.intersection(*(set(one) for one in values.values()))
         return MachineBoots(
             machine=self.machine.name,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A calibration: its boots, what they say of the gate, and how that is kept and told."""
+"""A calibration: its boots, what they say about the gate, and how both are stored and shown."""
 
 import io
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from patchbench.store import write_whole
 
 TEXT = Path("docs/calibration.md")
 GATE = "this gate"
-#: What tells best how much slower a kernel was made: all work, whoever does it.
+#: What shows best how much slower a kernel was made: all work, whoever does it.
 COST = "cpu_ns"
 HEADINGS = ("machine", "rule", "false alarms", "95% interval", "finds at 80 %")
 _ORDER = 1  # of the draws; fixed, so the same boots always say the same
@@ -33,7 +33,7 @@ _POWER = 0.8
 class MachineBoots:
     """What kernels measured on one machine, with one workload.
 
-    same: kernels that do the same work; slower: by instructions more for a freed entry.
+    same: kernels of equal work, by name. slower: by their extra instructions per freed entry.
     again: the first of `same`, booted a second time (exact machines).
     """
 
@@ -48,7 +48,7 @@ class MachineBoots:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """All that a calibration booted, and with what."""
+    """All that a calibration measured, and on what."""
 
     kernel: str
     version: str
@@ -67,10 +67,10 @@ class Calibration:
 class Findings:
     """What the boots of one machine say.
 
-    differing: of boots run twice, those in which any metric differs (exact machines).
+    differing: of the `twice` boots that were repeated, those in which any metric differs.
     floors: per cent that 95 % of comparisons of equal kernels stay within, by metric.
     false_alarms: by rule. power: share of comparisons that find a slow-down, by rule and size.
-    slower_pct: what a slow-down of a size costs, by metric, against the kernel as it is.
+    slower_pct: what a slow-down of a size costs, by metric, compared with the unpatched kernel.
     """
 
     error_rate: float  # as the policy states it
@@ -83,7 +83,7 @@ class Findings:
     slower_pct: Mapping[int, Mapping[str, float]]
 
     def detectable(self, rule: str) -> int | None:
-        """Return the smallest size from which on a rule finds it with 80 % power, or None."""
+        """Return the smallest size from which a rule has 80 % power, or None."""
         found = None
         for size in sorted(self.power[rule], reverse=True):
             if self.power[rule][size] < _POWER:
@@ -92,53 +92,53 @@ class Findings:
         return found
 
     def finds(self, rule: str) -> str:
-        """Return the smallest slow-down that a rule finds with 80 % power, in words."""
+        """Return the smallest slow-down that a rule finds with 80 % power, as text."""
         size = self.detectable(rule)
         return "none of these" if size is None else f"{self.slower_pct[size][COST]:.2g} %"
 
 
-def judge(told: Calibration) -> dict[str, Findings]:
+def judge(calibrated: Calibration) -> dict[str, Findings]:
     """Return what a calibration says, by machine."""
     return {
-        name: _judge(boots, told.policies[name], told.trials) for name, boots in told.boots.items()
+        name: _judge(boots, calibrated.policies[name], calibrated.trials)
+        for name, boots in calibrated.boots.items()
     }
 
 
 def out_of_bounds(findings: Mapping[str, Findings]) -> list[str]:
-    """Return where the gate is not what it claims: its false alarms, or an exact machine."""
+    """Return where the gate is not what it claims to be: too many false alarms, or not exact."""
     wrong = []
     for name, found in findings.items():
-        false, stated = found.false_alarms[GATE], found.error_rate
-        if false.low > stated:
+        false, promised = found.false_alarms[GATE], found.error_rate
+        if false.low > promised:
             wrong.append(
                 f"{name}: {false.came} false alarms in {false.trials} comparisons, 95 % interval "
-                f"from {false.low:.1%}; {stated:.1%} is stated"
+                f"from {false.low:.1%}; at most {promised:.1%} is promised"
             )
         if found.differing:
             wrong.append(f"{name}: {found.differing} of {found.twice} boots differed when repeated")
     return wrong
 
 
-def save(root: Path, told: Calibration) -> dict[str, Findings]:
-    """Write docs/calibration.json, the text and the plots made of it, and return what it says.
+def save(root: Path, new: Calibration) -> dict[str, Findings]:
+    """Write docs/calibration.json, its page and its plots, and return what it says.
 
     Other machines that were calibrated with the same kernel, toolchain and host stay in it.
     """
     with suppress(BadInput):  # of another version: replaced, as its boots cannot be read here
-        told = _with_others(load(root), told)
+        new = _with_others(load(root), new)
     (root / DATA.parent).mkdir(parents=True, exist_ok=True)
-    findings = judge(told)
+    findings = judge(new)
     floors = [
-        Floor(told.boots[name].workload, name, metric, floor)
+        Floor(new.boots[name].workload, name, metric, floor)
         for name, found in findings.items()
         for metric, floor in found.floors.items()
     ]
-    told = replace(told, floors=tuple(floors))
-    text = adapter(Calibration).dump_json(told).decode()
+    text = adapter(Calibration).dump_json(replace(new, floors=tuple(floors))).decode()
     write_whole(root / DATA, text + "\n")
     for name, found in findings.items():
         write_whole(root / DATA.parent / _plot_name(name), power_plot(found))
-    write_whole(root / TEXT, markdown(told, findings))
+    write_whole(root / TEXT, markdown(new, findings))
     return findings
 
 
@@ -155,7 +155,7 @@ def _with_others(old: Calibration | None, new: Calibration) -> Calibration:
 
 
 def rows(findings: Mapping[str, Findings]) -> list[tuple[str, ...]]:
-    """Return a table of how each rule does on each machine, as text, under HEADINGS."""
+    """Return how each rule does on each machine, as text under HEADINGS."""
     return [
         (
             machine,
@@ -182,11 +182,11 @@ def load(root: Path) -> Calibration | None:
         ) from err
 
 
-def markdown(told: Calibration, findings: Mapping[str, Findings]) -> str:
+def markdown(calibrated: Calibration, findings: Mapping[str, Findings]) -> str:
     """Return docs/calibration.md."""
     return texts.render(
         "calibration.md.j2",
-        told=told,
+        calibrated=calibrated,
         findings=findings,
         rules=[GATE, *alarms.RULES],
         gate=GATE,
@@ -198,7 +198,7 @@ def markdown(told: Calibration, findings: Mapping[str, Findings]) -> str:
 
 
 def power_plot(found: Findings) -> str:
-    """Return an SVG: the share of slow-downs that each rule finds, over their size."""
+    """Return an SVG of the share of slow-downs that each rule finds, by their size."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -213,7 +213,7 @@ def power_plot(found: Findings) -> str:
         sizes = sorted(found.slower_pct)
         cost = [f"{size}\n{found.slower_pct[size][COST]:+.1f} %" for size in sizes]
         axes.set_xticks(range(len(sizes)), cost)
-        axes.set_xlabel(f"instructions more for each freed entry, and their cost in {COST}")
+        axes.set_xlabel(f"extra instructions per freed entry, and their cost in {COST}")
         axes.set_ylabel("found, % of comparisons")
         axes.set_ylim(-3, 103)
         axes.grid(alpha=0.3)
@@ -229,7 +229,7 @@ def _plot_name(machine: str) -> str:
 
 def _judge(boots: MachineBoots, policy: Policy, trials: int) -> Findings:
     metrics = {metric.name: metric for metric in boots.metrics}
-    limited = list(dict.fromkeys(limit.metric for limit in policy.limits))
+    limited = list(dict.fromkeys(limit.metric for limit in policies.bounded(policy)))
     equal = _equal(boots, trials)
     power: dict[str, dict[int, float]] = {rule: {} for rule in (GATE, *alarms.RULES)}
     for size, slow in boots.slower.items():

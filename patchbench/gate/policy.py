@@ -15,7 +15,7 @@ DEFAULT = Path("configs/gate.toml")
 
 
 def load(catalog: Catalog, path: Path, seeds: int | None = None) -> Policy:
-    """Return the policy at `path`, judged once after `seeds` of each arm if that is told.
+    """Return the policy at `path`; with `seeds` it has one look, after that many per arm.
 
     Raises UnknownName for a workload, machine or metric that does not exist, and BadInput for
     a limit that contradicts another or itself, for one that nothing could keep, and for a look
@@ -44,20 +44,24 @@ def load(catalog: Catalog, path: Path, seeds: int | None = None) -> Policy:
 
 
 def bound(limit: Limit) -> float:
-    """Return the log-ratio, counted towards the worse, that a limit does not allow to exceed."""
-    if limit.max_regression_pct is not None:
-        worse, per_cent = 1, limit.max_regression_pct
-    else:
-        worse, per_cent = -1, limit.min_improvement_pct or 0.0
+    """Return the largest log-ratio that a limit on a change allows; positive is worse."""
     sign = 1 if limit.better == "lower" else -1
-    return sign * math.log1p(sign * worse * per_cent / 100)
+    return sign * math.log1p(sign * _worse_pct(limit) / 100)
+
+
+def _worse_pct(limit: Limit) -> float:
+    """Return by how many per cent a metric may get worse; negative if it has to get better."""
+    if limit.max_regression_pct is not None:
+        return limit.max_regression_pct
+    assert limit.min_improvement_pct is not None, "a limit that must finish has no bound"
+    return -limit.min_improvement_pct
 
 
 def level(policy: Policy, look: int) -> float:
-    """Return what a look may spend of the error rate, in proportion to the seeds it adds.
+    """Return the share of the error rate that a look may spend: that of the seeds it adds.
 
-    The looks' shares add up to the whole, so by Bonferroni's inequality all looks together keep
-    the rate, whatever they have in common (Lan and DeMets, Biometrika 70, 1983, spend alike).
+    The shares add up to the whole, so by Bonferroni's inequality all looks together keep the
+    rate, however they depend on each other (Lan and DeMets, Biometrika 70, 1983, do the same).
     """
     before = policy.looks[look - 1] if look else 0
     return policy.error_rate * (policy.looks[look] - before) / policy.looks[-1]
@@ -65,28 +69,34 @@ def level(policy: Policy, look: int) -> float:
 
 def fewest_seeds(policy: Policy, look: int) -> int:
     """Return how many seeds a look needs to be able to decide each limit either way."""
-    return stats.fewest_pairs(level(policy, look) / len(policy.limits))
+    return stats.fewest_pairs(level(policy, look) / max(1, len(bounded(policy))))
+
+
+def bounded(policy: Policy) -> list[Limit]:
+    """Return the limits on a change; the others only ask that a clock stops."""
+    return [limit for limit in policy.limits if not limit.must_finish]
 
 
 def describe(limit: Limit) -> str:
-    """Return a limit's bound as what the change may be: `<= +1 %`."""
-    improvement = limit.min_improvement_pct
-    worse = -improvement if improvement is not None else limit.max_regression_pct or 0.0
+    """Return a limit's bound as the change it allows: `<= +1 %`, or `must finish`."""
+    if limit.must_finish:
+        return "must finish"
+    worse = _worse_pct(limit)
     return f"<= {worse:+g} %" if limit.better == "lower" else f">= {-worse:+g} %"
 
 
 def _check(policy: Policy) -> None:
     if not 0 < policy.error_rate < 0.5:
-        raise BadInput(f"error_rate {policy.error_rate}: a chance between 0 and 0.5")
+        raise BadInput(f"error_rate {policy.error_rate}: must be between 0 and 0.5")
     if not policy.limits:
-        raise BadInput("no [[limits]], so nothing could ever fail")
+        raise BadInput("no [[limits]]: nothing could ever fail")
     if not policy.looks or list(policy.looks) != sorted({*policy.looks}) or policy.looks[0] < 1:
-        raise BadInput(f"looks {[*policy.looks]}: ascending numbers of seeds, at least one")
+        raise BadInput(f"looks {[*policy.looks]}: must be ascending numbers of seeds, at least one")
     for look, seeds in enumerate(policy.looks):
         if seeds < (fewest := fewest_seeds(policy, look)):
             raise BadInput(
-                f"{seeds} seeds cannot decide {len(policy.limits)} limits at an error rate of "
-                f"{level(policy, look):.2%}; at least {fewest} can"
+                f"{seeds} seeds cannot decide {len(bounded(policy))} limits at an error rate of "
+                f"{level(policy, look):.2%}; it takes at least {fewest}"
             )
     places = [(limit.workload, limit.machine, limit.metric) for limit in policy.limits]
     if twice := _first_double(places):
@@ -96,19 +106,22 @@ def _check(policy: Policy) -> None:
 def _check_limit(limit: Limit, metric: Metric, machine: Machine) -> None:
     where = f"{limit.workload} {limit.machine} {limit.metric}"
     regression, improvement = limit.max_regression_pct, limit.min_improvement_pct
-    if (regression is None) == (improvement is None):
-        raise BadInput(f"{where}: max_regression_pct or min_improvement_pct, and not both")
+    if [regression is not None, improvement is not None, limit.must_finish].count(True) != 1:
+        raise BadInput(
+            f"{where}: needs exactly one of max_regression_pct, min_improvement_pct, must_finish"
+        )
     if limit.better != metric.better:
         raise BadInput(f"{where}: the workload says that {metric.better} is better")
-    per_cent = regression if regression is not None else improvement
-    assert per_cent is not None  # for mypy: one of them is told
-    if not math.isfinite(per_cent) or per_cent < 0 or (improvement is not None and per_cent == 0):
-        raise BadInput(f"{where}: {per_cent} % is no bound; improvements are above 0")
-    downwards = (limit.better == "lower") == (improvement is not None)
-    if downwards and per_cent >= 100:
-        raise BadInput(f"{where}: nothing falls by {per_cent:g} % and remains")
-    if per_cent == 0 and not machine.exact:
-        raise BadInput(f"{where}: {machine.name} is noisy, so nothing is shown to be 0 % worse")
+    if limit.must_finish:
+        return
+    worse = _worse_pct(limit)
+    per_cent = abs(worse)
+    if not math.isfinite(worse) or (worse < 0) != (improvement is not None):
+        raise BadInput(f"{where}: {regression or improvement} % is no bound; improvements are > 0")
+    if (limit.better == "lower") == (worse < 0) and per_cent >= 100:
+        raise BadInput(f"{where}: nothing can fall by {per_cent:g} %")
+    if worse == 0 and not machine.exact:
+        raise BadInput(f"{where}: {machine.name} is noisy, so nothing can be shown to be 0 % worse")
 
 
 def _first_double(places: Sequence[tuple[str, ...]]) -> tuple[str, ...] | None:

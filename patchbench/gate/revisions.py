@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from patchbench.errors import BadInput
-from patchbench.gate.gating import GateRequest
+from patchbench.gate.request import GateRequest
 from patchbench.pipeline import Pipeline
 from patchbench.tools.git import Repository
 

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Stage 9: a Policy and Comparisons in, Rulings out. Pure.
+"""A Policy and Comparisons in, Rulings out. Pure.
 
 A limit passes if the change is shown to keep it, fails if it is shown to break it, and is
 INCONCLUSIVE otherwise: "not significant" is not a pass. Breaking is tested with Holm's rule over
-all limits, so a revision that keeps all of them is stopped at most with the policy's error rate.
-Passing needs every limit to pass, so there each is tested at that rate by itself (Berger,
-Technometrics 24, 1982). A limit that was decided at one look stays decided.
+all limits, so a revision that keeps them all is stopped at no more than the policy's error rate.
+Passing needs every limit to pass, so each is tested at that rate by itself (Berger,
+Technometrics 24, 1982). A limit that was decided at one look stays decided, unless a clock stops
+for the base and not for the series: that needs no statistics, and always fails.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from dataclasses import dataclass
 
 from patchbench import stats
 from patchbench.gate import policy as policies
@@ -17,34 +18,50 @@ from patchbench.model import NEVER, Comparison, Delta, Limit, Policy, Ruled, Rul
 
 
 def judge(
-    policy: Policy, look: int, comparisons: Mapping[str, Comparison], before: Sequence[Ruling] = ()
+    policy: Policy,
+    look: int,
+    comparisons: Mapping[str, Comparison],
+    places: Sequence[tuple[str, str]],
+    before: Sequence[Ruling] = (),
 ) -> tuple[Ruling, ...]:
     """Return a ruling for each limit, in the policy's order.
 
-    look: which of the policy's looks this is, from 0. comparisons: by workload, of runs that are
-    valid. before: the rulings of the look before, whose PASS and FAIL stand.
+    look: which of the policy's looks this is, from 0. comparisons: by workload, of valid runs.
+    places: the workloads and machines that were booted for this look; limits elsewhere are not
+    tested, as their seeds were tested at an earlier look. before: the rulings so far.
     """
-    return rule_all(policy, look, [_delta(one, comparisons) for one in policy.limits], before)
+    deltas = [
+        _delta(one, comparisons) if (one.workload, one.machine) in places else None
+        for one in policy.limits
+    ]
+    return rule_all(policy, look, deltas, before)
 
 
 def rule_all(
     policy: Policy, look: int, deltas: Sequence[Delta | None], before: Sequence[Ruling] = ()
 ) -> tuple[Ruling, ...]:
-    """Return a ruling for each limit from its metric's change; None for one not measured."""
+    """Return a ruling for each limit from its metric's change; None for one not to be tested.
+
+    A limit that is not tested keeps its ruling of `before`, as does one that was decided there.
+    """
     alpha = policies.level(policy, look)
-    shifts = [_worsening(limit, delta) for limit, delta in zip(policy.limits, deltas, strict=True)]
-    broken = stats.holm(
-        [
-            shift.p_beyond(policies.bound(limit)) if shift else 1.0
-            for limit, shift in zip(policy.limits, shifts, strict=True)
-        ]
-    )
+    judged = [
+        _Judged(limit, delta, _worsening(limit, delta))
+        for limit, delta in zip(policy.limits, deltas, strict=True)
+    ]
+    bounded = [one for one in judged if not one.limit.must_finish]
+    adjusted = iter(stats.holm([one.p_broken() for one in bounded]))
     rulings = []
-    for index, limit in enumerate(policy.limits):
-        if before and before[index].ruled != "INCONCLUSIVE":
+    for index, one in enumerate(judged):
+        p_broken = 1.0 if one.limit.must_finish else next(adjusted)
+        if one.delta and (stuck := _newly_stuck(one.delta)):
+            rulings.append(Ruling(one.limit, "FAIL", stuck, one.delta))
+        elif before and (one.delta is None or before[index].ruled != "INCONCLUSIVE"):
             rulings.append(before[index])
+        elif one.limit.must_finish:
+            rulings.append(_rule_finish(one.limit, one.delta))
         else:
-            rulings.append(_rule(limit, deltas[index], shifts[index], broken[index], alpha))
+            rulings.append(_rule(one, p_broken, alpha))
     return tuple(rulings)
 
 
@@ -56,26 +73,29 @@ def overall(rulings: Sequence[Ruling]) -> Ruled:
     return "PASS" if ruled == {"PASS"} else "INCONCLUSIVE"
 
 
-def undecided(rulings: Sequence[Ruling]) -> dict[str, list[str]]:
-    """Return the machines, by workload, on which something is still to be decided."""
-    places = {(one.limit.workload, one.limit.machine) for one in rulings if _is_open(one)}
+def undecided(rulings: Sequence[Ruling]) -> set[tuple[str, str]]:
+    """Return the workloads and machines for which a limit is still undecided."""
     return {
-        workload: [machine for _, machine in group]
-        for workload, group in groupby(sorted(places), key=lambda place: place[0])
+        (one.limit.workload, one.limit.machine) for one in rulings if one.ruled == "INCONCLUSIVE"
     }
 
 
-def _is_open(ruling: Ruling) -> bool:
-    return ruling.ruled == "INCONCLUSIVE"
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A limit, the change in its metric, and the pairs' log-ratios; None where there are none."""
+
+    limit: Limit
+    delta: Delta | None
+    shift: stats.Shift | None
+
+    def p_broken(self) -> float:
+        return self.shift.p_beyond(policies.bound(self.limit)) if self.shift else 1.0
 
 
-def _rule(
-    limit: Limit, delta: Delta | None, shift: stats.Shift | None, p_broken: float, alpha: float
-) -> Ruling:
+def _rule(one: _Judged, p_broken: float, alpha: float) -> Ruling:
+    limit, delta, shift = one.limit, one.delta, one.shift
     if delta is None:
         return Ruling(limit, "INCONCLUSIVE", "it was not measured")
-    if stuck := _newly_stuck(delta):
-        return Ruling(limit, "FAIL", stuck, delta)
     if shift is None:
         return Ruling(limit, "INCONCLUSIVE", "a base of 0 has no ratio", delta)
     p_kept = shift.p_within(policies.bound(limit))
@@ -94,14 +114,27 @@ def _rule(
 
 
 def _newly_stuck(delta: Delta) -> str:
-    """Return what a series lets go on for ever that ended without it, each time; else nothing.
+    """Return in how many boots a clock did not stop that always stops for the base, or nothing.
 
-    That is a leak or a livelock, which needs no statistics: the base never does it.
+    That is a leak or a livelock. It needs no statistics: the base never does it.
     """
     stuck = sum(test == NEVER for _, test in delta.values)
     if not stuck or any(base == NEVER for base, _ in delta.values):
         return ""
-    return f"never ended in {stuck} of {delta.pairs} boots, and always without the series"
+    return f"did not finish in {stuck} of {delta.pairs} boots; without the series it always did"
+
+
+def _rule_finish(limit: Limit, delta: Delta | None) -> Ruling:
+    """Rule on a clock that has to stop, where none of its boots fails it outright."""
+    if delta is None:
+        return Ruling(limit, "INCONCLUSIVE", "it was not measured")
+    stuck = sum(test == NEVER for _, test in delta.values)
+    if not stuck:
+        return Ruling(limit, "PASS", f"finished in all {delta.pairs} boots", delta)
+    theirs = sum(base == NEVER for base, _ in delta.values)
+    counts = f"did not finish in {stuck} of {delta.pairs} boots, without the series in {theirs}"
+    newly = any(test == NEVER != base for base, test in delta.values)
+    return Ruling(limit, "INCONCLUSIVE" if newly else "PASS", counts, delta)
 
 
 def _delta(limit: Limit, comparisons: Mapping[str, Comparison]) -> Delta | None:
@@ -111,8 +144,8 @@ def _delta(limit: Limit, comparisons: Mapping[str, Comparison]) -> Delta | None:
 
 
 def _worsening(limit: Limit, delta: Delta | None) -> stats.Shift | None:
-    """Return the pairs' log-ratios, counted towards the worse; None where there are none."""
-    if delta is None:
+    """Return the pairs' log-ratios, positive for worse; None where there are none."""
+    if delta is None or limit.must_finish:
         return None
     base, test = zip(*delta.values, strict=True)
     logs = stats.log_ratios(base, test)
@@ -123,7 +156,7 @@ def _worsening(limit: Limit, delta: Delta | None) -> stats.Shift | None:
 
 
 def _interval(limit: Limit, shift: stats.Shift, alpha: float) -> tuple[float | None, float | None]:
-    """Return the interval of the change in per cent that belongs to one-sided tests at alpha."""
+    """Return the interval of the change, in per cent, that goes with one-sided tests at alpha."""
     interval = shift.interval(1 - 2 * alpha)
     if interval is None:
         return None, None

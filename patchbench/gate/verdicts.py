@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A Verdict in; table rows, JSON, JUnit XML and Markdown out."""
+"""A Verdict in; table rows, sentences, JSON, JUnit XML and Markdown out."""
 
 import json
 from dataclasses import asdict
@@ -26,33 +26,51 @@ def write(folder: Path, verdict: Verdict) -> None:
 
 
 def rows(verdict: Verdict) -> list[tuple[str, ...]]:
-    """Return the table's rows as text, one a limit, under HEADINGS."""
+    """Return the table's rows as text, one per limit, under HEADINGS."""
     return [_row(ruling) for ruling in verdict.rulings]
 
 
+def sentences(verdict: Verdict) -> list[str]:
+    """Return what is to be said besides the table, a line each, the most important first."""
+    limits = [one.limit for one in verdict.rulings if one.ruled != "PASS" and one.limit.why]
+    lines = [
+        *verdict.reasons,
+        *(f"{one.metric} on {one.machine} has a limit because {one.why}" for one in limits),
+    ]
+    if verdict.not_looked_at:
+        parts = ", ".join(verdict.not_looked_at)
+        lines.append(f"not looked at, as the verdict was FAIL already: {parts} (`--all`)")
+    return lines
+
+
 def as_json(verdict: Verdict) -> Json:
-    """Return the verdict as `gate --json` prints it; `never` is the word "never"."""
-    told = plain(asdict(verdict))
-    assert isinstance(told, dict)  # for mypy
-    return {"schema": 1, **told}
+    """Return the verdict as `gate --json` prints it; NEVER is the word "never"."""
+    fields = plain(asdict(verdict))
+    assert isinstance(fields, dict)  # for mypy
+    return {"schema": 1, **fields}
 
 
 def junit(verdict: Verdict) -> str:
-    """Return the verdict as JUnit XML: a case a limit, and one for what else was wrong."""
+    """Return the verdict as JUnit XML: a case per limit, and one for each other reason."""
     suite = TestSuite(f"{verdict.series} against {verdict.against}, {verdict.kernel}")
     suite.timestamp = verdict.gate.partition("-")[0]
     for ruling in verdict.rulings:
         case = TestCase(_name(ruling.limit), classname=f"gate.{verdict.series}")
-        told = zip(HEADINGS, _row(ruling), strict=True)
-        text = ", ".join(f"{name} {value}" for name, value in told)
+        cells = zip(HEADINGS, _row(ruling), strict=True)
+        text = ", ".join(f"{name} {value}" for name, value in cells)
         if ruling.ruled != "PASS":
-            # INCONCLUSIVE too: what knows only passed and failed must not take it for a pass.
+            text += f"; the limit is there because {ruling.limit.why}" if ruling.limit.why else ""
+            # INCONCLUSIVE too: a reader that knows two answers must not take it for a pass.
             case.result = [Failure(text, type_=ruling.ruled)]
         case.system_out = text
         suite.add_testcase(case)
     for reason in verdict.reasons:
-        case = TestCase("beside the limits", classname=f"gate.{verdict.series}")
+        case = TestCase("besides the limits", classname=f"gate.{verdict.series}")
         case.result = [Skipped(reason) if verdict.ruled == "PASS" else Failure(reason)]
+        suite.add_testcase(case)
+    for part in verdict.not_looked_at:
+        case = TestCase(part, classname=f"gate.{verdict.series}")
+        case.result = [Skipped("not looked at: the verdict was FAIL already")]
         suite.add_testcase(case)
     xml = JUnitXml()
     xml.add_testsuite(suite)
@@ -61,8 +79,14 @@ def junit(verdict: Verdict) -> str:
 
 
 def markdown(verdict: Verdict) -> str:
-    """Return a summary fit for a CI job's page."""
-    return texts.render("verdict.md.j2", verdict=verdict, headings=HEADINGS, rows=rows(verdict))
+    """Return a summary for a CI job's page."""
+    return texts.render(
+        "verdict.md.j2",
+        verdict=verdict,
+        headings=HEADINGS,
+        rows=rows(verdict),
+        sentences=sentences(verdict),
+    )
 
 
 def headline(verdict: Verdict) -> str:

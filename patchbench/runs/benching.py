@@ -91,8 +91,9 @@ class Prepared:
         return tuple(seed for seed in seeds if seed not in skipped)
 
     def amend(self, seeds: Mapping[str, tuple[int, ...]]) -> None:
-        """Record that other seeds than planned were booted, by machine."""
-        self.plan = replace(self.plan, seeds=seeds)
+        """Record which machines were booted with which seeds, if not as planned."""
+        machines = tuple(arms[0].machine for arms in self.arms if arms[0].machine.name in seeds)
+        self.plan = replace(self.plan, seeds=seeds, machines=machines)
         runs.amend(self.folder, self.plan)
 
     def compare(self, root: Path) -> Comparison:

@@ -13,6 +13,7 @@ from patchbench.check.request import CheckRequest
 from patchbench.errors import GateFailed, Undecided
 from patchbench.gate import calibrating, calibration, gating, revisions, verdicts
 from patchbench.gate import policy as policies
+from patchbench.gate.request import GateRequest
 from patchbench.intake import taking
 from patchbench.model import Verdict
 from patchbench.runs import archive, publishing, verifying
@@ -26,9 +27,10 @@ from patchbench.verbs.needs import needs
     help=flags("series", "against", "kernel", "tree", "flavour", "fresh", "json")
     | {
         "policy": "the limits, instead of configs/gate.toml",
-        "seeds": "judge once, after so many boots an arm, instead of at the policy's looks",
-        "budget": "start no boot after so long: 90s, 10m, 2h; what is undecided stays so",
-        "changed-since": "gate what differs from this commit, against its revision before and none",
+        "seeds": "judge once, after this many seeds per arm, instead of at the policy's looks",
+        "budget": "start no boot after this long: 90s, 10m, 2h; what is undecided stays undecided",
+        "all": "go on when the verdict is FAIL already, and look at everything else",
+        "changed-since": "gate what differs from this commit, against its predecessor and none",
     }
 )
 @needs("engine")
@@ -45,22 +47,31 @@ def gate(
     fresh: bool = False,
     json: bool = False,
     changed_since: str = "",
+    all: bool = False,  # noqa: A002  # the flag's name
 ) -> None:
     """Pass or stop a series by configs/gate.toml: 0 PASS, 10 FAIL, 11 INCONCLUSIVE."""
     with exits():
-        request = gating.GateRequest(
-            series, against, kernel, tree, flavour, Path(policy), seeds or None,
-            seconds_of(budget) if budget else None, fresh,
-        )  # fmt: skip
+        request = GateRequest(
+            series=series,
+            against=against,
+            kernel=kernel,
+            tree=tree,
+            flavour=flavour,
+            policy=Path(policy),
+            seeds=seeds or None,
+            budget_s=seconds_of(budget) if budget else None,
+            fresh=fresh,
+            everything=all,
+        )
         with pipeline.opened(ROOT, Terminal()) as run:
             request = taking.resolved(run, request)
             requests = (
                 revisions.changed(run, request, changed_since) if changed_since else [request]
             )
-            told = [gating.gate_series(run, one) for one in requests]
+            gated = [gating.gate_series(run, one) for one in requests]
         if not requests:
             print(f"nothing in patches/ differs from {changed_since}: nothing to gate")
-        _print_verdicts(told, as_json=json)
+        _print_verdicts(gated, as_json=json)
 
 
 @task(
@@ -112,8 +123,8 @@ def check(
 @task(
     help=flags("kernel")
     | {
-        "policy": "the limits to calibrate, with commas; each for one workload and machine",
-        "trials": "comparisons drawn from the boots",
+        "policy": "the policies to calibrate, with commas; each on one workload and one machine",
+        "trials": "comparisons to draw from the boots",
     }
 )
 @needs("engine")
@@ -128,8 +139,8 @@ def calibrate(
         paths = tuple(Path(one) for one in policy.split(","))
         request = calibrating.CalibrationRequest(kernel, paths, trials=trials)
         with pipeline.opened(ROOT, Terminal()) as run:
-            told = calibrating.calibrate(run, request)
-        findings = calibration.save(ROOT, told)
+            calibrated = calibrating.calibrate(run, request)
+        findings = calibration.save(ROOT, calibrated)
         print_table(calibration.HEADINGS, calibration.rows(findings), words=2)
         print(f"calibration {ROOT / calibration.TEXT}")
         if wrong := calibration.out_of_bounds(findings):
@@ -175,19 +186,19 @@ def verify(_: Context, folder: str, all: bool = False) -> None:  # noqa: A002  #
             raise error
 
 
-def _print_verdicts(told: list[Verdict], *, as_json: bool) -> None:
-    """Print each verdict, and leave the status of the worst: FAIL, then INCONCLUSIVE."""
+def _print_verdicts(gated: list[Verdict], *, as_json: bool) -> None:
+    """Print each verdict, and end with the status of the worst: FAIL, then INCONCLUSIVE."""
     if as_json:
-        print(json.dumps([verdicts.as_json(one) for one in told], indent=1))
-    for one in told:
+        print(json.dumps([verdicts.as_json(one) for one in gated], indent=1))
+    for one in gated:
         if not as_json:
             print(verdicts.headline(one))
-            for reason in one.reasons:
-                print(f"  {reason}")
+            for sentence in verdicts.sentences(one):
+                print(f"  {sentence}")
             print_table(verdicts.HEADINGS, verdicts.rows(one))
             print(f"summary {ROOT / 'results/reports' / one.gate / 'summary.md'}")
-    ruled = {one.ruled for one in told}
+    ruled = {one.ruled for one in gated}
     if "FAIL" in ruled:
-        raise GateFailed("the series breaks a limit; the table tells which")
+        raise GateFailed("the series is stopped; the verdict says by what")
     if "INCONCLUSIVE" in ruled:
-        raise Undecided("not every limit is decided; more seeds or a longer --budget may do it")
+        raise Undecided("not everything is decided; more seeds or a longer --budget may help")

@@ -8,7 +8,7 @@ import pytest
 
 from patchbench.errors import NotComparable
 from patchbench.gate import gating
-from patchbench.gate.gating import GateRequest
+from patchbench.gate.request import GateRequest
 from patchbench.model import Source
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs

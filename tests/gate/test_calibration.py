@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from patchbench import noise
+from patchbench.catalog import Catalog
 from patchbench.errors import BadInput
-from patchbench.gate import alarms, calibration
+from patchbench.gate import alarms, calibration, policy
 from patchbench.gate.calibration import GATE, Calibration, Findings, MachineBoots
 from patchbench.model import Limit, Metric, Policy
 from patchbench.noise import Values
@@ -43,19 +44,19 @@ def calibrated(
         slower={8: values(1.005, spread, 90), 32: values(1.04, spread, 91)},
         again=same["none~0"] if exact else {},
     )
-    told = Limit("exit-storm", name, "exit_ns", "lower", max_regression_pct=limit)
+    bound = Limit("exit-storm", name, "exit_ns", "lower", max_regression_pct=limit)
     return Calibration(
         kernel="mainline", version="7.3.4", trials=200,
         commands={name: f"./bootstrap calibrate {name}"},
         toolchain="0123456789abcdef", qemu="10.0.13", host={"cores": "2", "cpu": "a test's"},
-        policies={name: Policy(error_rate, (8, 16), (told,))}, boots={name: boots},
+        policies={name: Policy(error_rate, (8, 16), (bound,))}, boots={name: boots},
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("exact", [True, False])
 def test_a_gate_that_keeps_its_word_is_within_bounds(*, exact: bool) -> None:
-    told = calibrated(exact=exact)
-    findings = calibration.judge(told)
+    made = calibrated(exact=exact)
+    findings = calibration.judge(made)
     assert calibration.out_of_bounds(findings) == []
     found = next(iter(findings.values()))
     assert found.false_alarms[GATE].came == 0
@@ -95,31 +96,31 @@ def test_the_floors_that_are_shipped_are_those_of_its_boots(
 
 def test_a_gate_that_alarms_more_often_than_it_states_is_out_of_bounds() -> None:
     # Two kernels that are called the same and are 5 % apart: every other comparison alarms.
-    told = calibrated()
+    made = calibrated()
     same = {"none~0": values(1, 0.002, 0), "none~1": values(1.05, 0.002, 1)}
-    told = replace(told, boots={"exact": replace(told.boots["exact"], same=same)})
-    wrong = calibration.out_of_bounds(calibration.judge(told))
+    made = replace(made, boots={"exact": replace(made.boots["exact"], same=same)})
+    wrong = calibration.out_of_bounds(calibration.judge(made))
     assert len(wrong) == 1
     assert "false alarms in 200 comparisons" in wrong[0]
 
 
 def test_a_boot_that_differs_when_repeated_is_out_of_bounds() -> None:
-    told = calibrated()
-    again = dict(told.boots["exact"].again["exit_ns"])
+    made = calibrated()
+    again = dict(made.boots["exact"].again["exit_ns"])
     again[3] += 1
-    boots = replace(told.boots["exact"], again={**told.boots["exact"].again, "exit_ns": again})
-    told = replace(told, boots={"exact": boots})
-    assert calibration.out_of_bounds(calibration.judge(told)) == [
+    boots = replace(made.boots["exact"], again={**made.boots["exact"].again, "exit_ns": again})
+    made = replace(made, boots={"exact": boots})
+    assert calibration.out_of_bounds(calibration.judge(made)) == [
         "exact: 1 of 16 boots differed when repeated"
     ]
 
 
 def test_a_calibration_is_written_and_read_back(tmp_path: Path) -> None:
-    told = calibrated()
-    findings = calibration.save(tmp_path, told)
+    made = calibrated()
+    findings = calibration.save(tmp_path, made)
     read = calibration.load(tmp_path)
     assert read is not None
-    assert replace(read, floors=()) == told
+    assert replace(read, floors=()) == made
     text = (tmp_path / "docs/calibration.md").read_text()
     assert "**0 boots differ**" in text
     assert f"±{findings['exact'].floors['exit_ns']:.3f} %" in text
@@ -157,6 +158,17 @@ def test_nothing_calibrated_is_no_floor_and_a_broken_file_is_an_error(tmp_path: 
         calibration.load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("machine", "file"), [("exact", "gate.toml"), ("parallel", "gate-parallel.toml")]
+)
+def test_the_limits_that_are_shipped_are_those_that_were_calibrated(
+    shipped: tuple[Calibration, dict[str, Findings]], machine: str, file: str
+) -> None:
+    calibrated, _ = shipped
+    read = policy.load(Catalog(ROOT), ROOT / "configs" / file)
+    assert calibrated.policies[machine] == read
+
+
 def test_the_gate_that_is_shipped_is_within_its_bounds(
     shipped: tuple[Calibration, dict[str, Findings]],
 ) -> None:
@@ -166,8 +178,8 @@ def test_the_gate_that_is_shipped_is_within_its_bounds(
 
 @given(some.integers(0, 40), some.integers(1, 40))
 def test_a_rate_lies_in_its_interval(came: int, more: int) -> None:
-    told = alarms.rate(came, came + more)
-    assert told.low <= told.share <= told.high
+    rate = alarms.rate(came, came + more)
+    assert rate.low <= rate.share <= rate.high
 
 
 def test_the_interval_of_none_in_four_hundred() -> None:

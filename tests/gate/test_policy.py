@@ -28,7 +28,7 @@ def load(folder: Path, text: str, seeds: int | None = None) -> Policy:
     return policy.load(Catalog(ROOT), path, seeds)
 
 
-def told(limits: str, looks: str = "[10, 20]", error_rate: float = 0.05) -> str:
+def written(limits: str, looks: str = "[10, 20]", error_rate: float = 0.05) -> str:
     return f"error_rate = {error_rate}\nlooks = {looks}\n{limits}"
 
 
@@ -38,7 +38,7 @@ def test_the_policies_that_are_dropped_in_load(name: str) -> None:
 
 
 def test_a_policy_is_read_as_it_stands(tmp_path: Path) -> None:
-    read = load(tmp_path, told(LIMIT))
+    read = load(tmp_path, written(LIMIT))
     assert read.looks == (10, 20)
     assert policy.describe(read.limits[0]) == "<= +1 %"
 
@@ -53,9 +53,10 @@ def test_a_policy_is_read_as_it_stands(tmp_path: Path) -> None:
         ("= 1.0", "= -1.0", "no bound"),
         ("= 1.0", "= nan", "no bound"),
         ("max_regression_pct = 1.0", "min_improvement_pct = 0", "no bound"),
-        ("max_regression_pct = 1.0", "min_improvement_pct = 100", "nothing falls by 100 %"),
-        ("max_regression_pct = 1.0", "", "max_regression_pct or min_improvement_pct"),
-        ("= 1.0", "= 1.0\nmin_improvement_pct = 5", "and not both"),
+        ("max_regression_pct = 1.0", "min_improvement_pct = 100", "nothing can fall by 100 %"),
+        ("max_regression_pct = 1.0", "", "exactly one of max_regression_pct, min_improvement_pct"),
+        ("= 1.0", "= 1.0\nmin_improvement_pct = 5", "exactly one of"),
+        ("= 1.0", "= 1.0\nmust_finish = true", "exactly one of"),
         ("= 1.0", "= 1.0\nmax_regresion_pct = 5", "Unexpected keyword"),
     ],
 )
@@ -63,64 +64,73 @@ def test_a_wrong_limit_is_refused_with_what_is_wrong(
     tmp_path: Path, old: str, new: str, says: str
 ) -> None:
     with pytest.raises(BadInput, match=says) as caught:
-        load(tmp_path, told(LIMIT.replace(old, new)))
+        load(tmp_path, written(LIMIT.replace(old, new)))
     assert caught.value.exit_code == 20
 
 
 def test_an_unknown_metric_is_an_unknown_name(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match=r"known in .*/workloads/exit_storm\.c: "):
-        load(tmp_path, told(LIMIT.replace("exit_ns", "exit_us")))
+        load(tmp_path, written(LIMIT.replace("exit_ns", "exit_us")))
 
 
 def test_two_limits_for_one_metric_could_contradict_each_other(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="two limits for exit-storm exact exit_ns"):
-        load(tmp_path, told(LIMIT + LIMIT.replace("1.0", "2.0")))
+        load(tmp_path, written(LIMIT + LIMIT.replace("1.0", "2.0")))
 
 
 def test_nothing_is_shown_to_be_no_worse_at_all_on_a_noisy_machine(tmp_path: Path) -> None:
     noisy = LIMIT.replace("exact", "parallel").replace("1.0", "0")
     with pytest.raises(BadInput, match="parallel is noisy"):
-        load(tmp_path, told(noisy))
+        load(tmp_path, written(noisy))
 
 
 def test_nothing_at_all_may_be_asked_of_an_exact_machine(tmp_path: Path) -> None:
-    assert policy.bound(load(tmp_path, told(LIMIT.replace("1.0", "0"))).limits[0]) == 0
+    assert policy.bound(load(tmp_path, written(LIMIT.replace("1.0", "0"))).limits[0]) == 0
 
 
 def test_too_few_seeds_are_refused_with_how_many_would_do(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"4 seeds cannot decide 1 limits(.|\n)*at least 5 can"):
-        load(tmp_path, told(LIMIT), seeds=4)
-    assert load(tmp_path, told(LIMIT), seeds=5).looks == (5,)
+    with pytest.raises(BadInput, match=r"4 seeds cannot decide 1 limits(.|\n)*at least 5"):
+        load(tmp_path, written(LIMIT), seeds=4)
+    assert load(tmp_path, written(LIMIT), seeds=5).looks == (5,)
 
 
 def test_more_limits_need_more_seeds(tmp_path: Path) -> None:
     limits = LIMIT + LIMIT.replace("exit_ns", "cpu_ns")
-    with pytest.raises(BadInput, match="at least 6 can"):
-        load(tmp_path, told(limits), seeds=5)
+    with pytest.raises(BadInput, match="at least 6"):
+        load(tmp_path, written(limits), seeds=5)
+
+
+def test_a_limit_that_only_asks_a_clock_to_stop_takes_no_seeds_from_the_others(
+    tmp_path: Path,
+) -> None:
+    swapoff = LIMIT.replace("exit_ns", "swapoff_ns")
+    swapoff = swapoff.replace("max_regression_pct = 1.0", "must_finish = true")
+    read = load(tmp_path, written(LIMIT + swapoff), seeds=5)
+    assert [policy.describe(one) for one in read.limits] == ["<= +1 %", "must finish"]
 
 
 def test_a_hazard_that_could_not_fail_is_refused(tmp_path: Path) -> None:
-    assert load(tmp_path, 'hazards = ["residue"]\n' + told(LIMIT)).hazards == ("residue",)
+    assert load(tmp_path, 'hazards = ["residue"]\n' + written(LIMIT)).hazards == ("residue",)
     with pytest.raises(BadInput, match="hazard exit-storm has no conditions"):
-        load(tmp_path, 'hazards = ["exit-storm"]\n' + told(LIMIT))
+        load(tmp_path, 'hazards = ["exit-storm"]\n' + written(LIMIT))
     with pytest.raises(UnknownName, match="no workload is called 'residu'"):
-        load(tmp_path, 'hazards = ["residu"]\n' + told(LIMIT))
+        load(tmp_path, 'hazards = ["residu"]\n' + written(LIMIT))
 
 
 @pytest.mark.parametrize("looks", ["[]", "[20, 10]", "[10, 10]", "[0, 10]"])
 def test_looks_are_ascending(tmp_path: Path, looks: str) -> None:
     with pytest.raises(BadInput, match="ascending"):
-        load(tmp_path, told(LIMIT, looks))
+        load(tmp_path, written(LIMIT, looks))
 
 
 @pytest.mark.parametrize("rate", [0, 0.5, 1.0])
 def test_an_error_rate_is_a_small_chance(tmp_path: Path, rate: float) -> None:
     with pytest.raises(BadInput, match="error_rate"):
-        load(tmp_path, told(LIMIT, error_rate=rate))
+        load(tmp_path, written(LIMIT, error_rate=rate))
 
 
 def test_the_looks_spend_the_whole_error_rate_and_no_more(tmp_path: Path) -> None:
-    read = load(tmp_path, told(LIMIT, "[8, 12, 40]"))
+    read = load(tmp_path, written(LIMIT, "[8, 12, 40]"))
     assert sum(policy.level(read, look) for look in range(3)) == pytest.approx(0.05)
 
 

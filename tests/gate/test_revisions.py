@@ -10,7 +10,7 @@ import pytest
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput
 from patchbench.gate import revisions
-from patchbench.gate.gating import GateRequest
+from patchbench.gate.request import GateRequest
 from patchbench.model import Source
 from patchbench.pipeline import Pipeline
 from tests.fakes import git

@@ -3,6 +3,7 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -80,18 +81,58 @@ def test_less_of_what_should_be_more_fails() -> None:
     assert told.high_pct == pytest.approx(-10)
 
 
-def test_what_never_ends_and_always_did_before_fails_without_statistics() -> None:
+def test_what_does_not_finish_and_always_did_fails_without_statistics() -> None:
     told = rule([100.0] * 9 + [NEVER])
     assert told.ruled == "FAIL"
-    assert "never ended in 1 of 10 boots" in told.why
+    assert "did not finish in 1 of 10 boots" in told.why
 
 
-def test_what_never_ended_before_either_is_judged_as_any_other() -> None:
+def test_what_does_not_finish_without_the_series_either_is_judged_as_any_other() -> None:
     assert rule([NEVER] * 10, [NEVER] * 10).ruled == "PASS"
 
 
-def test_what_never_ended_before_and_now_does_is_a_gain() -> None:
+def test_what_did_not_finish_before_and_now_does_is_a_gain() -> None:
     assert rule([100.0] * 10, [NEVER] * 10, min_improvement_pct=50).ruled == "PASS"
+
+
+def finishes(test: Sequence[float], base: Sequence[float] = ()) -> Ruling:
+    must = Limit("storm", "exact", "swapoff_ns", "lower", must_finish=True)
+    return rules.rule_all(policy(must), 0, [delta(test, base, "swapoff_ns")])[0]
+
+
+def test_a_clock_that_must_finish_may_take_ten_times_as_long() -> None:
+    ruling = finishes([1000.0] * 10)
+    assert (ruling.ruled, ruling.why) == ("PASS", "finished in all 10 boots")
+
+
+def test_a_clock_that_must_finish_and_once_does_not_fails() -> None:
+    ruling = finishes([100.0] * 9 + [NEVER])
+    assert ruling.ruled == "FAIL"
+
+
+@pytest.mark.parametrize(
+    ("base", "ruled"),
+    [([NEVER, 100.0, 100.0], "PASS"), ([100.0, NEVER, 100.0], "INCONCLUSIVE")],
+)
+def test_a_clock_that_does_not_finish_without_the_series_either_is_compared_seed_by_seed(
+    base: list[float], ruled: str
+) -> None:
+    assert finishes([NEVER, 100.0, 100.0], base).ruled == ruled
+
+
+def test_a_clock_that_must_finish_is_no_hypothesis_that_the_others_pay_for() -> None:
+    test = [102.0 + number / 100 for number in range(9)] + [90.0]  # p = 11/1024, for one limit
+    must = Limit("storm", "exact", "swapoff_ns", "lower", must_finish=True)
+    both = policy(limit(), *[replace(must, metric=f"clock{n}_ns") for n in range(5)])
+    rulings = rules.rule_all(both, 0, [delta(test), *[delta([100.0] * 10)] * 5])
+    assert rulings[0].ruled == "FAIL"
+
+
+def test_a_limit_that_passed_fails_when_a_later_boot_does_not_finish() -> None:
+    two = policy(looks=(10, 20))
+    first = rules.rule_all(two, 0, [delta([100.0] * 10)])
+    second = rules.rule_all(two, 1, [delta([100.0] * 19 + [NEVER])], first)
+    assert (first[0].ruled, second[0].ruled) == ("PASS", "FAIL")
 
 
 def test_a_base_of_zero_is_inconclusive() -> None:
@@ -133,9 +174,9 @@ def test_what_was_decided_at_a_look_stays_decided() -> None:
     assert second == first
 
 
-def test_undecided_limits_name_their_machines_once() -> None:
+def test_undecided_limits_name_their_place_once() -> None:
     rulings = [rule([100.0, 102.0] * 5), rule([100.0, 102.0] * 5), rule([100.0] * 10)]
-    assert rules.undecided(rulings) == {"storm": ["exact"]}
+    assert rules.undecided(rulings) == {("storm", "exact")}
 
 
 def test_a_revision_on_the_very_limit_is_stopped_no_more_often_than_stated() -> None:

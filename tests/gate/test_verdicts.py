@@ -2,6 +2,7 @@
 """A verdict on its way out."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from junitparser import JUnitXml
@@ -10,12 +11,12 @@ from patchbench.gate import verdicts
 from patchbench.model import NEVER, Limit, Ruled, Ruling, Verdict
 from tests.gate.test_rules import delta
 
-LIMIT = Limit("exit-storm", "exact", "exit_ns", "lower", max_regression_pct=1.0)
+LIMIT = Limit("exit-storm", "exact", "exit_ns", "lower", 1.0, why="a kill waits for it")
 
 
 def verdict(*ruled: Ruled, reasons: tuple[str, ...] = ()) -> Verdict:
-    told = delta([110e6] * 9 + [NEVER], [100e6] * 10)
-    rulings = tuple(Ruling(LIMIT, one, f"because {one}", told, 9.5, NEVER) for one in ruled)
+    change = delta([110e6] * 9 + [NEVER], [100e6] * 10)
+    rulings = tuple(Ruling(LIMIT, one, f"because {one}", change, 9.5, NEVER) for one in ruled)
     return Verdict(
         gate="20260101T000000-gate-v1-against-v0-mainline", series="v1", against="v0",
         kernel="mainline 7.3.4", ruled=ruled[0], rulings=rulings, reasons=reasons, runs=("run",),
@@ -46,6 +47,26 @@ def test_the_files_of_a_verdict_are_read_by_what_reads_such_files(tmp_path: Path
     assert summary.startswith("## FAIL: v1 against v0 on mainline 7.3.4")
     assert "> v1 lost a &lt;boot>" in summary
     assert "80 CPU-seconds" in summary
+
+
+def test_what_is_not_met_says_why_it_is_asked_for() -> None:
+    kept, broken = verdict("PASS"), verdict("FAIL", reasons=("v1 lost a boot",))
+    assert verdicts.sentences(kept) == []
+    assert verdicts.sentences(broken) == [
+        "v1 lost a boot",
+        "exit_ns on exact has a limit because a kill waits for it",
+    ]
+    assert "> exit_ns on exact has a limit because a kill" in verdicts.markdown(broken)
+    assert "because a kill waits for it" in verdicts.junit(broken)
+
+
+def test_what_was_not_looked_at_is_told_everywhere_and_fails_nothing() -> None:
+    stopped = replace(verdict("FAIL"), not_looked_at=("look 2, 16 seeds", "quick rows"))
+    assert verdicts.sentences(stopped)[-1] == (
+        "not looked at, as the verdict was FAIL already: look 2, 16 seeds, quick rows (`--all`)"
+    )
+    suite = next(iter(JUnitXml.fromstring(verdicts.junit(stopped))))
+    assert (suite.tests, suite.failures, suite.skipped) == (3, 1, 2)
 
 
 def test_inconclusive_is_a_failure_to_what_knows_only_two_answers() -> None:

@@ -16,7 +16,7 @@ from tests.fakes import git, small_repository
 def source(tmp_path: Path) -> Source:
     repository = small_repository(tmp_path / "linux")
     commit = git(repository, "rev-parse", "HEAD")
-    return Source("small", "7.3.4", "a test's", repository / ".git", commit)
+    return Source("small", "7.3.4", "a test's", repository / ".git", commit, "")
 
 
 def plant(find: str) -> Plant:

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The verb `calibrate`, from a policy to docs/calibration.md; git, make and QEMU are fakes."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from patchbench import noise
+from patchbench.model import Source
+from patchbench.pipeline import Pipeline
+from patchbench.stages.planted import Plant
+from tests.command import Done, in_checkout, invoke
+from tests.gate.named import Guests, Named, limit, pipeline, policy
+
+SEEDS = 5
+PATCH = """From: A Hacker <hacker@example.org>
+Subject: [PATCH] mm: do more
+
+---
+diff --git a/mm/swapfile.c b/mm/swapfile.c
+--- a/mm/swapfile.c
++++ b/mm/swapfile.c
+"""
+
+
+def write(plant: Plant, source: Source, root: Path, name: str, scratch: Path, size: int) -> None:
+    """Write a planted series without asking git for its patch."""
+    port = root / "patches" / name / source.line
+    port.mkdir(parents=True)
+    (port.parent / "series.toml").write_text(f'title = "{name}"\n')
+    (port / "0001-planted.patch").write_text(PATCH)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout with a policy of its own, in which the verbs work."""
+    named = pipeline(tmp_path, policy(limit("cpu_ns"), looks=f"[{SEEDS}]"))
+    in_checkout(monkeypatch, named.root)
+
+    @contextmanager
+    def opened(*_: object) -> Iterator[Pipeline]:
+        with named:
+            yield named
+
+    monkeypatch.setattr("patchbench.pipeline.opened", opened)
+    monkeypatch.setattr("patchbench.stages.planted.write", write)
+    return named.root
+
+
+def calibrate() -> Done:
+    return invoke("calibrate", "--kernel", "small", "--policy", "gate.toml", "--trials", "50")
+
+
+def test_a_calibration_prints_its_rules_and_keeps_its_boots_its_floors_and_its_page(
+    checkout: Path,
+) -> None:
+    done = calibrate()
+    assert done.status == 0, done.stderr
+    (gate,) = [line.split("│") for line in done.stdout.splitlines() if "this gate" in line]
+    assert [cell.strip() for cell in gate] == [
+        "", "exact", "this gate", "0.0%", "[0.0%, 7.1%]", "1.2 %", ""
+    ]  # fmt: skip
+    stored = json.loads((checkout / noise.DATA).read_text())
+    assert [*stored["boots"]["exact"]["slower"]] == ["2", "4", "8", "12", "16", "32"]
+    assert noise.floors(checkout, "exit-storm") == {
+        ("exact", "cpu_ns"): 0.0, ("exact", "exit_ns"): 0.0
+    }  # fmt: skip
+    page = (checkout / "docs/calibration.md").read_text()
+    assert "`./bootstrap calibrate --kernel small --policy gate.toml`" in page
+    assert (checkout / "docs/calibration-exact.svg").is_file()
+
+
+def test_a_kernel_that_loses_a_boot_is_named_and_nothing_is_kept(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Named, "guests", Guests(lost="relink-3"))
+    done = calibrate()
+    assert (done.status, done.stdout) == (23, "")
+    assert "none~relink-3 seed 1 has no usable samples" in done.stderr
+    assert not (checkout / "docs").exists()
