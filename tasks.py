@@ -28,5 +28,5 @@ namespace = Collection(
     upkeep.clean,
     upkeep.test,
     upkeep.lint,
-    Collection("dev", upkeep.timings),
+    Collection("dev", upkeep.timings, upkeep.repeat),
 )

@@ -8,14 +8,14 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
+from patchbench import clockwork, pipeline, timekeeping
 from patchbench import doctor as doctors
-from patchbench import pipeline
 from patchbench.catalog import Catalog
-from patchbench.errors import BadInput, PipelineError
+from patchbench.errors import BadInput, NotRepeatable, PipelineError
 from patchbench.runs import archive, times
 from patchbench.tools import process
 from patchbench.tools.terminal import Terminal, print_table
-from patchbench.verbs.common import ROOT, exits, finish, flags
+from patchbench.verbs.common import ROOT, exits, finish, flags, parameters
 from patchbench.verbs.needs import needs
 
 _PYTEST = [sys.executable, "-m", "pytest"]
@@ -33,11 +33,22 @@ def list_(_: Context) -> None:
         print_table(("noun", "name", "what it is"), rows, words=3)
 
 
-@task
+@task(
+    help=flags("kernel")
+    | {
+        "machine": "file in qemu/machines/: boot it, and say how it keeps time",
+        "sweep": "vary the machine's quantum and spin, and say what that does to a storm",
+    }
+)
 @needs()
-def doctor(_: Context) -> None:
-    """Say what this machine has, what it lacks, and how to get that."""
+def doctor(_: Context, machine: str = "", sweep: bool = False, kernel: str = "mainline") -> None:
+    """Say what this host has, what it lacks, and how to get that; or the same of a MACHINE."""
+    if machine:
+        _examine(machine, kernel, sweep=sweep)
+        return
     with exits():
+        if sweep:
+            raise BadInput("--sweep varies a machine: name one with --machine")
         findings = doctors.examine(pipeline.default_cache())
         print_table(("what", "state", "detail"), [finding.row() for finding in findings], words=3)
         remedies = [finding.remedy for finding in findings if not finding.good]
@@ -118,6 +129,42 @@ def _lint() -> int:
     here = Path(sys.executable).parent
     os.environ["PATH"] = f"{here}{os.pathsep}{os.environ.get('PATH', '')}"
     return max(process.call(check, cwd=ROOT) for check in checks)
+
+
+def _examine(name: str, kernel: str, *, sweep: bool) -> None:
+    with exits(), pipeline.opened(ROOT, Terminal()) as run:
+        machine = run.catalog.machine(name)
+        if sweep:
+            rows = [*timekeeping.sweep(run, machine, kernel)]
+            print_table(timekeeping.SWEEP_HEADINGS, rows, f"a storm on {name}", words=1)
+            return
+        times = timekeeping.examine(run, machine, kernel)
+        print_table(clockwork.HEADINGS, [row.cells() for row in times], name, words=4)
+        if wrong := [row.what for row in times if row.good is False]:
+            raise PipelineError(f"machine {name} does not keep time: {', '.join(wrong)}")
+
+
+@task(
+    help=flags("machine", "workload", "kernel", "set")
+    | {"workload": "files in workloads/, with commas; by default all"},
+    iterable=["set"],
+)
+@needs("engine")
+def repeat(
+    _: Context,
+    machine: str = "exact8",
+    workload: str = "",
+    kernel: str = "mainline",
+    set: list[str] | None = None,  # noqa: A002  # the flag's name
+) -> None:
+    """Boot every workload twice, side by side, and compare results and console to the byte."""
+    with exits(), pipeline.opened(ROOT, Terminal()) as run:
+        names = workload.split(",") if workload else run.catalog.workloads()
+        on = run.catalog.machine(machine)
+        rows = [*timekeeping.repeat(run, on, kernel, names, parameters(set))]
+        print_table(timekeeping.REPEAT_HEADINGS, [row.cells() for row in rows], machine, words=3)
+        if differ := [row.workload for row in rows if row.difference]:
+            raise NotRepeatable(f"boots on {machine} differ: {', '.join(differ)}")
 
 
 @task(help=flags("run"))
