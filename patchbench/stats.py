@@ -148,7 +148,7 @@ def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
 
 
 def per_cent(log_ratio: float) -> float:
-    """Return a log-ratio as a change in per cent: NEVER, or -100, where one arm never ended."""
+    """Return a log-ratio as a change in per cent: NEVER, or -100, where one arm did not finish."""
     if log_ratio > _BEYOND_LOG:
         return NEVER
     return -100.0 if log_ratio < -_BEYOND_LOG else math.expm1(log_ratio) * 100

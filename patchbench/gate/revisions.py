@@ -14,9 +14,9 @@ from patchbench.tools.git import Repository
 def changed(pipeline: Pipeline, request: GateRequest, since: str) -> list[GateRequest]:
     """Return what to gate for a branch that left the commit `since`: each port that it touches.
 
-    Each against its revision before, if there is one, and against none. The revision before is
-    the same folder as it was at `since`, or the series of the next smaller number: v0 for v1.
-    Raises BadInput for an unknown commit, or a port for which no kernel is dropped in.
+    Each is judged against its predecessor, if there is one, and against none. The predecessor is
+    the same folder as it was at `since`, or the series with the next smaller number: v0 for v1.
+    Raises BadInput for an unknown commit, or a port whose line no kernel file has.
     """
     project = Repository(pipeline.root)
     commit = project.fork_point(since)
@@ -51,7 +51,7 @@ def _kernel(pipeline: Pipeline, first: str, line: str) -> str:
     for name in names:
         if pipeline.source(name).line == line:
             return name
-    raise BadInput(f"no kernel in configs/kernels is of line {line}, for which a port was touched")
+    raise BadInput(f"no kernel in configs/kernels is of line {line}, whose port was changed")
 
 
 def _before(

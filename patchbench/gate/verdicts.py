@@ -31,7 +31,7 @@ def rows(verdict: Verdict) -> list[tuple[str, ...]]:
 
 
 def sentences(verdict: Verdict) -> list[str]:
-    """Return what is to be said besides the table, a line each, the most important first."""
+    """Return what there is to say besides the table, one per line, the most important first."""
     limits = [one.limit for one in verdict.rulings if one.ruled != "PASS" and one.limit.why]
     lines = [
         *verdict.reasons,

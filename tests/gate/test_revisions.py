@@ -54,11 +54,11 @@ def project(tmp_path: Path) -> Project:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     git(tmp_path, "init", "--quiet")
-    told = Project(tmp_path)
-    told.write("v0", "7.3", "one")
-    told.write("v0", "6.12", "one")
-    told.commit()
-    return told
+    project = Project(tmp_path)
+    project.write("v0", "7.3", "one")
+    project.write("v0", "6.12", "one")
+    project.commit()
+    return project
 
 
 def test_a_branch_that_touches_no_patch_gates_nothing(project: Project) -> None:

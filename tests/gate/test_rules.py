@@ -31,9 +31,9 @@ def limit(
 def delta(test: Sequence[float], base: Sequence[float] = (), metric: str = "exit_ns") -> Delta:
     values = tuple(zip(base or [100.0] * len(test), test, strict=True))
     ours, theirs = [one for one, _ in values], [other for _, other in values]
-    told = Metric(metric, "ns", "higher" if metric == "rate" else "lower")
+    measured = Metric(metric, "ns", "higher" if metric == "rate" else "lower")
     middles = stats.median(ours), stats.median(theirs)
-    return Delta("exact", told, *middles, None, None, None, values)
+    return Delta("exact", measured, *middles, None, None, None, values)
 
 
 def rule(
@@ -42,8 +42,8 @@ def rule(
     max_regression_pct: float | None = None,
     min_improvement_pct: float | None = None,
 ) -> Ruling:
-    told = policy(limit("exit_ns", max_regression_pct, min_improvement_pct))
-    return rules.rule_all(told, 0, [delta(test, base)])[0]
+    one = policy(limit("exit_ns", max_regression_pct, min_improvement_pct))
+    return rules.rule_all(one, 0, [delta(test, base)])[0]
 
 
 def test_no_change_at_all_passes() -> None:
@@ -55,16 +55,16 @@ def test_no_change_at_all_passes_even_a_limit_of_nothing() -> None:
 
 
 def test_ten_per_cent_more_everywhere_fails_and_says_by_how_much() -> None:
-    told = rule([110.0 + number / 10 for number in range(10)])
-    assert told.ruled == "FAIL"
-    assert "beyond the limit, p = 0.00098" in told.why
-    assert told.low_pct == pytest.approx(10.2, abs=0.3)
+    ruling = rule([110.0 + number / 10 for number in range(10)])
+    assert ruling.ruled == "FAIL"
+    assert "beyond the limit, p = 0.00098" in ruling.why
+    assert ruling.low_pct == pytest.approx(10.2, abs=0.3)
 
 
 def test_a_change_on_both_sides_of_the_limit_is_inconclusive_and_not_a_pass() -> None:
-    told = rule([100.0, 102.0] * 5)
-    assert told.ruled == "INCONCLUSIVE"
-    assert "undecided after 10 pairs" in told.why
+    ruling = rule([100.0, 102.0] * 5)
+    assert ruling.ruled == "INCONCLUSIVE"
+    assert "undecided after 10 pairs" in ruling.why
 
 
 def test_a_gain_that_is_required_and_there_passes() -> None:
@@ -76,15 +76,15 @@ def test_a_gain_that_is_required_and_missing_fails() -> None:
 
 
 def test_less_of_what_should_be_more_fails() -> None:
-    told = rules.rule_all(policy(limit("rate")), 0, [delta([90.0] * 10, metric="rate")])[0]
-    assert told.ruled == "FAIL"
-    assert told.high_pct == pytest.approx(-10)
+    ruling = rules.rule_all(policy(limit("rate")), 0, [delta([90.0] * 10, metric="rate")])[0]
+    assert ruling.ruled == "FAIL"
+    assert ruling.high_pct == pytest.approx(-10)
 
 
 def test_what_does_not_finish_and_always_did_fails_without_statistics() -> None:
-    told = rule([100.0] * 9 + [NEVER])
-    assert told.ruled == "FAIL"
-    assert "did not finish in 1 of 10 boots" in told.why
+    ruling = rule([100.0] * 9 + [NEVER])
+    assert ruling.ruled == "FAIL"
+    assert "did not finish in 1 of 10 boots" in ruling.why
 
 
 def test_what_does_not_finish_without_the_series_either_is_judged_as_any_other() -> None:
@@ -136,8 +136,8 @@ def test_a_limit_that_passed_fails_when_a_later_boot_does_not_finish() -> None:
 
 
 def test_a_base_of_zero_is_inconclusive() -> None:
-    told = rule([1.0] * 10, [0.0] * 10)
-    assert (told.ruled, told.why) == ("INCONCLUSIVE", "a base of 0 has no ratio")
+    ruling = rule([1.0] * 10, [0.0] * 10)
+    assert (ruling.ruled, ruling.why) == ("INCONCLUSIVE", "a base of 0 has no ratio")
 
 
 def test_what_was_not_measured_is_inconclusive() -> None:
@@ -182,7 +182,7 @@ def test_undecided_limits_name_their_place_once() -> None:
 def test_a_revision_on_the_very_limit_is_stopped_no_more_often_than_stated() -> None:
     # Four metrics that move together, two looks, noise of 3 %: the hardest case that is allowed.
     names = ["exit_ns", "cpu_ns", "drain_ns", "swapoff_ns"]
-    told = policy(*(limit(name, max_regression_pct=2.0) for name in names), looks=(10, 20))
+    limits = policy(*(limit(name, max_regression_pct=2.0) for name in names), looks=(10, 20))
     draw, stopped, passed, trials = random.Random(20260101), 0, 0, 2000
     for _ in range(trials):
         shared = [draw.gauss(0, 0.02) for _ in range(20)]
@@ -191,9 +191,9 @@ def test_a_revision_on_the_very_limit_is_stopped_no_more_often_than_stated() -> 
             for name in names
         }
         rulings: tuple[Ruling, ...] = ()
-        for look, count in enumerate(told.looks):
+        for look, count in enumerate(limits.looks):
             deltas = [delta(test[name][:count], metric=name) for name in names]
-            rulings = rules.rule_all(told, look, deltas, rulings)
+            rulings = rules.rule_all(limits, look, deltas, rulings)
         stopped += rules.overall(rulings) == "FAIL"
         passed += rules.overall(rulings) == "PASS"
     assert stopped / trials < 0.05

@@ -28,7 +28,7 @@ CPU, EXIT = limit("cpu_ns"), limit("exit_ns")
 
 @dataclass
 class FakeCheck:
-    """Finds what it is told to, and remembers what it was asked for."""
+    """Finds what it was given, and remembers what it was asked for."""
 
     findings: tuple[Finding, ...] = ()
     errors: tuple[PipelineError, ...] = ()

@@ -39,8 +39,8 @@ def test_the_headline_says_what_it_cost() -> None:
 
 def test_the_files_of_a_verdict_are_read_by_what_reads_such_files(tmp_path: Path) -> None:
     verdicts.write(tmp_path, verdict("FAIL", "PASS", "INCONCLUSIVE", reasons=("v1 lost a <boot>",)))
-    told = json.loads((tmp_path / "verdict.json").read_text(), parse_constant=str)
-    assert (told["ruled"], told["rulings"][0]["high_pct"]) == ("FAIL", "never")
+    read = json.loads((tmp_path / "verdict.json").read_text(), parse_constant=str)
+    assert (read["ruled"], read["rulings"][0]["high_pct"]) == ("FAIL", "never")
     suite = next(iter(JUnitXml.fromfile(str(tmp_path / "junit.xml"))))
     assert (suite.tests, suite.failures) == (4, 3)
     summary = (tmp_path / "summary.md").read_text()
@@ -60,7 +60,7 @@ def test_what_is_not_met_says_why_it_is_asked_for() -> None:
     assert "because a kill waits for it" in verdicts.junit(broken)
 
 
-def test_what_was_not_looked_at_is_told_everywhere_and_fails_nothing() -> None:
+def test_what_was_not_looked_at_is_listed_everywhere_and_fails_nothing() -> None:
     stopped = replace(verdict("FAIL"), not_looked_at=("look 2, 16 seeds", "quick rows"))
     assert verdicts.sentences(stopped)[-1] == (
         "not looked at, as the verdict was FAIL already: look 2, 16 seeds, quick rows (`--all`)"
@@ -75,6 +75,6 @@ def test_inconclusive_is_a_failure_to_what_knows_only_two_answers() -> None:
 
 
 def test_a_reason_of_a_pass_fails_nothing() -> None:
-    told = verdict("PASS", reasons=("the same tree, so there is nothing to measure",))
-    suite = next(iter(JUnitXml.fromstring(verdicts.junit(told))))
+    passed = verdict("PASS", reasons=("the same tree, so there is nothing to measure",))
+    suite = next(iter(JUnitXml.fromstring(verdicts.junit(passed))))
     assert (suite.failures, suite.skipped) == (0, 1)
