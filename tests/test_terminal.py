@@ -73,3 +73,8 @@ def test_an_error_s_message_holds_no_escapes() -> None:
         raise BadInput(HOSTILE)
     assert caught.value.message is not None
     assert harmless(caught.value.message)
+
+
+def test_a_table_wider_than_a_log_keeps_its_last_column(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("what", "published", "here", "says"), [("tree", 90 * "a", 90 * "b", "identical")])
+    assert "identical" in capsys.readouterr().out

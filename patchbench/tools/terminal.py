@@ -103,6 +103,7 @@ class Terminal:
 #: Headings of columns that hold sentences.
 _PROSE = ("why", "detail", "what it is", "says", "asked")
 _PROSE_WIDTH = 24
+_ANY_WIDTH = 10_000
 
 
 class _Bar:
@@ -162,6 +163,8 @@ def print_table(
     width = None if sys.stdout.isatty() else 160
     stream = _unfiltered(sys.stdout)
     console = Console(file=stream, highlight=False, markup=False, width=width)
-    # Nor on a narrow terminal, which wraps lines and so loses no number.
-    console.width = max(console.width, Measurement.get(console, console.options, table).minimum)
+    # Nor on a narrow terminal, which wraps lines and so loses no number. A measurement is never
+    # wider than what it is taken for.
+    wide = console.options.update(max_width=_ANY_WIDTH)
+    console.width = max(console.width, Measurement.get(console, wide, table).minimum)
     console.print(table, soft_wrap=True)
