@@ -15,6 +15,7 @@ from patchbench import ctables
 from patchbench.errors import BadInput, UnknownName
 from patchbench.machines import faults
 from patchbench.model import (
+    NONE,
     STRICT,
     Flavour,
     KernelSpec,
@@ -217,7 +218,7 @@ class Catalog:
             if folder.is_dir()
         }
         return {
-            "series": {"none": "the unpatched kernel", **series},
+            "series": {NONE: "the unpatched kernel", **series},
             "kernel": self._summaries("configs/kernels", KernelSpec),
             "flavour": dict.fromkeys(_names(self.root / "configs/kconfig", ".config"), ""),
             "machine": self._summaries("qemu/machines", Machine),

@@ -2,6 +2,7 @@
 """The whole line, from `bench` and `gate` to their reports, on an engine that starts nothing."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,39 @@ def test_two_equal_kernels_are_not_booted_and_not_published(undrawn: Path) -> No
     done = invoke("publish", "--name", "kept")
     assert done.status == 20
     assert "its two kernels are the same" in done.stderr
+
+
+def published(checkout: Path) -> str:
+    """Bench, publish the run, and return its name."""
+    bench()
+    assert invoke("publish", "--name", "kept").status == 0
+    return "published/kept"
+
+
+def test_a_published_run_is_repeated(undrawn: Path) -> None:
+    done = invoke("verify", published(undrawn), "--all")
+    assert done.status == 0, done.stderr
+    boots = [line for line in done.stdout.splitlines() if "seed" in line]
+    assert ["identical" in line for line in boots] == [True] * 12
+
+
+def test_a_published_run_that_does_not_repeat_says_so(
+    undrawn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = published(undrawn)
+    monkeypatch.setattr(engine, "BASE_NS", engine.BASE_NS + 1000)
+    done = invoke("verify", name)
+    assert done.status == 30
+    assert "2 of 2 boots differ, made of the very same" in done.stderr
+
+
+def test_a_published_run_made_with_another_compiler_is_not_comparable(
+    undrawn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = published(undrawn)
+    monkeypatch.setattr(engine, "BASE_NS", engine.BASE_NS + 1000)
+    monkeypatch.setattr(engine, "TOOLCHAIN", engine.TOOLCHAIN.replace("14.2", "15.1"))
+    shutil.rmtree(undrawn.parent / "cache/shelf/toolchain")
+    done = invoke("verify", name)
+    assert done.status == 25
+    assert "toolchain" in done.stderr

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The guest's programs, built for this host: what they refuse, and how clearly."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,8 @@ from patchbench.catalog import Catalog
 
 ROOT = Path(__file__).resolve().parents[1]
 CATALOG = Catalog(ROOT)
+#: What a program ends with on a host without zram swap, once it has read its parameters.
+LOOKS_FOR_SWAP = re.compile("no swap area is in use|mm_stat")
 PROGRAMS = sorted({CATALOG.workload(name).program for name in CATALOG.workloads()})
 
 pytestmark = [
@@ -42,7 +45,7 @@ def test_a_host_without_zram_swap_is_refused_and_nothing_recorded(
 ) -> None:
     status, stdout, stderr = refusal(built, program)
     assert (status, stdout) == (1, "")
-    assert "no swap area is in use" in stderr or "mm_stat" in stderr
+    assert LOOKS_FOR_SWAP.search(stderr), stderr
 
 
 @pytest.mark.parametrize(
@@ -68,7 +71,6 @@ def test_a_storm_that_makes_no_sense_is_refused_before_it_looks_for_swap(
 @pytest.mark.parametrize("name", CATALOG.workloads())
 def test_a_workload_s_file_names_parameters_that_its_program_has(built: Path, name: str) -> None:
     workload = CATALOG.workload(name)
-    told = [f"{parameter}={value}" for parameter, value in workload.parameters.items()]
-    _, _, stderr = refusal(built, workload.program, *told)
-    assert "no such parameter" not in stderr
-    assert "out of range" not in stderr
+    given = [f"{parameter}={value}" for parameter, value in workload.parameters.items()]
+    status, _, stderr = refusal(built, workload.program, *given)
+    assert (status, LOOKS_FOR_SWAP.search(stderr) is not None) == (1, True), stderr
