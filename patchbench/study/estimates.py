@@ -3,7 +3,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from patchbench import stats
 from patchbench.model import NEVER, Comparison, Delta
@@ -25,6 +25,7 @@ class Estimate:
     """A number and its 95 % interval; without one, `note` says why.
 
     unit: a metric's, or `%` of a share, or `+%` of a change. count: pairs, boots or samples.
+    basis: what it is of, if not of the metric as it was measured.
     """
 
     value: float
@@ -33,6 +34,7 @@ class Estimate:
     unit: str
     count: int
     note: str = ""
+    basis: str = ""
 
     def show(self, value: float) -> str:
         """Return a number with this one's unit."""
@@ -67,7 +69,22 @@ def _metric(rule: MetricRule, reading: Reading, look: Look) -> Estimate | str:
                 return f"{rule.metric} is never in some boots, so there is no difference"
             return _level([test - base for base, test in delta.values], delta.metric.unit)
         case ChangeRule():
-            return _change(delta.change_pct, delta.low_pct, delta.high_pct, delta.pairs, delta.note)
+            return _from_base(delta, reading)
+
+
+def _from_base(delta: Delta, reading: Reading) -> Estimate | str:
+    """Return the change from base to test; per freed page if test left more undone.
+
+    A time or a count that is less because less was done is no gain.
+    """
+    assert isinstance(reading.result, Comparison)  # it has the delta
+    base, test = reading.result.undone_pct.get(delta.machine, (0.0, 0.0))
+    basis = ""
+    if delta.per_page and test > base:
+        delta = delta.per_page
+        basis = f"per freed page, because the series left {test:.1f} % of the swap undone"
+    found = _change(delta.change_pct, delta.low_pct, delta.high_pct, delta.pairs, delta.note)
+    return found if isinstance(found, str) else replace(found, basis=basis)
 
 
 def _level(values: Sequence[float], unit: str) -> Estimate:

@@ -145,7 +145,8 @@ def _hazard(rule: HazardRule, reading: Reading) -> Weighed:
 def _bounded(rule: Rule, reading: Reading, found: Estimate) -> Weighed:
     if found.low is None or found.high is None:
         return Weighed(rule, "undecided", found.note, reading, found)
-    return Weighed(rule, decide(rule, found), _advice(rule, found), reading, found)
+    why = "; ".join(filter(None, (found.basis, _advice(rule, found))))
+    return Weighed(rule, decide(rule, found), why, reading, found)
 
 
 def decide(rule: Rule, found: Estimate) -> Outcome:

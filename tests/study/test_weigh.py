@@ -137,6 +137,25 @@ def test_a_difference_subtracts_the_arms_and_divides_nothing(storm: Reading) -> 
     assert (never.outcome, never.measured) == ("not answered", "-")
 
 
+def test_what_is_less_because_work_was_left_undone_is_judged_per_freed_page(
+    storm: Reading,
+) -> None:
+    assert isinstance(storm.result, Comparison)
+    (delta,) = [one for one in storm.result.deltas
+                if (one.machine, one.metric.name) == ("exact", "exit_ns")]  # fmt: skip
+    per_page = replace(delta, change_pct=1.0, low_pct=0.5, high_pct=1.5)
+    result = replace(
+        storm.result,
+        deltas=(replace(delta, per_page=per_page),),
+        undone_pct={"exact": (0.0, 6.25)},
+    )
+    found = weighed(rule(at_most_pct=0), replace(storm, result=result))
+    assert (found.outcome, found.measured) == ("refuted", "+1.00 %")
+    assert found.why == "per freed page, because the series left 6.2 % of the swap undone"
+    as_much = replace(result, undone_pct={"exact": (6.25, 6.25)})
+    assert weighed(rule(at_most_pct=0), replace(storm, result=as_much)).outcome == "confirmed"
+
+
 def test_a_metric_that_the_run_lacks_is_no_answer(storm: Reading) -> None:
     assert weighed(rule(metric="late_exits", at_most_pct=0), storm).outcome == "not answered"
 
