@@ -80,7 +80,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedClaim:
     """A claim that was checked, with the number that was measured or why there is none."""
 
     claim: Claim
@@ -120,17 +120,17 @@ def parse(text: str) -> list[Claim]:
     return sorted([*_tables(lines), *_marks("\n".join(lines))], key=lambda claim: claim.line)
 
 
-def check(claims: Sequence[Claim], read: Read) -> list[Checked]:
+def check(claims: Sequence[Claim], read: Read) -> list[CheckedClaim]:
     """Return each claim with what was measured; `read` gives a run by its name, or raises."""
     return [_check(claim, read) for claim in claims]
 
 
-def reasons(findings: Sequence[Checked]) -> list[str]:
+def reasons(findings: Sequence[CheckedClaim]) -> list[str]:
     """Return why claims cannot be checked or believed, where the table does not show it."""
     return [f"line {one.claim.line}: {one.state}: {one.why}" for one in findings if one.why]
 
 
-def error(findings: Sequence[Checked], path: Path) -> PipelineError | None:
+def error(findings: Sequence[CheckedClaim], path: Path) -> PipelineError | None:
     """Return the worst reason why the claims cannot be believed, as an error, or None."""
     states = Counter(finding.state for finding in findings)
     if states["FAILS"]:
@@ -198,14 +198,14 @@ def _marks(text: str) -> Iterator[Claim]:
 # --- checking ---------------------------------------------------------------------------------
 
 
-def _check(claim: Claim, read: Read) -> Checked:
+def _check(claim: Claim, read: Read) -> CheckedClaim:
     if claim.lack or claim.run == "latest":
-        return Checked(claim, "malformed", why=claim.lack or "latest is another run tomorrow")
+        return CheckedClaim(claim, "malformed", why=claim.lack or "latest is another run tomorrow")
     try:
         comparison, boots = read(claim.run)
         delta = _delta(claim, comparison)
     except PipelineError as err:
-        return Checked(claim, "unknown", why=str(err).splitlines()[0])
+        return CheckedClaim(claim, "unknown", why=str(err).splitlines()[0])
     plan = comparison.plan
     arm = plan.base if claim.what == "base-never" else plan.test
     never = unfinished(boots, claim.machine, arm, claim.metric)
@@ -213,11 +213,11 @@ def _check(claim: Claim, read: Read) -> Checked:
     try:
         holds = _holds(claim, delta, never)
     except ValueError as err:
-        return Checked(claim, "malformed", measured, str(err))
+        return CheckedClaim(claim, "malformed", measured, str(err))
     if comparison.invalid:
         why = f"the run is invalid: {comparison.invalid[0]}"
-        return Checked(claim, "FAILS", measured, why)
-    return Checked(claim, "holds" if holds else "FAILS", measured)
+        return CheckedClaim(claim, "FAILS", measured, why)
+    return CheckedClaim(claim, "holds" if holds else "FAILS", measured)
 
 
 def _delta(claim: Claim, comparison: Comparison) -> Delta:

@@ -234,14 +234,14 @@ def _plot(comparison: Comparison, machine: str, metric: Metric, boots: Sequence[
                 [value / scale for boot in arm for value in boot.values(metric.name)]
                 for arm in (base, test)
             )
-            return plots.ecdf(plots.Arms(*every), names, title, unit)
+            return plots.ecdf(plots.BothArms(*every), names, title, unit)
         case "curve":
             lines = ([_curve(boot, metric.name, scale) for boot in arm] for arm in (base, test))
             units = f"ms after {note.starts or 'the beginning'}", unit
             return plots.curves(plots.Lines(*lines), names, title, units)
         case _:
             each = ([boot.value(metric.name) / scale for boot in arm] for arm in (base, test))
-            return plots.strip(plots.Arms(*each), names, title, unit)
+            return plots.strip(plots.BothArms(*each), names, title, unit)
 
 
 def _curve(boot: Boot, metric: str, scale: float) -> list[tuple[float, float]]:

@@ -62,7 +62,7 @@ _UNWANTED = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Arms:
+class BothArms:
     """One quantity of both arms, in one unit; NEVER for a clock that did not stop."""
 
     base: Sequence[float]
@@ -88,7 +88,7 @@ class Pairs:
     high: float | None
 
 
-def ecdf(arms: Arms, names: tuple[str, str], title: str, unit: str) -> Markup:
+def ecdf(arms: BothArms, names: tuple[str, str], title: str, unit: str) -> Markup:
     """Return which share of each arm's samples is at most how long."""
     with _figure(1.9) as (figure, axes):
         for values, name, colour in _arms(arms, names):
@@ -127,7 +127,7 @@ def pairs(rows: Sequence[Pairs], title: str) -> Markup:
         return _svg(figure, title, "; ".join(_in_words(row) for row in rows))
 
 
-def strip(arms: Arms, names: tuple[str, str], title: str, unit: str) -> Markup:
+def strip(arms: BothArms, names: tuple[str, str], title: str, unit: str) -> Markup:
     """Return a dot per boot, a row per arm, with the median."""
     with _figure(1.0) as (figure, axes):
         for place, (values, _, colour) in enumerate(reversed([*_arms(arms, names)])):
@@ -159,7 +159,7 @@ def curves(lines: Lines, names: tuple[str, str], title: str, units: tuple[str, s
 
 def scaling(
     xs: Sequence[int],
-    panels: Mapping[str, Arms],
+    panels: Mapping[str, BothArms],
     names: tuple[str, str],
     title: str,
     units: tuple[str, str],
@@ -179,7 +179,7 @@ def scaling(
         return _svg(figure, title, "; ".join(points))
 
 
-def _scale(axes: "Axes", xs: Sequence[int], arms: Arms, names: tuple[str, str]) -> None:
+def _scale(axes: "Axes", xs: Sequence[int], arms: BothArms, names: tuple[str, str]) -> None:
     """Draw both arms from zero up; a line is broken where an arm has no number."""
     finite = [one for one in (*arms.base, *arms.test) if math.isfinite(one)]
     edge = max(finite, default=0.0) * 1.3 or 1.0  # where "never" has its place
@@ -206,7 +206,11 @@ def _apart(xs: Sequence[int]) -> list[int]:
 
 
 def _point_in_words(
-    place: int, x: int, panels: Mapping[str, Arms], names: tuple[str, str], units: tuple[str, str]
+    place: int,
+    x: int,
+    panels: Mapping[str, BothArms],
+    names: tuple[str, str],
+    units: tuple[str, str],
 ) -> str:
     values_in_words = (
         f"{metric}: {name} {_in_unit(values[place], units[1])}"
@@ -246,7 +250,7 @@ def _dots(colour: str) -> dict[str, Any]:
     return {"color": colour, "marker": "o", "ls": "", "ms": 3.6, "alpha": 0.6, "mew": 0}
 
 
-def _arms(arms: Arms, names: tuple[str, str]) -> Iterator[tuple[Sequence[float], str, str]]:
+def _arms(arms: BothArms, names: tuple[str, str]) -> Iterator[tuple[Sequence[float], str, str]]:
     yield arms.base, names[0], _BASE
     yield arms.test, names[1], _TEST
 
@@ -257,7 +261,7 @@ def _in_words(row: Pairs) -> str:
     return f"{row.name}: {', '.join(changes)}{f', never in {never} pairs' if never else ''}"
 
 
-def _quartiles(arms: Arms, names: tuple[str, str], unit: str) -> str:
+def _quartiles(arms: BothArms, names: tuple[str, str], unit: str) -> str:
     in_words = []
     for values, name, _ in _arms(arms, names):
         ordered = sorted(values)

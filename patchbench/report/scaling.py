@@ -91,7 +91,7 @@ def curve(comparison: Comparison, scale: Scale, anchors: Mapping[str, str] | Non
     panels = {}
     for metric in metrics:
         base, test = zip(*(_both(point, metric) for point in scale.points), strict=True)
-        arms = plots.Arms([_ms(one) for one in base], [_ms(one) for one in test])
+        arms = plots.BothArms([_ms(one) for one in base], [_ms(one) for one in test])
         panels[comparison.metric_note(metric.name).label] = arms
     values = [point.value for point in scale.points]
     names = (plan.base.series, plan.test.series)

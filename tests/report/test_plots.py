@@ -10,16 +10,16 @@ from markupsafe import Markup
 
 from patchbench.model import NEVER
 from patchbench.report import plots as report_plots
-from patchbench.report.plots import Arms, Lines, Pairs
+from patchbench.report.plots import BothArms, Lines, Pairs
 
-ARMS = Arms([87.1, 88.0, 86.5], [51.0, NEVER, 52.5])
+ARMS = BothArms([87.1, 88.0, 86.5], [51.0, NEVER, 52.5])
 NAMES = ("none", "v0")
 ROWS = [
     Pairs("one exit", [0.5, 0.6, 0.55], 0.55, 0.5, 0.6),
     Pairs("memory back", [1.4, NEVER, 1.3], NEVER, 1.3, NEVER),
     Pairs("swapoff", [1.0, 1.1], 1.05, None, None),
 ]
-PANELS = {"exit $x$": ARMS, "swapoff": Arms([math.nan, 1.0, 2.0], [NEVER] * 3)}
+PANELS = {"exit $x$": ARMS, "swapoff": BothArms([math.nan, 1.0, 2.0], [NEVER] * 3)}
 CURVES = [[(0.0, 1.0), (1.0, 5.0)]]
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -88,8 +88,10 @@ def test_words_of_a_guest_are_text_and_neither_markup_nor_formulas() -> None:
     assert "<title>&lt;b&gt;title&lt;/b&gt;</title>" in text
 
 
-@pytest.mark.parametrize("arms", [Arms([], []), Arms([NEVER], [1.0]), Arms([0.0], [0.0])])
-def test_an_arm_without_a_number_is_still_a_plot(arms: Arms) -> None:
+@pytest.mark.parametrize(
+    "arms", [BothArms([], []), BothArms([NEVER], [1.0]), BothArms([0.0], [0.0])]
+)
+def test_an_arm_without_a_number_is_still_a_plot(arms: BothArms) -> None:
     assert "<svg" in report_plots.ecdf(arms, NAMES, "exits", "ms")
     assert "<svg" in report_plots.strip(arms, NAMES, "CPU", "ms")
 
