@@ -7,7 +7,8 @@ Doors: tables, numbers, formats, claims, samples, scaling
     tables     stage 8: the table, in Markdown and JSON
     sentences  the results in words
     page       the data of the HTML page
-    plots      its plots
+    plots      its plots, drawn on
+    canvas     matplotlib's figures, as inline SVG
     scaling    its scaling curves
     samples    a run as flat rows
     claims     checks the marked numbers of a text

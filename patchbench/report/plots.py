@@ -1,64 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Numbers in, plots as inline SVG out: always the same bytes, in the colours of the page. Pure.
+"""Numbers in, plots out: a metric's distribution, boots, curves, pairs and scaling. Pure.
 
-matplotlib draws with stand-in colours that become CSS variables of the page, so a plot follows
-the reader's light or dark scheme. Text stays text. Every plot carries a title and a description
-for those who cannot see it. A clock that did not stop is drawn at the right edge.
+A clock that did not stop is drawn at the right edge, or in a scaling plot at the upper one.
 """
 
-import io
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 from patchbench.model import NEVER
+from patchbench.report import canvas
 from patchbench.stats import median
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-_INK, _BASE, _TEST, _RULE = "#010101", "#020202", "#030303", "#040404"
-_VARIABLES = {
-    _INK: "currentColor",
-    _BASE: "var(--base)",
-    _TEST: "var(--test)",
-    _RULE: "var(--rule)",
-}
-_WIDTH_IN = 3.6  # at 100 dots an inch, a phone's width
-_SETTINGS: Any = {  # a dict; matplotlib's stubs want its keys one by one
-    "svg.hashsalt": "patchbench",
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 8,
-    "text.color": _INK,
-    "axes.edgecolor": _RULE,
-    "axes.labelcolor": _INK,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.color": _RULE,
-    "grid.linewidth": 0.5,
-    "xtick.color": _RULE,
-    "ytick.color": _RULE,
-    "xtick.labelcolor": _INK,
-    "ytick.labelcolor": _INK,
-    "figure.dpi": 100,
-    "path.simplify": False,
-    "text.parse_math": False,  # a label may hold a $
-}
-_UNWANTED = re.compile(
-    r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<style.*?</style>"
-    r'| id="[a-zA-Z0-9_.]+_\d+"',
-    re.DOTALL,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +49,7 @@ class Pairs:
 
 def ecdf(arms: BothArms, names: tuple[str, str], title: str, unit: str) -> Markup:
     """Return which share of each arm's samples is at most how long."""
-    with _figure(1.9) as (figure, axes):
+    with canvas.figure(1.9) as (figure, axes):
         for values, name, colour in _arms(arms, names):
             finite = sorted(value for value in values if value != NEVER)
             heights = [number / len(values) * 100 for number in range(1, len(finite) + 1)]
@@ -101,7 +60,7 @@ def ecdf(arms: BothArms, names: tuple[str, str], title: str, unit: str) -> Marku
         axes.set(xlabel=unit, ylabel="% of samples", ylim=(0, 104))
         axes.set_xlim(left=0)
         _legend(figure, axes)
-        return _svg(figure, title, _quartiles(arms, names, unit))
+        return canvas.svg(figure, title, _quartiles(arms, names, unit))
 
 
 def pairs(rows: Sequence[Pairs], title: str) -> Markup:
@@ -112,40 +71,42 @@ def pairs(rows: Sequence[Pairs], title: str) -> Markup:
     def at(ratio: float) -> float:
         return math.copysign(edge, ratio - 1) if ratio in (0, NEVER) else _stretched(ratio)
 
-    with _figure(0.5 + 0.36 * len(rows)) as (figure, axes):
-        axes.axvline(0, color=_INK, lw=0.8)
+    with canvas.figure(0.5 + 0.36 * len(rows)) as (figure, axes):
+        axes.axvline(0, color=canvas.INK, lw=0.8)
         for place, row in enumerate(reversed(rows)):
-            axes.plot([at(one) for one in row.ratios], _spread(place, row.ratios), **_dots(_TEST))
+            axes.plot(
+                [at(one) for one in row.ratios], _spread(place, row.ratios), **_dots(canvas.TEST)
+            )
             if row.low is not None and row.high is not None:
-                axes.plot([at(row.low), at(row.high)], [place, place], color=_INK, lw=1.4)
-            axes.plot([at(row.middle)], [place], "|", ms=12, mew=2, color=_INK)
+                axes.plot([at(row.low), at(row.high)], [place, place], color=canvas.INK, lw=1.4)
+            axes.plot([at(row.middle)], [place], "|", ms=12, mew=2, color=canvas.INK)
         axes.set_yticks(range(len(rows)), [row.name for row in reversed(rows)])
         axes.set(xlim=(-edge * 1.08, edge * 1.08), ylim=(-0.5, len(rows) - 0.5))
         ticks = _ticks(edge, never=any(NEVER in row.ratios for row in rows))
         axes.set_xticks([*ticks.values()], [*ticks])
         axes.grid(visible=False, axis="y")
-        return _svg(figure, title, "; ".join(_in_words(row) for row in rows))
+        return canvas.svg(figure, title, "; ".join(_in_words(row) for row in rows))
 
 
 def strip(arms: BothArms, names: tuple[str, str], title: str, unit: str) -> Markup:
     """Return a dot per boot, a row per arm, with the median."""
-    with _figure(1.0) as (figure, axes):
+    with canvas.figure(1.0) as (figure, axes):
         for place, (values, _, colour) in enumerate(reversed([*_arms(arms, names)])):
             finite = [value for value in values if value != NEVER]
             axes.plot(finite, _spread(place, finite), **_dots(colour))
             if finite:
-                axes.plot([median(finite)], [place], "|", ms=14, mew=2, color=_INK)
+                axes.plot([median(finite)], [place], "|", ms=14, mew=2, color=canvas.INK)
         axes.set_yticks(range(2), reversed(names))
         axes.set(xlabel=unit, ylim=(-0.5, 1.5))
         axes.set_xlim(left=0)
         axes.grid(visible=False, axis="y")
-        return _svg(figure, title, _quartiles(arms, names, unit))
+        return canvas.svg(figure, title, _quartiles(arms, names, unit))
 
 
 def curves(lines: Lines, names: tuple[str, str], title: str, units: tuple[str, str]) -> Markup:
     """Return a line per boot through its points."""
-    with _figure(1.9) as (figure, axes):
-        arms = ((lines.base, names[0], _BASE), (lines.test, names[1], _TEST))
+    with canvas.figure(1.9) as (figure, axes):
+        arms = ((lines.base, names[0], canvas.BASE), (lines.test, names[1], canvas.TEST))
         for mine, name, colour in arms:
             for number, line in enumerate(mine):
                 xs, ys = [x for x, _ in line], [y for _, y in line]
@@ -154,7 +115,7 @@ def curves(lines: Lines, names: tuple[str, str], title: str, units: tuple[str, s
         axes.set(xlabel=units[0], ylabel=units[1])
         _legend(figure, axes)
         boots = f"{len(lines.base)} boots of {names[0]}, {len(lines.test)} boots of {names[1]}"
-        return _svg(figure, title, boots)
+        return canvas.svg(figure, title, boots)
 
 
 def scaling(
@@ -168,7 +129,7 @@ def scaling(
 
     panels: by metric, a number for each of `xs`; NaN where there is none.
     """
-    with _figure(0.55 + 0.95 * len(panels), panels=len(panels)) as (figure, axes):
+    with canvas.figure(0.55 + 0.95 * len(panels), panels=len(panels)) as (figure, axes):
         for one, (metric, arms) in zip(figure.axes, panels.items(), strict=True):
             _scale(one, xs, arms, names)
             one.set_title(f"{metric}, {units[1]}", loc="left", fontsize=8)
@@ -176,7 +137,7 @@ def scaling(
         figure.axes[-1].set(xticks=ticks, xticklabels=[*map(str, ticks)], xlabel=units[0])
         _legend(figure, axes)
         points = (_point_in_words(place, x, panels, names, units) for place, x in enumerate(xs))
-        return _svg(figure, title, "; ".join(points))
+        return canvas.svg(figure, title, "; ".join(points))
 
 
 def _scale(axes: "Axes", xs: Sequence[int], arms: BothArms, names: tuple[str, str]) -> None:
@@ -251,8 +212,8 @@ def _dots(colour: str) -> dict[str, Any]:
 
 
 def _arms(arms: BothArms, names: tuple[str, str]) -> Iterator[tuple[Sequence[float], str, str]]:
-    yield arms.base, names[0], _BASE
-    yield arms.test, names[1], _TEST
+    yield arms.base, names[0], canvas.BASE
+    yield arms.test, names[1], canvas.TEST
 
 
 def _in_words(row: Pairs) -> str:
@@ -271,40 +232,6 @@ def _quartiles(arms: BothArms, names: tuple[str, str], unit: str) -> str:
     return "; ".join(in_words)
 
 
-@contextmanager
-def _figure(height_in: float, *, panels: int = 1) -> Iterator[tuple["Figure", "Axes"]]:
-    """Give an empty plot in our style, whatever the user's own settings are.
-
-    With more panels, one above the other on the same x, it comes with the uppermost.
-    """
-    import matplotlib as mpl  # takes half a second, and most verbs draw nothing
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(_SETTINGS)
-        figure = Figure(figsize=(_WIDTH_IN, height_in), layout="constrained")
-        yield figure, figure.subplots(panels, sharex=True, squeeze=False)[0, 0]
-
-
 def _legend(figure: "Figure", axes: "Axes") -> None:
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False)
-
-
-def _svg(figure: "Figure", title: str, description: str) -> Markup:
-    """Return a figure as an SVG element with a title and description for screen readers."""
-    out = io.StringIO()
-    nobody = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    figure.savefig(out, format="svg", transparent=True, metadata=nobody)
-    text = _UNWANTED.sub("", out.getvalue()).strip()
-    for colour, variable in _VARIABLES.items():
-        text = text.replace(colour, variable)
-    box = re.search(r'viewBox="[^"]*"', text)
-    assert box  # matplotlib always writes it
-    body = text[text.index(">", text.index("<svg")) + 1 :]
-    return Markup(  # noqa: S704  # matplotlib escapes the text in its drawings
-        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'{box[0]} role="img"><title>{escape(title)}</title>'
-        f"<desc>{escape(description)}</desc>{body}"
-    )
