@@ -92,6 +92,8 @@ class FakeEngine:
             (folders["/out"] / Path(argv[argv.index("-o") + 1]).name).write_text("a plugin")
         elif argv[0] == "timeout":
             _boot(argv, folders["/image"], folders["/out"])
+            if "/timelines.so" in folders:
+                said = f"timelines: {argv[argv.index('-smp') + 1]} clocks"
         on_line(said)
         self.busy.append((argv[0], 0.0, 1.0))
         return Finished(0, said, 0.0, 1.0)

@@ -33,6 +33,7 @@ COMMANDS = {
     "verify": [STORED],
     "doctor": [],
     "clean": ["--results"],
+    "dev.repeat": [],
     "dev.timings": ["--run", STORED],
     # These start other processes; what they need is in the next test.
     "test": ["--fast"],
@@ -70,6 +71,8 @@ def test_a_verb_ends_for_lack_of_an_engine_exactly_if_it_says_that_it_needs_one(
         ("test --fast", ()),
         ("lint", ()),
         ("doctor", ()),
+        ("doctor --machine=exact8", ("engine",)),
+        ("doctor -m exact8", ("engine",)),
         ("bench --help", ()),
         ("--help bench", ()),
         ("nosuch", ()),

@@ -1,26 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the verbs share: their flags, their exit statuses, how a comparison is shown."""
 
+from __future__ import annotations
+
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from invoke.exceptions import Exit
 
-from patchbench import findings
-from patchbench.check import checking
 from patchbench.errors import BadInput, PipelineError
-from patchbench.findings import CheckResult
-from patchbench.model import Comparison
-from patchbench.report import formats, tables
-from patchbench.runs import reading
-from patchbench.runs.archive import FINDINGS
-from patchbench.story import shown
-from patchbench.tools.terminal import plain_output, print_table
+
+if TYPE_CHECKING:
+    from patchbench.findings import CheckResult
+    from patchbench.model import Comparison
 
 ROOT = Path(__file__).absolute().parents[2]
 _INTERRUPTED = 130
+#: Their files' names: to import them takes longer than to print a verb's help.
+_FORMATS = sorted(path.stem for path in (ROOT / "patchbench/report/formats").glob("[a-z]*.py"))
 _HELP = {
     "series": "folder in patches/, none, a file or folder of mails, -, or BASE..TIP of --tree",
     "against": "the series to compare with, or none",
@@ -34,8 +34,7 @@ _HELP = {
     "fresh": "boot everything again and compare with the shelf, to the byte",
     "json": "print comparison.json and nothing else",
     "run": "folder in results/runs/ or results/published/, the beginning of its name, or latest",
-    "format": f"print this and nothing else: {', '.join(formats.names())}; of a check: "
-    + ", ".join(formats.names_for_findings()),
+    "format": f"print this format and nothing else: {', '.join(_FORMATS)}; a check has fewer",
 }
 
 
@@ -46,6 +45,9 @@ def flags(*names: str) -> dict[str, str]:
 @contextmanager
 def exits() -> Iterator[None]:
     """Turn a failure the user can act on into its message and exit status."""
+    from patchbench.story import shown
+    from patchbench.tools.terminal import plain_output
+
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with plain_output():
@@ -64,6 +66,10 @@ def exits() -> Iterator[None]:
 
 def show(told: Comparison, *, as_json: bool, written: Path | None = None) -> None:
     """Print a comparison, and leave the status that it deserves."""
+    from patchbench.report import tables
+    from patchbench.runs import reading
+    from patchbench.tools.terminal import print_table
+
     if as_json:
         print(tables.dumps(told))
     else:
@@ -89,6 +95,11 @@ def show_findings(
     as_json: bool,
 ) -> None:
     """Print what a check found, with its answer sheet, and leave the status that it deserves."""
+    from patchbench import findings
+    from patchbench.check import checking
+    from patchbench.runs.archive import FINDINGS
+    from patchbench.tools.terminal import print_table
+
     answers = checking.answer(ROOT, folder, result)
     if as_json:
         print(findings.dumps(result), end="")

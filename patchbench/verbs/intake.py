@@ -4,9 +4,6 @@
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import pipeline
-from patchbench.intake import bases, taking
-from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, flags
 from patchbench.verbs.needs import needs
 
@@ -26,6 +23,10 @@ def intake(
     _: Context, source: str, name: str = "", kernel: str = "", tree: str = "", revision: int = 0
 ) -> None:
     """Read the series in SOURCE, show which kernel it was made on, and keep it with --name."""
+    from patchbench import pipeline
+    from patchbench.intake import bases, taking
+    from patchbench.tools.terminal import Terminal, print_table
+
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
         taken = taking.read(run, source, tree=tree, revision=revision or None)
         posting = taken.posting

@@ -1,26 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Verbs that judge: gate, check, calibrate, publish, verify."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import pipeline
-from patchbench.check import checking
-from patchbench.check.request import CheckRequest
 from patchbench.errors import GateFailed, Undecided
-from patchbench.gate import calibrating, calibration, gating, revisions, verdicts
-from patchbench.gate import policy as policies
-from patchbench.gate.request import GateRequest
-from patchbench.intake import taking
-from patchbench.model import Verdict
-from patchbench.runs import archive, publishing, verifying
-from patchbench.study import publishing as study_publishing
-from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, flags, seconds_of, show_findings
 from patchbench.verbs.needs import needs
+
+if TYPE_CHECKING:
+    from patchbench.model import Verdict
 
 
 @task(
@@ -41,7 +36,7 @@ def gate(
     kernel: str = "mainline",
     tree: str = "",
     flavour: str = "bench",
-    policy: str = str(policies.DEFAULT),
+    policy: str = "configs/gate.toml",
     seeds: int = 0,
     budget: str = "",
     fresh: bool = False,
@@ -50,6 +45,12 @@ def gate(
     all: bool = False,  # noqa: A002  # the flag's name
 ) -> None:
     """Pass or stop a series by configs/gate.toml: 0 PASS, 10 FAIL, 11 INCONCLUSIVE."""
+    from patchbench import pipeline
+    from patchbench.gate import gating, revisions
+    from patchbench.gate.request import GateRequest
+    from patchbench.intake import taking
+    from patchbench.tools.terminal import Terminal
+
     with exits():
         request = GateRequest(
             series=series,
@@ -106,6 +107,12 @@ def check(
     json: bool = False,
 ) -> None:
     """Build SERIES in many configurations, boot the hazards, and report what breaks."""
+    from patchbench import pipeline
+    from patchbench.check import checking
+    from patchbench.check.request import CheckRequest
+    from patchbench.intake import taking
+    from patchbench.tools.terminal import Terminal
+
     with exits():
         request = CheckRequest(
             series, tuple(kernel.split(",")),
@@ -135,6 +142,10 @@ def calibrate(
     trials: int = 400,
 ) -> None:
     """Measure the gate: noise floor, false alarms, power; written to docs/calibration.md."""
+    from patchbench import pipeline
+    from patchbench.gate import calibrating, calibration
+    from patchbench.tools.terminal import Terminal, print_table
+
     with exits():
         paths = tuple(Path(one) for one in policy.split(","))
         request = calibrating.CalibrationRequest(kernel, paths, trials=trials)
@@ -157,6 +168,10 @@ def calibrate(
 @needs()
 def publish(_: Context, name: str, run: str = "latest", reweigh: bool = False) -> None:
     """Put a run, a check or a study into results/published/; `verify` repeats a run."""
+    from patchbench.check import checking
+    from patchbench.runs import archive, publishing
+    from patchbench.study import publishing as study_publishing
+
     with exits():
         if reweigh:
             print(f"published {study_publishing.weigh_again(ROOT, name)}")
@@ -175,6 +190,10 @@ def publish(_: Context, name: str, run: str = "latest", reweigh: bool = False) -
 @needs("engine")
 def verify(_: Context, folder: str, all: bool = False) -> None:  # noqa: A002  # the flag's name
     """Build a published run's images again, replay some of its boots, and compare."""
+    from patchbench import pipeline
+    from patchbench.runs import archive, verifying
+    from patchbench.tools.terminal import Terminal, print_table
+
     with exits():
         place = archive.find_bench(ROOT / "results", folder)
         with pipeline.opened(ROOT, Terminal()) as run:
@@ -188,6 +207,9 @@ def verify(_: Context, folder: str, all: bool = False) -> None:  # noqa: A002  #
 
 def _print_verdicts(gated: list[Verdict], *, as_json: bool) -> None:
     """Print each verdict, and end with the status of the worst: FAIL, then INCONCLUSIVE."""
+    from patchbench.gate import verdicts
+    from patchbench.tools.terminal import print_table
+
     if as_json:
         print(json.dumps([verdicts.as_json(one) for one in gated], indent=1))
     for one in gated:

@@ -6,11 +6,6 @@ import json
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import pipeline, porting
-from patchbench.intake import taking
-from patchbench.report import numbers
-from patchbench.store import write_whole
-from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, flags, parameters
 from patchbench.verbs.needs import needs
 
@@ -19,6 +14,9 @@ from patchbench.verbs.needs import needs
 @needs("engine")
 def fetch(_: Context, kernel: str = "mainline") -> None:
     """Fetch the newest version of KERNEL from its origin (other verbs use what is there)."""
+    from patchbench import pipeline
+    from patchbench.tools.terminal import Terminal
+
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
         source = run.fetch(run.catalog.kernel(kernel))
         print(f"{source.kernel} {source.version}  {source.provenance}  {source.commit}")
@@ -38,6 +36,10 @@ def apply(
     json: bool = False,
 ) -> None:
     """Apply SERIES to KERNEL with a three-way merge, and print the tree."""
+    from patchbench import pipeline
+    from patchbench.intake import taking
+    from patchbench.tools.terminal import Terminal
+
     if ports:
         _apply_ports(as_json=json)
         return
@@ -61,6 +63,9 @@ def range_diff(
     _: Context, series: str = "v0", from_: str = "6.12", to: str = "7.3", against: str = ""
 ) -> None:
     """Show how two ports or revisions of a series differ, by git's range-diff."""
+    from patchbench import pipeline, porting
+    from patchbench.tools.terminal import Terminal
+
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
         print(porting.range_diff(run, (against or series, from_), (series, to)))
 
@@ -75,6 +80,10 @@ def build(
     flavour: str = "bench",
 ) -> None:
     """Build the arm64 image of SERIES on KERNEL; --series none: the unpatched kernel."""
+    from patchbench import pipeline
+    from patchbench.intake import taking
+    from patchbench.tools.terminal import Terminal
+
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
         (image,) = run.images(
             run.source(kernel, tree), [taking.take(run, series, tree=tree)], flavour
@@ -100,6 +109,11 @@ def boot(
     set: list[str] | None = None,  # noqa: A002  # the flag's name
 ) -> None:
     """Boot once and print the guest's console and samples."""
+    from patchbench import pipeline
+    from patchbench.intake import taking
+    from patchbench.report import numbers
+    from patchbench.tools.terminal import Terminal, print_table
+
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
         asked, on = parameters(set), run.catalog.machine(machine)
         chosen = run.workload(workload, asked, on)  # refused before anything is built
@@ -119,6 +133,10 @@ def boot(
 
 def _apply_ports(*, as_json: bool) -> None:
     """Print which port applies where, and leave it as JSON and Markdown."""
+    from patchbench import pipeline, porting
+    from patchbench.store import write_whole
+    from patchbench.tools.terminal import Terminal, print_table
+
     with exits():
         with pipeline.opened(ROOT, Terminal()) as run:
             fits = porting.fits(run)

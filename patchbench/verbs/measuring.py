@@ -1,31 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Verbs that measure, and tell what was measured: bench, profile, report, compare, history."""
 
+from __future__ import annotations
+
 import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import findings, pipeline
-from patchbench.check import checking
 from patchbench.errors import PipelineError
-from patchbench.intake import taking
-from patchbench.model import Boot, Comparison
-from patchbench.profile import profiling
-from patchbench.profile import tables as profiles
-from patchbench.profile.profiling import ProfileRequest
-from patchbench.report import claims, formats
-from patchbench.runs import archive, benching, reading, scaling
-from patchbench.runs import folder as runs
-from patchbench.runs import history as histories
-from patchbench.store import write_whole
-from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, flags, parameters, show, show_findings
 from patchbench.verbs.needs import needs
 from patchbench.verbs.studies import export_study, report_study
+
+if TYPE_CHECKING:
+    from patchbench.model import Boot, Comparison
+    from patchbench.runs import archive
 
 
 @task(
@@ -51,6 +45,11 @@ def bench(
     json: bool = False,
 ) -> None:
     """Build SERIES and the series AGAINST, boot both, and report what changed."""
+    from patchbench import pipeline
+    from patchbench.intake import taking
+    from patchbench.runs import benching
+    from patchbench.tools.terminal import Terminal
+
     with exits():
         request = benching.BenchRequest(
             series=series,
@@ -92,6 +91,16 @@ def profile(
     set: list[str] | None = None,  # noqa: A002  # the flag's name
 ) -> None:
     """Tell where the instructions of a storm go, function by function, in both arms."""
+    from patchbench import pipeline
+    from patchbench.intake import taking
+    from patchbench.profile import profiling
+    from patchbench.profile import tables as profiles
+    from patchbench.profile.profiling import ProfileRequest
+    from patchbench.runs import archive
+    from patchbench.runs import folder as runs
+    from patchbench.store import write_whole
+    from patchbench.tools.terminal import Terminal, print_table
+
     with exits():
         request = ProfileRequest(
             series=series,
@@ -137,6 +146,8 @@ def report(
     check_claims: str = "",
 ) -> None:
     """Report a run again, from its logs, or check a text's numbers against the runs."""
+    from patchbench.runs import archive
+
     with exits():
         if check_claims:
             _check_claims(Path(check_claims))
@@ -157,6 +168,8 @@ def report(
 @needs()
 def compare(_: Context, base: str, test: str, machine: str = "exact", json: bool = False) -> None:
     """Compare arms of two stored runs: what nothing but the image tells apart."""
+    from patchbench.runs import reading
+
     with exits():
         told = reading.compare_arms(ROOT, base, test, machine.split(","))
         show(told, as_json=json)
@@ -171,6 +184,11 @@ def compare(_: Context, base: str, test: str, machine: str = "exact", json: bool
 @needs()
 def history(_: Context, metric: str, machine: str = "") -> None:
     """Follow METRIC over all runs, and plot it."""
+    from patchbench.runs import history as histories
+    from patchbench.runs import reading
+    from patchbench.store import write_whole
+    from patchbench.tools.terminal import print_table
+
     with exits():
         machines = [name for name in machine.split(",") if name]
         points = histories.points(reading.comparisons(ROOT), metric, machines)
@@ -185,6 +203,9 @@ def history(_: Context, metric: str, machine: str = "") -> None:
 
 def report_run(folder: Path, compared: Comparison, boots: Sequence[Boot], *, as_json: bool) -> None:
     """Write a run's report, print it, and exit with the status that it deserves."""
+    from patchbench.report import formats
+    from patchbench.runs import scaling
+
     compared = scaling.add(ROOT, compared)
     out = ROOT / "results/reports" / folder.name
     formats.write(out, compared, boots)
@@ -192,6 +213,9 @@ def report_run(folder: Path, compared: Comparison, boots: Sequence[Boot], *, as_
 
 
 def _report(stored: archive.Stored, *, as_json: bool) -> None:
+    from patchbench import findings
+    from patchbench.runs import archive, reading
+
     match stored:
         case archive.Study(folder):
             report_study(folder, as_json=as_json)
@@ -203,6 +227,11 @@ def _report(stored: archive.Stored, *, as_json: bool) -> None:
 
 def _export(stored: archive.Stored, name: str) -> None:
     """Print a study, a check or a run in a format, and leave the status that it deserves."""
+    from patchbench import findings
+    from patchbench.check import checking
+    from patchbench.report import formats
+    from patchbench.runs import archive, reading, scaling
+
     error: PipelineError | None
     match stored:
         case archive.Study(folder):
@@ -222,6 +251,9 @@ def _export(stored: archive.Stored, name: str) -> None:
 
 def _check_claims(path: Path) -> None:
     """Print what became of each number that a text claims; the worst decides the status."""
+    from patchbench.report import claims
+    from patchbench.runs import archive, reading
+    from patchbench.tools.terminal import print_table
 
     @functools.cache
     def read(name: str) -> tuple[Comparison, list[Boot]]:

@@ -15,16 +15,20 @@ Body = TypeVar("Body", bound=Callable[..., Any])
 class _Declared:
     needs: tuple[Need, ...]
     unless: str
+    only_with: str
 
 
 _DECLARED: dict[Callable[..., Any], _Declared] = {}
 
 
-def needs(*what: Need, unless: str = "") -> Callable[[Body], Body]:
-    """Declare what a verb needs besides Python and git; with the flag `unless` it needs none."""
+def needs(*what: Need, unless: str = "", only_with: str = "") -> Callable[[Body], Body]:
+    """Declare what a verb needs besides Python and git.
+
+    With the flag `unless` it needs nothing; without the flag `only_with` nothing either.
+    """
 
     def declare(body: Body) -> Body:
-        _DECLARED[body] = _Declared(what, unless)
+        _DECLARED[body] = _Declared(what, unless, only_with)
         return body
 
     return declare
@@ -38,5 +42,9 @@ def needed(verbs: Collection, arguments: Sequence[str]) -> tuple[Need, ...]:
     if not arguments or arguments[0] not in verbs.task_names:
         return ()
     declared = _DECLARED[verbs[arguments[0]].body]
-    flags = {"--help", "-h"} | ({f"--{declared.unless}"} if declared.unless else set())
-    return () if flags & {*arguments} else declared.needs
+    given = {word.partition("=")[0] for word in arguments}
+    if given & {"--help", "-h", f"--{declared.unless}"}:
+        return ()
+    if declared.only_with and not given & {f"--{declared.only_with}", f"-{declared.only_with[0]}"}:
+        return ()
+    return declared.needs

@@ -7,13 +7,7 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import pipeline
 from patchbench.errors import PipelineError, UnknownName
-from patchbench.store import write_whole
-from patchbench.study import evidence, formats, page, report
-from patchbench.study.plan import FOLDER, SCALES
-from patchbench.study.studying import StudyRequest, study_series
-from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, flags, seconds_of
 from patchbench.verbs.needs import needs
 
@@ -38,6 +32,11 @@ def study(
     fresh: bool = False,
 ) -> None:
     """Answer the claims of SERIES and its reviewers' questions, by configs/studies/SERIES.toml."""
+    from patchbench import pipeline
+    from patchbench.study.plan import FOLDER, SCALES
+    from patchbench.study.studying import StudyRequest, study_series
+    from patchbench.tools.terminal import Terminal
+
     with exits():
         known = {name: name for name in SCALES}
         if scale not in known:
@@ -57,6 +56,10 @@ def study(
 
 def report_study(folder: Path, *, as_json: bool = False) -> None:
     """Write a study's page, print its conclusions, and leave the status that it deserves."""
+    from patchbench.store import write_whole
+    from patchbench.study import evidence, formats, page, report
+    from patchbench.tools.terminal import print_table
+
     whole = evidence.study_of(ROOT, folder)
     out = ROOT / "results/reports" / folder.name
     out.mkdir(parents=True, exist_ok=True)
@@ -76,6 +79,8 @@ def report_study(folder: Path, *, as_json: bool = False) -> None:
 
 def export_study(folder: Path, name: str) -> PipelineError | None:
     """Print a study in a format and nothing else, and return the error that it deserves."""
+    from patchbench.study import evidence, formats
+
     render = formats.find(name)
     whole = evidence.study_of(ROOT, folder)
     sys.stdout.write(render(whole))

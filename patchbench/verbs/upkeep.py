@@ -8,13 +8,7 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench import clockwork, pipeline, timekeeping
-from patchbench import doctor as doctors
-from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, NotRepeatable, PipelineError
-from patchbench.runs import archive, times
-from patchbench.tools import process
-from patchbench.tools.terminal import Terminal, print_table
 from patchbench.verbs.common import ROOT, exits, finish, flags, parameters
 from patchbench.verbs.needs import needs
 
@@ -27,6 +21,9 @@ _FAST = ["-m", "not e2e", "-n", "auto", "--dist", "loadfile"]
 @needs()
 def list_(_: Context) -> None:
     """List the series, kernels, flavours, machines and workloads that are dropped in."""
+    from patchbench.catalog import Catalog
+    from patchbench.tools.terminal import print_table
+
     with exits():
         listing = Catalog(ROOT).listing()
         rows = [
@@ -42,9 +39,13 @@ def list_(_: Context) -> None:
         "sweep": "vary the machine's quantum and spin, and say what that does to a storm",
     }
 )
-@needs()
+@needs("engine", only_with="machine")
 def doctor(_: Context, machine: str = "", sweep: bool = False, kernel: str = "mainline") -> None:
     """Say what this host has, what it lacks, and how to get that; or the same of a MACHINE."""
+    from patchbench import doctor as doctors
+    from patchbench import pipeline
+    from patchbench.tools.terminal import print_table
+
     if machine:
         _examine(machine, kernel, sweep=sweep)
         return
@@ -77,6 +78,9 @@ def clean(
     everything: bool = False,
 ) -> None:
     """Remove what can be made again; needs a flag that says what."""
+    from patchbench import pipeline
+    from patchbench.tools.terminal import Terminal
+
     chosen = [
         *(["work"] if work or everything else []),
         *(["shelf"] if shelf or everything else []),
@@ -96,6 +100,8 @@ def clean(
 @needs("engine", "browser", unless="fast")
 def test(_: Context, fast: bool = False) -> None:
     """Run lint, the pure tests, the stages' tests, then the real thing on a real kernel."""
+    from patchbench.tools import process
+
     with exits():
         if fast:
             finish(process.call([*_PYTEST, *_FAST], cwd=ROOT))
@@ -116,6 +122,8 @@ def lint(_: Context) -> None:
 
 
 def _lint() -> int:
+    from patchbench.tools import process
+
     scripts = [
         "bootstrap",
         ".ci/run",
@@ -138,15 +146,18 @@ def _lint() -> int:
 
 
 def _examine(name: str, kernel: str, *, sweep: bool) -> None:
+    from patchbench import clockwork, pipeline, timekeeping
+    from patchbench.tools.terminal import Terminal, print_table
+
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
         machine = run.catalog.machine(name)
         if sweep:
             rows = [*timekeeping.sweep(run, machine, kernel)]
             print_table(timekeeping.SWEEP_HEADINGS, rows, f"a storm on {name}", words=1)
             return
-        times = timekeeping.examine(run, machine, kernel)
-        print_table(clockwork.HEADINGS, [row.cells() for row in times], name, words=4)
-        if wrong := [row.what for row in times if row.good is False]:
+        checked = timekeeping.examine(run, machine, kernel)
+        print_table(clockwork.HEADINGS, [row.cells() for row in checked], name, words=4)
+        if wrong := [row.what for row in checked if row.good is False]:
             raise PipelineError(f"machine {name} does not keep time: {', '.join(wrong)}")
 
 
@@ -164,6 +175,9 @@ def repeat(
     set: list[str] | None = None,  # noqa: A002  # the flag's name
 ) -> None:
     """Boot every workload twice, side by side, and compare results and console to the byte."""
+    from patchbench import pipeline, timekeeping
+    from patchbench.tools.terminal import Terminal, print_table
+
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
         names = workload.split(",") if workload else run.catalog.workloads()
         on = run.catalog.machine(machine)
@@ -177,6 +191,9 @@ def repeat(
 @needs()
 def timings(_: Context, run: str = "latest") -> None:
     """Print where a run's time went: make, QEMU, and what is ours."""
+    from patchbench.runs import archive, times
+    from patchbench.tools.terminal import print_table
+
     with exits():
         folder = archive.find_bench(ROOT / "results", run)
         print_table(times.HEADINGS, times.rows(folder))
