@@ -13,7 +13,7 @@ from pathlib import Path
 from patchbench.errors import BadInput, LostGuest
 from patchbench.gate import policy as policies
 from patchbench.gate.calibration import Calibration, MachineBoots
-from patchbench.model import NONE, Arm, Boot, Image, Machine, Metric, Source
+from patchbench.model import NONE, Arm, Boot, Image, Machine, Metric, Policy, Source
 from patchbench.noise import Values
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
@@ -31,38 +31,46 @@ class CalibrationRequest:
 
     kernel: str
     policies: tuple[Path, ...]
+    machines: tuple[str, ...] = ()  # of the policies' machines, only these; all if empty
     relinks: int = 6
     sizes: tuple[int, ...] = (2, 4, 8, 12, 16, 32)  # extra instructions per freed entry
     noisy_sizes: tuple[int, ...] = (1600, 3200, 6400)
+    # Where vCPUs overlap, a seed is an interleaving too: more noise, and boots that take longer.
+    overlapping_relinks: int = 3
+    overlapping_sizes: tuple[int, ...] = (16, 32, 64)
     trials: int = 400
     flavour: str = "bench"
 
     def command(self) -> str:
         """Return the one command that repeats the calibration."""
-        return f"./bootstrap calibrate --kernel {self.kernel} --policy " + ",".join(
-            str(path) for path in self.policies
-        )
+        policies = ",".join(str(path) for path in self.policies)
+        words = [f"./bootstrap calibrate --kernel {self.kernel} --policy {policies}"]
+        words += [f"--machine {','.join(self.machines)}"] if self.machines else []
+        return " ".join(words)
 
 
 def calibrate(pipeline: Pipeline, request: CalibrationRequest) -> Calibration:
     """Boot what it takes to judge the policies, and return what was measured.
 
-    Raises BadInput for a policy with more than one workload or machine, and LostGuest if a boot
-    has no usable samples: a calibration must be complete.
+    Each machine of a policy is calibrated by itself. Raises BadInput for a machine that has limits
+    on two workloads or in two policies, or none, and LostGuest if a boot has no usable samples: a
+    calibration must be complete.
     """
-    judged = [policies.load(pipeline.catalog, pipeline.root / path) for path in request.policies]
+    judged = _by_machine(
+        [policies.load(pipeline.catalog, pipeline.root / path) for path in request.policies],
+        request.machines,
+    )
     source = pipeline.source(request.kernel)
     folder = (
         pipeline.results / "runs" / (f"{datetime.now(UTC):%Y%m%dT%H%M%S}-calibrate-{source.kernel}")
     )
     planter = _Planter(pipeline, source, request)
     measured: dict[str, MachineBoots] = {}
-    for path, policy in zip(request.policies, judged, strict=True):
-        workload, machine = _only(path, [(one.workload, one.machine) for one in policy.limits])
+    for machine, policy in judged.items():
+        workload = policy.limits[0].workload
         metrics = pipeline.catalog.metrics(pipeline.catalog.workload(workload).program)
         booter = _Booter(pipeline, folder, pipeline.catalog.machine(machine), workload, metrics)
-        exact = booter.machine.exact
-        relinks, sizes = (request.relinks, request.sizes) if exact else (0, request.noisy_sizes)
+        relinks, sizes = _plants(request, booter.machine)
         measured[machine] = booter.boot(
             policy.looks[-1],
             same=[planter.none(), *map(planter.relink, range(relinks))],
@@ -77,15 +85,34 @@ def calibrate(pipeline: Pipeline, request: CalibrationRequest) -> Calibration:
         toolchain=pipeline.toolchain.digest,
         qemu=pipeline.toolchain.qemu,
         host=host.describe(),
-        policies=dict(zip(measured, judged, strict=True)),
+        policies=judged,
         boots=measured,
     )
 
 
-def _only(path: Path, places: Sequence[tuple[str, str]]) -> tuple[str, str]:
-    if len({*places}) != 1:
-        raise BadInput(f"{path}: only a policy with one workload and one machine can be calibrated")
-    return places[0]
+def _plants(request: CalibrationRequest, machine: Machine) -> tuple[int, tuple[int, ...]]:
+    """Return how many relinks and which slow-downs a machine is calibrated with."""
+    if not machine.exact:
+        return 0, request.noisy_sizes
+    if machine.vcpus > 1:
+        return request.overlapping_relinks, request.overlapping_sizes
+    return request.relinks, request.sizes
+
+
+def _by_machine(read: Sequence[Policy], wanted: Sequence[str]) -> dict[str, Policy]:
+    """Return the part of the policies that judges each machine."""
+    found: dict[str, Policy] = {}
+    for policy in read:
+        for machine in dict.fromkeys(limit.machine for limit in policy.limits):
+            if machine in found:
+                raise BadInput(f"two policies have limits on machine {machine}; calibrate one")
+            limits = tuple(limit for limit in policy.limits if limit.machine == machine)
+            if len({limit.workload for limit in limits}) > 1:
+                raise BadInput(f"machine {machine} has limits on two workloads; calibrate one")
+            found[machine] = replace(policy, limits=limits)
+    if unknown := [name for name in wanted if name not in found]:
+        raise BadInput(f"no policy has a limit on {unknown[0]}; there are {', '.join(found)}")
+    return {name: policy for name, policy in found.items() if not wanted or name in wanted}
 
 
 class _Planter:

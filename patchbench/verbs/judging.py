@@ -130,7 +130,8 @@ def check(
 @task(
     help=flags("kernel")
     | {
-        "policy": "the policies to calibrate, with commas; each on one workload and one machine",
+        "policy": "the policies to calibrate, with commas; one workload for each machine",
+        "machine": "only these of the policies' machines, with commas",
         "trials": "comparisons to draw from the boots",
     }
 )
@@ -139,6 +140,7 @@ def calibrate(
     _: Context,
     kernel: str = "mainline",
     policy: str = "configs/gate.toml,configs/gate-parallel.toml",
+    machine: str = "",
     trials: int = 400,
 ) -> None:
     """Measure the gate: noise floor, false alarms, power; written to docs/calibration.md."""
@@ -148,7 +150,8 @@ def calibrate(
 
     with exits():
         paths = tuple(Path(one) for one in policy.split(","))
-        request = calibrating.CalibrationRequest(kernel, paths, trials=trials)
+        machines = tuple(name for name in machine.split(",") if name)
+        request = calibrating.CalibrationRequest(kernel, paths, machines, trials=trials)
         with pipeline.opened(ROOT, Terminal()) as run:
             calibrated = calibrating.calibrate(run, request)
         findings = calibration.save(ROOT, calibrated)
