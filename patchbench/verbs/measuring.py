@@ -37,7 +37,7 @@ def bench(
     kernel: str = "mainline",
     tree: str = "",
     workload: str = "exit-storm",
-    machine: str = "exact,parallel",
+    machine: str = "exact,exact8",
     flavour: str = "bench",
     seeds: int = 0,
     set: list[str] | None = None,  # noqa: A002  # the flag's name
