@@ -4,7 +4,7 @@
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,15 +41,24 @@ _EXTENDS = re.compile(r"^# extends: (\S+)$", re.MULTILINE)
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class FunctionGroup:
-    """Functions that are told as one: names or patterns, and what only one line has."""
+    """Functions that are counted as one: those of some source files, and some by name.
+
+    files: without their folders, as the symbol table has them; entry.o is assembly.
+    functions: names or patterns, which override what another group says of their file.
+    """
 
     name: str
-    functions: tuple[str, ...]
-    lines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
 
-    def patterns(self, line: str) -> tuple[str, ...]:
-        """Return the names and patterns for a kernel's release line."""
-        return (*self.functions, *self.lines.get(line, ()))
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class WorkUnit:
+    """What work is counted in: a unit is done at each call of the first function a kernel has."""
+
+    name: str
+    calls_of: tuple[str, ...]
 
 
 @with_config(STRICT)
@@ -64,11 +73,12 @@ class Context:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class ProfileMap:
-    """configs/profile.toml: how a profile's functions are sorted."""
+    """configs/profile.toml: how a profile's functions are grouped and counted."""
 
-    table: tuple[str, ...]
+    top: str  # whose callees have a table of their own
     context: tuple[Context, ...]
     group: tuple[FunctionGroup, ...]
+    unit: tuple[WorkUnit, ...] = ()
 
 
 @with_config(STRICT)

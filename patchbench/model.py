@@ -473,9 +473,10 @@ class Boot:
 class Profile:
     """What one boot did between its workload's marks, by function.
 
-    `instructions` are exact and a function's own; `stacks` are samples, outermost function
-    first. `functions` are all that the kernel has: one that is not among them is missing
-    (inlined, renamed, not there yet), which is not the same as not called.
+    `instructions` are exact and a function's own, `calls` are exact; `stacks` are samples,
+    outermost function first. `functions` are all that the kernel has: one that is not among them
+    is missing (inlined, renamed, not there yet), which is not the same as not called. `files` are
+    those of the functions that ran, without their folders.
     """
 
     series: str
@@ -485,6 +486,13 @@ class Profile:
     instructions: Mapping[str, int]
     stacks: Mapping[tuple[str, ...], int]
     functions: frozenset[str]
+    calls: Mapping[str, int] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def freed_pages(self) -> int | None:
+        """Return how many pages the storm freed, or None if nobody counted them."""
+        return None if self.pages is None else self.pages - self.unfreed_pages
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,14 @@ class Symbol(NamedTuple):
 
 @dataclass(frozen=True)
 class Symbols:
-    """The code of a kernel: its symbols, and the bytes of its sections."""
+    """The code of a kernel: its symbols, the bytes of its sections, where each file's code begins.
+
+    A file has no folder, which the symbol table does not tell; assembly's is an object: entry.o.
+    """
 
     symbols: tuple[Symbol, ...]
     code: Mapping[int, bytes]  # by address
+    files: tuple[tuple[int, str], ...] = ()  # in the order of their addresses
 
     @cached_property
     def names(self) -> Mapping[str, int]:
@@ -50,6 +54,18 @@ class Symbols:
         if place < 0 or address >= self._chosen[place][0]:
             return None
         return self._chosen[place][1]
+
+    def entry(self, address: int) -> str | None:
+        """Return the function whose first instruction is at an address; None if none's is."""
+        place = bisect_right(self._starts, address) - 1
+        if place < 0 or self._starts[place] != address:
+            return None
+        return self._chosen[place][1]
+
+    def file(self, address: int) -> str:
+        """Return the source file that an address's code is from; empty if that is not known."""
+        place = bisect_right(self.files, (address, "\uffff")) - 1
+        return self.files[place][1] if place >= 0 else ""
 
     def word(self, address: int) -> int | None:
         """Return the instruction at an address, as it was before the kernel patched itself."""
@@ -93,22 +109,33 @@ def load(vmlinux: Path) -> Symbols:
                 for section in kernel.sections
                 if section.flags & elf.EXECUTABLE and section.address
             }
-            symbols = tuple(_inside(_symbols(kernel), code))
+            everything = [*kernel.symbols()]
     except (OSError, elf.ElfError) as err:
         raise BadInput(
             f"{vmlinux} cannot be read: {err}\n"
             "  images built before vmlinux was kept lack it; `invoke clean --shelf`, then build"
         ) from err
+    symbols = tuple(_inside(_symbols(everything), code))
     if not symbols:
         raise BadInput(f"{vmlinux} has no symbols of code, so no address has a name")
-    return Symbols(symbols, code)
+    return Symbols(symbols, code, tuple(sorted(_files(everything))))
 
 
-def _symbols(kernel: elf.Elf) -> Iterator[Symbol]:
-    for one in kernel.symbols():
+def _symbols(everything: Iterable[elf.Symbol]) -> Iterator[Symbol]:
+    for one in everything:
         # Mapping symbols ($x, $d) and the compiler's own labels are no functions.
         if one.kind in (elf.NOTYPE, elf.FUNCTION) and one.name and one.name[0] not in "$.":
             yield Symbol(one.value, one.size_bytes, one.name, not one.is_local)
+
+
+def _files(everything: Iterable[elf.Symbol]) -> Iterator[tuple[int, str]]:
+    """Give where a file's code begins, which the assembler marks $x, and the file's name."""
+    file = ""
+    for one in everything:
+        if one.kind == elf.FILE:
+            file = one.name
+        elif one.name == "$x":
+            yield one.value, file
 
 
 def _inside(symbols: Iterable[Symbol], code: Mapping[int, bytes]) -> Iterator[Symbol]:

@@ -127,7 +127,8 @@ class Elf:
             end = table.find(b"\0", at, at + _NAME_BYTES)
             if end < 0:
                 raise ElfError(f"no name ends within {_NAME_BYTES} bytes of {at:#x}")
-            return table[at:end].decode(errors="replace")
+            text = table[at:end].decode("ascii", errors="replace")
+            return text if text.isprintable() else ascii(text)[1:-1]  # it goes to a terminal
 
         return name
 

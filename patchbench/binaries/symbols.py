@@ -43,7 +43,7 @@ def equal(base: Path, test: Path) -> bool:
     """Return whether two builds are the same kernel under two names; folders, Image in them.
 
     True if what is booted is the same byte for byte, but for the key in the release, the build
-    id and the line numbers in the bug table, which a comment moves; vmlinux tells where that is.
+    id and the line numbers in the bug table, which a comment moves; vmlinux says where that is.
     Raises ToolFailed for a folder without a kernel.
     """
     return _essence(base) == _essence(test)

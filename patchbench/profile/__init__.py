@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Where the instructions of a storm go, by function, without touching the guest.
 
-Doors: profiling, tables, sorting
+Doors: profiling, tables, sorting, listing
 
     profiling  both arms profiled on an exact machine, and compared
     boots      one plain and one profiled boot, which must print the same
     counts     counted addresses to functions
     sorting    functions to the groups of configs/profile.toml
+    listing    the functions one by one: the largest, or all as CSV
     tables     the report's tables
     flame      the flame graphs
 """

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Stage 6b: arms and one seed in, their profiles out, with the boots that they come from.
 
-Each arm boots twice, side by side: plain, and with the plugin. The two must say the same to
-the byte, or the plugin changed what it was to measure; and as they share the host, what the
-plugin costs is what the one takes longer.
+Each arm boots twice, side by side: plain, and with the plugin. The results of both must be the
+same to the byte, or the plugin changed what it was to measure. They share the host, so the
+difference in time is the plugin's cost.
 """
 
 from collections.abc import Sequence
@@ -59,16 +59,16 @@ def run(
 ) -> list[Profiled]:
     """Boot every arm plain and profiled, and return the profiles.
 
-    Raises BadInput for a kernel without symbols or a workload without marks, NotRepeatable
-    where the plugin shows in what the guest said, ToolFailed where there is no whole profile.
+    Raises BadInput for a kernel without symbols or a workload without marks, NotRepeatable if the
+    plugin shows in the guest's results, ToolFailed if the profile is not whole.
     """
     kernels = [addresses.load(arm.image.path.with_name("vmlinux")) for arm in arms]
-    told = []
+    done = []
     with story.meter("booting plain and profiled", len(arms), "arms") as meter:
         for number, (arm, kernel) in enumerate(zip(arms, kernels, strict=True), start=1):
-            told.append(_profile(plain, profiled, arm, seed, folder, policy, kernel))
+            done.append(_profile(plain, profiled, arm, seed, folder, policy, kernel))
             meter.at(number)
-    return told
+    return done
 
 
 def _profile(
@@ -93,11 +93,11 @@ def _profile(
         except BaseException:
             plain.stop()
             raise
-    told = boot.read(quiet, boot.wanted(arm, seed), policy)
+    read = boot.read(quiet, boot.wanted(arm, seed), policy)
     boot.read(counted, boot.wanted(arm, seed), policy)
     _check_same(quiet, counted, arm, seed)
-    pages = told.record.meta.get("swapped_pages", "")
-    left = told.values("residue_pages")
+    pages = read.record.meta.get("swapped_pages", "")
+    left = read.values("residue_pages")
     raw = profile.parse(_raw(counted, ran), arm.workload.name)
     return Profiled(
         profile.profile(

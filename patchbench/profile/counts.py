@@ -25,6 +25,7 @@ _NUMBER = re.compile(r"[0-9a-f]{1,20}", re.ASCII)
 _MOST_ROWS, _MOST_FRAMES, _MOST_INSTRUCTIONS = 1 << 19, 64, 512
 _KERNEL = 1 << 63
 _WORD_BYTES = 4
+_SPLIT_OFF = re.compile(r"\.(part|cold)\b")  # entered in the course of a call
 #: What a return address may carry in its upper bits: a pointer authentication code.
 _SIGNED = 0xFFFF << 48
 #: The vectors, and those that Spectre-BHB's mitigations put in their place, 2 KiB each.
@@ -131,20 +132,28 @@ def profile(
 ) -> Profile:
     """Return the counts and samples by function; ToolFailed as in `place`.
 
-    What the compiler split off a function (`.part.0`, `.cold` ...) is told as the function.
+    What the compiler split off a function (`.part.0`, `.cold` ...) counts as the function. It is
+    called as often as its first instruction runs.
     """
     offset = place(raw, symbols)
     instructions: Counter[str] = Counter()
+    calls: Counter[str] = Counter()
+    files: dict[str, str] = {}
     for run in raw.runs:
         if not run.address & _KERNEL:
             instructions[USER] += run.count * run.instructions
             continue
         for number in range(run.instructions):
             at = run.address - offset + number * _WORD_BYTES
-            instructions[base(symbols.function(at) or UNNAMED)] += run.count
+            name = base(symbols.function(at) or UNNAMED)
+            instructions[name] += run.count
+            files.setdefault(name, symbols.file(at))
+            if (entered := symbols.entry(at)) and not _SPLIT_OFF.search(entered):
+                calls[name] += run.count
     stacks: Counter[tuple[str, ...]] = Counter()
     for count, *frames in raw.stacks:
         stacks[_named(frames, symbols, offset)] += count
+    files.pop(UNNAMED, None)
     return Profile(
         series=series,
         pages=pages,
@@ -153,6 +162,8 @@ def profile(
         instructions=dict(instructions),
         stacks=dict(stacks),
         functions=symbols.bases,
+        calls=dict(calls),
+        files=files,
     )
 
 
@@ -176,7 +187,7 @@ def _named(frames: list[int], symbols: Symbols, offset: int) -> tuple[str, ...]:
     """Return a stack's functions, outermost first.
 
     A function that has not made its frame, or never does, is missing from the chain of
-    frames, and its caller with it: x29 is still the caller's, whose record tells the
+    frames, and its caller with it: x29 is still the caller's, whose record has the
     caller's caller. The caller is then in x30. It is not needed where x30 lies in the function
     itself, which has called by then, or repeats what the innermost record says.
     """

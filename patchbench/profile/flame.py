@@ -2,8 +2,8 @@
 """Sampled stacks in; folded text, interactive SVG flame graphs and speedscope JSON out. Pure.
 
 A stack is a tuple of functions, outermost first; its value is a number of samples. A flame
-graph of two arms is as wide as both together, so that what only one of them does is seen
-too; its colour is the change. The SVG needs nothing but a browser.
+graph of two arms is as wide as both together, so that what only one of them does is visible
+too; the colour is the change. The SVG needs nothing but a browser.
 """
 
 import zlib
@@ -17,7 +17,7 @@ SPEEDSCOPE_SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 _WIDTH = 1200
 _ROW = 17
 _TOP = 64
-#: Narrower frames are left out: nobody could see them, and most frames are.
+#: Narrower frames are skipped: nobody could see them, and most frames are.
 _NARROWEST = 0.0003
 
 
@@ -138,18 +138,18 @@ def _frames(
 
 
 def _describe(arms: Sequence[Sampled], root: _Node) -> Callable[[str, _Node], tuple[str, str]]:
-    """Return what tells a frame's colour and details."""
+    """Return a function that gives a frame's colour and details."""
     totals = [max(1.0, instructions) for instructions in root.instructions]
 
     def one(name: str, node: _Node) -> tuple[str, str]:
-        told = [
+        counts = [
             f"{arm.name} {instructions:,.0f} instructions ({instructions / whole:.2%})"
             for arm, instructions, whole in zip(arms, node.instructions, totals, strict=True)
         ]
         if len(arms) == 1:
-            return _warm(name), f"{name}: {told[0]}"
+            return _warm(name), f"{name}: {counts[0]}"
         base, test = node.instructions
-        return _change(base, test), f"{name}: {', '.join(told)}: {test - base:+,.0f}"
+        return _change(base, test), f"{name}: {', '.join(counts)}: {test - base:+,.0f}"
 
     return one
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What `profile` does with the pipeline: it builds, boots plain and profiled, and sorts."""
+"""What `profile` does with the pipeline: it builds, boots plain and profiled, and counts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _EVERY_INSTRUCTIONS = 2000
 
 @dataclass(frozen=True, slots=True)
 class ProfileRequest:
-    """What `profile` was asked for."""
+    """The flags of `profile`; series: one, or several with commas."""
 
     series: str
     against: str
@@ -38,48 +38,48 @@ class ProfileRequest:
         """Return the one command that repeats it."""
         if self.typed:
             return self.typed
-        told = [
+        words = [
             f"./bootstrap profile --series {self.series} --against {self.against}",
             f"--tree {self.tree}" if self.tree else f"--kernel {self.kernel}",
             f"--workload {self.workload} --machine {self.machine} --seed {self.seed}",
             *([f"--flavour {self.flavour}"] if self.flavour != "bench" else []),
             *(f"--set {name}={value}" for name, value in self.parameters.items()),
         ]
-        return " ".join(told)
+        return " ".join(words)
 
 
-def of_run(told: Plan, seed: int) -> ProfileRequest:
+def of_run(plan: Plan, seed: int) -> ProfileRequest:
     """Return what to profile for a run: its arms, under its conditions, on an exact machine.
 
     Raises BadInput if the run has no exact machine.
     """
-    exact = [machine.name for machine in told.machines if machine.exact]
+    exact = [machine.name for machine in plan.machines if machine.exact]
     if not exact:
-        raise BadInput(f"run {told.run} has no exact machine, and a profile needs one")
+        raise BadInput(f"run {plan.run} has no exact machine, and a profile needs one")
     return ProfileRequest(
-        series=told.test.series,
-        against=told.base.series,
-        kernel=told.kernel,
+        series=plan.test.series,
+        against=plan.base.series,
+        kernel=plan.kernel,
         tree="",
-        workload=told.workload.name,
+        workload=plan.workload.name,
         machine=exact[0],
-        flavour=told.flavour,
+        flavour=plan.flavour,
         seed=seed,
-        parameters=told.workload.parameters,
+        parameters=plan.workload.parameters,
     )
 
 
 def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiles]:
-    """Boot the arms plain and profiled; return the run's folder and what came out.
+    """Boot the arms plain and profiled; return the run's folder and the profiles.
 
-    A series against itself is one arm.
+    The first arm is `against`; a series against itself is one arm.
     """
     machine = run.catalog.machine(request.machine)
     boots.check_machine(machine)
     workload = run.workload(request.workload, request.parameters, machine)
-    how = run.catalog.profile_map()
+    grouping = run.catalog.profile_map()
     source = run.source(request.kernel, request.tree)
-    names = dict.fromkeys((request.against, request.series))
+    names = dict.fromkeys((request.against, *request.series.split(",")))
     arms = run.arms(source, names, flavour=request.flavour, machine=machine, workload=workload)
     compiled = plugin.build(
         run.engine,
@@ -94,7 +94,7 @@ def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiles]:
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     name = request.run or f"{stamp}-profile-{'-'.join(names)}-{source.kernel}"
     folder = run.results / "runs" / name
-    told = boots.run(
+    profiled = boots.run(
         Hypervisor(run.engine, run.toolchain),
         Hypervisor(run.engine, run.toolchain, Profiler(compiled, _EVERY_INSTRUCTIONS)),
         arms,
@@ -104,13 +104,12 @@ def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiles]:
         story=run.story,
     )
     return folder, Profiles(
-        title=f"{' and '.join(names)}, {source.kernel} {source.version}, {request.workload} on "
+        title=f"{', '.join(names)} on {source.kernel} {source.version}, {request.workload} on "
         f"{machine.name}, seed {request.seed}",
         command=request.command(),
-        line=source.line,
-        arms=tuple(one.profile for one in told),
-        map=how,
+        arms=tuple(one.profile for one in profiled),
+        map=grouping,
         ns_per_instruction=machine.nanoseconds_per_instruction[0],
         every_instructions=_EVERY_INSTRUCTIONS,
-        overheads={one.profile.series: one.seconds for one in told},
+        overheads={one.profile.series: one.seconds for one in profiled},
     )

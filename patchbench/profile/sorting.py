@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The profiles of one or two arms, and how configs/profile.toml sorts their functions. Pure."""
+"""Profiles of arms, and how their functions are grouped and counted. Pure."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -7,26 +7,25 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 
-from patchbench.catalog import ProfileMap
+from patchbench.catalog import ProfileMap, WorkUnit
 from patchbench.model import Profile
 from patchbench.profile.flame import Sampled
 
-NO_GROUP = "(in no group)"
+NO_FILE = "(no file)"
 OTHER = "(other)"
+FREED_PAGE = "freed page"
 
 
 @dataclass(frozen=True)
 class Profiles:
-    """One arm, or two of which the second is the changed one, and how to sort them.
+    """The profiles of one arm or more, of which the first is what the others are compared with.
 
-    `line` is the kernel's release line. ns_per_instruction is the virtual clock's, not a
-    device's. overheads: by arm, how many seconds the profiled boot took, and the plain one
-    beside it.
+    ns_per_instruction is the virtual clock's, not a device's. overheads: by arm, how many seconds
+    the profiled boot took, and the plain one beside it.
     """
 
     title: str
     command: str
-    line: str
     arms: tuple[Profile, ...]
     map: ProfileMap
     ns_per_instruction: float
@@ -41,23 +40,27 @@ class Profiles:
         )
 
     @cached_property
-    def patterns(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """Return every group's name and patterns for this kernel line."""
-        return tuple((group.name, group.patterns(self.line)) for group in self.map.group)
+    def groups(self) -> tuple[str, ...]:
+        """Return the names of the map's groups, in its order."""
+        return tuple(group.name for group in self.map.group)
+
+    @cached_property
+    def files(self) -> Mapping[str, str]:
+        """Return the source file of every function that ran in some arm."""
+        return {name: file for arm in reversed(self.arms) for name, file in arm.files.items()}
 
     @cached_property
     def _known_groups(self) -> dict[str, str]:
         return {}
 
     def group(self, function: str) -> str:
-        """Return the first group that names a function, or NO_GROUP."""
+        """Return the group that names a function, else its file's, else the file itself."""
         if function not in self._known_groups:
-            fitting = (
-                name
-                for name, patterns in self.patterns
-                if any(function == one or fnmatchcase(function, one) for one in patterns)
-            )
-            self._known_groups[function] = next(fitting, NO_GROUP)
+            file = self.files.get(function, "")
+            by_name = (one.name for one in self.map.group if _fits(function, one.functions))
+            by_file = (one.name for one in self.map.group if file in one.files)
+            found = next(by_name, None) or next(by_file, None) or file or NO_FILE
+            self._known_groups[function] = found
         return self._known_groups[function]
 
     def context(self, stack: tuple[str, ...]) -> str:
@@ -67,22 +70,23 @@ class Profiles:
                 return context.name
         return OTHER
 
+    def units(self, arm: Profile) -> dict[str, int]:
+        """Return how many units of each kind an arm's work was, where that is known."""
+        counted = {one.name: _done(one, arm) for one in self.map.unit}
+        found = {FREED_PAGE: arm.freed_pages, **counted}
+        return {name: count for name, count in found.items() if count}
+
     def missing(self, arm: Profile) -> list[str]:
         """Return the names and patterns of the map that fit nothing in an arm's kernel."""
-        wanted = [*self.map.table, *(one for context in self.map.context for one in context.below)]
-        wanted += [one for _, patterns in self.patterns for one in patterns]
+        wanted = [one for context in self.map.context for one in context.below]
+        wanted += [one for group in self.map.group for one in group.functions]
         return [
             pattern
             for pattern in dict.fromkeys(wanted)
-            if not pattern.startswith("[")  # a place of ours, no function
+            if not pattern.startswith("[")  # not a function: user space, unnamed code
             and pattern not in arm.functions
             and not any(fnmatchcase(function, pattern) for function in arm.functions)
         ]
-
-    def ungrouped(self, arm: Profile) -> list[tuple[str, int]]:
-        """Return the functions that no group names and their own instructions, largest first."""
-        left = [one for one in arm.instructions.items() if self.group(one[0]) == NO_GROUP]
-        return sorted(left, key=lambda one: (-one[1], one[0]))
 
 
 def weigh(sampled: Sampled, keys: Callable[[tuple[str, ...]], Iterable[str]]) -> dict[str, float]:
@@ -95,9 +99,9 @@ def weigh(sampled: Sampled, keys: Callable[[tuple[str, ...]], Iterable[str]]) ->
 
 
 def worst_error_points(arm: Profile) -> float:
-    """Return the largest error of a function's sampled own share, in points of a per cent.
+    """Return the largest error of a function's sampled own share, in percentage points.
 
-    The counts, which come by another way, tell what the samples are worth.
+    The counts, which come from elsewhere, show what the samples are worth.
     """
     samples, total = sum(arm.stacks.values()), sum(arm.instructions.values())
     own: Counter[str] = Counter()
@@ -110,3 +114,12 @@ def worst_error_points(arm: Profile) -> float:
         ),
         default=0.0,
     )
+
+
+def _fits(function: str, patterns: Iterable[str]) -> bool:
+    return any(function == one or fnmatchcase(function, one) for one in patterns)
+
+
+def _done(unit: WorkUnit, arm: Profile) -> int | None:
+    function = next((one for one in unit.calls_of if one in arm.functions), None)
+    return arm.calls.get(function, 0) if function else None

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Profiles of one or two arms in; tables, for the terminal and as Markdown, out. Pure.
+"""Profiles of arms in; tables, for the terminal and as Markdown, out. Pure.
 
-Instruction counts are exact; shares of stacks are samples. Every column says which it is.
+Instruction counts and calls are exact; shares of stacks are samples. Every table says which it is.
+The first arm is the base: every other one has a column of its change.
 """
 
 import json
@@ -11,13 +12,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from patchbench import texts
-from patchbench.profile import flame
-from patchbench.profile.sorting import NO_GROUP, OTHER, Profiles, weigh, worst_error_points
+from patchbench.profile import flame, listing
+from patchbench.profile.listing import Listing
+from patchbench.profile.sorting import (
+    FREED_PAGE,
+    NO_FILE,
+    OTHER,
+    Profiles,
+    weigh,
+    worst_error_points,
+)
 
-#: Smaller functions are left out of the tables, never out of the sums.
-_LEAST = 0.01
+#: Smaller rows are left out of a table or joined, never left out of the sums.
+_LEAST_SHARE = 0.01
 _BAR = 20
-_UNGROUPED = 8
+_OTHER_FILES = "other files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,211 +39,227 @@ class Table:
     words: int = 1
 
 
-def tables(profiled: Profiles) -> tuple[Table, ...]:
-    """Return all tables, the most asked for first."""
-    return (_calls(profiled), _groups(profiled), _contexts(profiled), _functions(profiled))
+def tables(profiles: Profiles, shown: Listing | None = None) -> tuple[Table, ...]:
+    """Return all tables, the most asked for first; shown: which functions are listed."""
+    return (
+        _callees(profiles),
+        _groups(profiles),
+        _contexts(profiles),
+        _units(profiles),
+        _functions(profiles, shown or Listing()),
+    )
 
 
-def notes(profiled: Profiles) -> list[str]:
+def notes(profiles: Profiles) -> list[str]:
     """Return what a reader must know of the numbers, and what is missing, a line each."""
-    told = []
-    for arm, sampled in zip(profiled.arms, profiled.sampled, strict=True):
-        total, samples = sampled.instructions, sum(arm.stacks.values())
+    lines = []
+    for arm, sampled in zip(profiles.arms, profiles.sampled, strict=True):
+        samples = sum(arm.stacks.values())
         error = 196 * math.sqrt(0.25 / max(1, samples))
-        pages = f", {total / arm.pages:.1f} a swapped page" if arm.pages else ""
-        traced, plain = profiled.overheads[arm.series]
-        told.append(
-            f"{arm.series}: {total:,} instructions between the marks (exact){pages}; {samples:,} "
-            f"stacks, one in about {profiled.every_instructions:,} instructions: a sampled share "
-            f"is good to {error:.1f} points (95 %); where the exact counts can tell, the worst is "
+        traced, plain = profiles.overheads[arm.series]
+        counted = (
+            f"{sampled.instructions:,} instructions between the marks (exact); {samples:,} "
+            f"stacks, one in about {profiles.every_instructions:,} instructions: a sampled share "
+            f"is within {error:.1f} points (95 %); checked against the exact counts, the worst is "
             f"{worst_error_points(arm):.1f} off"
         )
+        about = [counted]
         if arm.unfreed_pages:
-            told.append(
-                f"{arm.series}: {arm.unfreed_pages:,} of {arm.pages or 0:,} pages were never "
-                "freed: what looks saved is in part not done, and the wait for them is counted in"
+            about.append(
+                f"{arm.unfreed_pages:,} of {arm.pages or 0:,} pages were never freed: part of "
+                "what looks saved was not done, and the wait for them is counted in"
             )
-        told.append(
-            f"{arm.series}: results and console are the plain boot's to the byte; the profiled "
-            f"boot took {traced:.1f} s, the plain one beside it {plain:.1f} s: "
-            f"{traced / plain:.2f} times as long (which a host that does more makes no measure)"
+        about.append(
+            f"results and console are the plain boot's to the byte; the profiled boot took "
+            f"{traced:.1f} s, the plain one beside it {plain:.1f} s: {traced / plain:.2f} times as "
+            "long (other load on the host changes this)"
         )
-        told.append(
-            f"{arm.series}: the kernel was moved by {arm.moved_bytes:#x}, checked against vmlinux"
-        )
-        if missing := profiled.missing(arm):
-            told.append(
-                f"{arm.series}: not in this kernel, or inlined: {', '.join(missing)}; "
-                "what was inlined is counted where it was inlined to"
+        about.append(f"KASLR moved the kernel by {arm.moved_bytes:#x}, checked against vmlinux")
+        if missing := profiles.missing(arm):
+            about.append(
+                f"not in this kernel, or inlined: {', '.join(missing)}; inlined code counts where "
+                "it was inlined"
             )
-        largest = [f"{name} {count:,}" for name, count in profiled.ungrouped(arm)[:_UNGROUPED]]
-        told.append(f"{arm.series}: largest in no group: {', '.join(largest) or 'none'}")
-    return told
+        lines += [f"{arm.series}: {line}" for line in about]
+    return lines
 
 
-def markdown(profiled: Profiles) -> str:
+def markdown(profiles: Profiles, shown: Listing | None = None) -> str:
     """Return the whole report."""
     return texts.render(
-        "profile.md.j2", profiled=profiled, notes=notes(profiled), tables=tables(profiled)
+        "profile.md.j2", profiles=profiles, notes=notes(profiles), tables=tables(profiles, shown)
     )
 
 
-def files(profiled: Profiles) -> dict[str, str]:
+def files(profiles: Profiles, shown: Listing | None = None) -> dict[str, str]:
     """Return every file of the report by its name."""
     note = (
-        f"sampled: one stack in about {profiled.every_instructions} instructions; "
+        f"sampled: one stack in about {profiles.every_instructions} instructions; "
         "widths are instructions between the workload's marks"
     )
-    made = {"profile.md": markdown(profiled)}
-    for arm in profiled.sampled:
+    base, *others = profiles.sampled
+    made = {
+        "profile.md": markdown(profiles, shown),
+        "functions.csv": listing.as_csv(profiles),
+        "profile.speedscope.json": json.dumps(flame.speedscope(profiles.title, profiles.sampled))
+        + "\n",
+    }
+    for arm in profiles.sampled:
         made[f"{arm.name}.folded"] = flame.folded(arm.stacks)
-        made[f"{arm.name}.svg"] = flame.svg(f"{arm.name}: {profiled.title}", note, [arm])
-    if len(profiled.sampled) > 1:
-        made["difference.svg"] = flame.svg(f"difference: {profiled.title}", note, profiled.sampled)
-    speedscope = flame.speedscope(profiled.title, profiled.sampled)
-    made["profile.speedscope.json"] = json.dumps(speedscope) + "\n"
+        made[f"{arm.name}.svg"] = flame.svg(f"{arm.name}: {profiles.title}", note, [arm])
+    for arm in others:
+        name = "difference" if len(others) == 1 else f"difference-{arm.name}"
+        made[f"{name}.svg"] = flame.svg(f"{name}: {profiles.title}", note, [base, arm])
     return made
 
 
-def _calls(profiled: Profiles) -> Table:
-    """Return do_exit and all below it, as the cover letter of v0 has it."""
-    top = profiled.map.table[0]
+def _callees(profiles: Profiles) -> Table:
+    """Return the function that the map puts on top, and all that it calls."""
+    top = profiles.map.top
     inclusive = [
         weigh(sampled, lambda stack: stack[stack.index(top) :] if top in stack else ())
-        for sampled in profiled.sampled
+        for sampled in profiles.sampled
     ]
-    whole = [max(1.0, below.get(top, 0.0)) for below in inclusive]
-    found = {
+    wholes = [max(1.0, below.get(top, 0.0)) for below in inclusive]
+    found = {top} | {
         name
-        for below, all_of_it in zip(inclusive, whole, strict=True)
+        for below, whole in zip(inclusive, wholes, strict=True)
         for name, value in below.items()
-        if value >= _LEAST * all_of_it
+        if value >= _LEAST_SHARE * whole
     }
-    wanted = [name for name in profiled.map.table if name not in found]
 
     def order(name: str) -> tuple[float, str]:
         return (-max(below.get(name, 0.0) for below in inclusive), name)
 
     rows = []
-    for name in [*sorted(found, key=order), *wanted]:
+    for name in sorted(found, key=order):
         row = [name]
-        for arm, below, all_of_it in zip(profiled.arms, inclusive, whole, strict=True):
-            value = below.get(name, 0.0)
-            share = value / all_of_it
+        for arm, below, whole in zip(profiles.arms, inclusive, wholes, strict=True):
+            share = below.get(name, 0.0) / whole
             if name in arm.functions:
-                row += [
-                    _ms(value, profiled),
-                    f"{share:.1%}",
-                    f"{'█' * round(share * _BAR):<{_BAR}}",
-                ]
+                bar = f"{'█' * round(share * _BAR):<{_BAR}}"
+                row += [_ms(below.get(name, 0.0), profiles), f"{share:.1%}", bar]
             else:
                 row += ["missing", "", ""]
-        known = any(name in arm.functions for arm in profiled.arms)
-        row += [
-            _ms_change(profiled, [below.get(name, 0.0) for below in inclusive]) if known else ""
-        ]
-        rows.append(tuple(row if len(profiled.arms) > 1 else row[:-1]))
-    headings = [f"{top} and below"]
-    for arm in profiled.arms:
-        headings += [f"{arm.series} ms", f"{arm.series} share", ""]
+        rows.append((*row, *_ms_changes(profiles, [below.get(name, 0.0) for below in inclusive])))
     return Table(
-        f"{top} and what it calls, inclusive (sampled; {profiled.ns_per_instruction:g} ns an "
+        f"{top} and what it calls, inclusive (sampled; {profiles.ns_per_instruction:g} ns an "
         "instruction, not a device's)",
-        (*headings, *_change_heading(profiled)),
+        (f"{top} and below", *_headings(profiles, "ms", "share", "")),
         tuple(rows),
     )
 
 
-def _groups(profiled: Profiles) -> Table:
-    own = [_by(profiled.group, arm.instructions) for arm in profiled.arms]
+def _groups(profiles: Profiles) -> Table:
+    own = [_by(profiles.group, arm.instructions) for arm in profiles.arms]
+    totals = [max(1, sampled.instructions) for sampled in profiles.sampled]
+    small = {
+        name
+        for counts in own
+        for name in counts
+        if name not in (*profiles.groups, NO_FILE)
+        and all(
+            those[name] < _LEAST_SHARE * total for those, total in zip(own, totals, strict=True)
+        )
+    }
+
+    def shown(function: str) -> str:
+        name = profiles.group(function)
+        return _OTHER_FILES if name in small else name
+
+    own = [_by(shown, arm.instructions) for arm in profiles.arms]
     below = [
-        weigh(sampled, lambda stack: {profiled.group(name) for name in stack})
-        for sampled in profiled.sampled
+        weigh(sampled, lambda stack: {shown(name) for name in stack})
+        for sampled in profiles.sampled
     ]
-    names = [*(name for name, _ in profiled.patterns), NO_GROUP]
+    ran = {name for counts in own for name, count in counts.items() if count}
+    last = (_OTHER_FILES, NO_FILE)
+    listed = [name for name in profiles.groups if name in ran]
+    listed += sorted(ran - {*listed, *last}) + [name for name in last if name in ran]
     rows = []
-    for name in names:
+    for name in listed:
         row = [name]
-        for arm, counts, inclusive, sampled in zip(
-            profiled.arms, own, below, profiled.sampled, strict=True
-        ):
-            row += [
-                f"{counts[name]:,}",
-                f"{counts[name] / arm.pages:.1f}" if arm.pages else "-",
-                f"{counts[name] / max(1, sampled.instructions):.1%}",
-                f"{inclusive.get(name, 0.0) / max(1, sampled.instructions):.1%}",
-            ]
-        row += _change(profiled, [counts[name] for counts in own])
-        if any(counts[name] for counts in own):
-            rows.append(tuple(row))
-    totals = [sampled.instructions for sampled in profiled.sampled]
+        for arm, counts, inclusive, total in zip(profiles.arms, own, below, totals, strict=True):
+            row += [f"{counts[name]:,}", _a_page(counts[name], arm.freed_pages)]
+            row += [f"{counts[name] / total:.1%}", f"{inclusive.get(name, 0.0) / total:.1%}"]
+        rows.append((*row, *_changes([counts[name] for counts in own])))
     row = ["all"]
-    for arm, total in zip(profiled.arms, totals, strict=True):
-        row += [f"{total:,}", f"{total / arm.pages:.1f}" if arm.pages else "-", "100.0%", "100.0%"]
-    rows.append((*row, *_change(profiled, totals)))
-    headings = ["group"]
-    for arm in profiled.arms:
-        told = ("own", "a page", "share", "with callees")
-        headings += [f"{arm.series} {one}" for one in told]
+    for arm, total in zip(profiles.arms, totals, strict=True):
+        row += [f"{total:,}", _a_page(total, arm.freed_pages), "100.0%", "100.0%"]
+    rows.append((*row, *_changes(totals)))
     return Table(
-        "Groups (own instructions: exact; with what they call: sampled)",
-        (*headings, *_change_heading(profiled)),
+        "Groups by source file (own instructions: exact; with what they call: sampled)",
+        ("group", *_headings(profiles, "own", "a freed page", "share", "with callees")),
         tuple(rows),
     )
 
 
-def _contexts(profiled: Profiles) -> Table:
+def _contexts(profiles: Profiles) -> Table:
     weights = [
-        weigh(sampled, lambda stack: (profiled.context(stack),)) for sampled in profiled.sampled
+        weigh(sampled, lambda stack: (profiles.context(stack),)) for sampled in profiles.sampled
     ]
-    names = [*(context.name for context in profiled.map.context), OTHER]
     rows = []
-    for name in names:
+    for name in (*(context.name for context in profiles.map.context), OTHER):
         row = [name]
-        for arm, weight, sampled in zip(profiled.arms, weights, profiled.sampled, strict=True):
+        for arm, weight, sampled in zip(profiles.arms, weights, profiles.sampled, strict=True):
             value = weight.get(name, 0.0)
-            row += [
-                _ms(value, profiled),
-                f"{value / arm.pages:.1f}" if arm.pages else "-",
-                f"{value / max(1, sampled.instructions):.1%}",
-            ]
-        row += [_ms_change(profiled, [weight.get(name, 0.0) for weight in weights])]
-        rows.append(tuple(row if len(profiled.arms) > 1 else row[:-1]))
-    headings = ["on behalf of"]
-    for arm in profiled.arms:
-        headings += [f"{arm.series} {one}" for one in ("ms", "instr. a page", "share")]
+            row += [_ms(value, profiles), _a_page(value, arm.freed_pages)]
+            row += [f"{value / max(1, sampled.instructions):.1%}"]
+        changes = _ms_changes(profiles, [weight.get(name, 0.0) for weight in weights])
+        rows.append((*row, *changes))
     return Table(
         "On whose behalf: all that ran between the workload's marks (sampled)",
-        (*headings, *_change_heading(profiled)),
+        ("on behalf of", *_headings(profiles, "ms", "instr. a freed page", "share")),
         tuple(rows),
     )
 
 
-def _functions(profiled: Profiles) -> Table:
-    totals = [max(1, sampled.instructions) for sampled in profiled.sampled]
-    names = {
-        name
-        for arm, total in zip(profiled.arms, totals, strict=True)
-        for name, count in arm.instructions.items()
-        if count >= _LEAST * total
-    }
-    counts = {name: [arm.instructions.get(name, 0) for arm in profiled.arms] for name in names}
+def _units(profiles: Profiles) -> Table:
+    done = [profiles.units(arm) for arm in profiles.arms]
     rows = []
-    for name in sorted(names, key=lambda name: (-max(counts[name]), name)):
-        row = [name, profiled.group(name)]
-        for arm, count, total in zip(profiled.arms, counts[name], totals, strict=True):
-            present = name in arm.functions or name.startswith("[")
-            row += [f"{count:,}", f"{count / total:.1%}"] if present else ["missing", ""]
-        rows.append((*row, *_change(profiled, counts[name])))
-    headings = ["function", "group"]
-    for arm in profiled.arms:
-        headings += [f"{arm.series} own", f"{arm.series} share"]
+    for name in (FREED_PAGE, *(unit.name for unit in profiles.map.unit)):
+        row, a_unit = [name], []
+        for units, sampled in zip(done, profiles.sampled, strict=True):
+            ratio = sampled.instructions / units[name] if name in units else None
+            row += [f"{units[name]:,}", f"{ratio:.1f}"] if ratio else ["-", "-"]
+            a_unit.append(ratio)
+        base, *others = a_unit
+        row += [f"{one - base:+.1f}" if one and base else "-" for one in others]
+        rows.append(tuple(row))
     return Table(
-        "Functions of one per cent and more (own instructions: exact)",
-        (*headings, *_change_heading(profiled)),
+        "Instructions a unit of work (exact)",
+        ("unit", *_headings(profiles, "done", "instr. each")),
         tuple(rows),
-        words=2,
     )
+
+
+def _functions(profiles: Profiles, shown: Listing) -> Table:
+    totals = [max(1, sampled.instructions) for sampled in profiles.sampled]
+    rows = []
+    for name in listing.names(profiles, shown):
+        row = [name, profiles.files.get(name, ""), profiles.group(name)]
+        counts = [arm.instructions.get(name, 0) for arm in profiles.arms]
+        for arm, count, total in zip(profiles.arms, counts, totals, strict=True):
+            if name in arm.functions or name.startswith("["):
+                calls = arm.calls.get(name)
+                row += [f"{count:,}", f"{count / total:.1%}"]
+                row += [f"{calls:,}", f"{count / calls:.1f}"] if calls else ["-", "-"]
+            else:
+                row += ["missing", "", "", ""]
+        rows.append((*row, *_changes(counts)))
+    return Table(
+        f"{shown.title} (own instructions and calls: exact; all of them: functions.csv)",
+        ("function", "file", "group", *_headings(profiles, "own", "share", "calls", "a call")),
+        tuple(rows),
+        words=3,
+    )
+
+
+def _headings(profiles: Profiles, *columns: str) -> list[str]:
+    """Return the columns of every arm, and one for the change of each but the first."""
+    arms = [arm.series for arm in profiles.arms]
+    others = ["change"] if len(arms) == 2 else [f"{series} change" for series in arms[1:]]
+    return [f"{series} {one}".strip() for series in arms for one in columns] + others
 
 
 def _by(key: Callable[[str], str], counts: Mapping[str, int]) -> Counter[str]:
@@ -244,18 +269,18 @@ def _by(key: Callable[[str], str], counts: Mapping[str, int]) -> Counter[str]:
     return summed
 
 
-def _ms(instructions: float, profiled: Profiles) -> str:
-    return f"{instructions * profiled.ns_per_instruction / 1e6:.2f}"
+def _a_page(instructions: float, pages: int | None) -> str:
+    return f"{instructions / pages:.1f}" if pages else "-"
 
 
-def _ms_change(profiled: Profiles, values: Sequence[float]) -> str:
-    change = (values[-1] - values[0]) * profiled.ns_per_instruction / 1e6
-    return f"{change:+.2f} ms"
+def _ms(instructions: float, profiles: Profiles) -> str:
+    return f"{instructions * profiles.ns_per_instruction / 1e6:.2f}"
 
 
-def _change(profiled: Profiles, values: Sequence[int]) -> tuple[str, ...]:
-    return (f"{values[1] - values[0]:+,}",) if len(profiled.arms) > 1 else ()
+def _ms_changes(profiles: Profiles, values: Sequence[float]) -> list[str]:
+    ms = [value * profiles.ns_per_instruction / 1e6 for value in values]
+    return [f"{one - ms[0]:+.2f} ms" for one in ms[1:]]
 
 
-def _change_heading(profiled: Profiles) -> tuple[str, ...]:
-    return ("change",) if len(profiled.arms) > 1 else ()
+def _changes(values: Sequence[int]) -> list[str]:
+    return [f"{one - values[0]:+,}" for one in values[1:]]

@@ -72,7 +72,10 @@ def bench(
     help=flags("series", "against", "kernel", "tree", "workload", "machine", "flavour", "set")
     | {
         "seed": "which seed to boot with",
+        "series": "folders in patches/, with commas; each is compared with AGAINST",
         "run": "profile the arms of this run, and put the flame graphs into its report",
+        "top": "list so many functions; 0: all of one per cent and more",
+        "by": "sort functions by own, change or calls",
     },
     iterable=["set"],
 )
@@ -89,12 +92,15 @@ def profile(
     flavour: str = "bench",
     seed: int = 1,
     set: list[str] | None = None,  # noqa: A002  # the flag's name
+    top: int = 0,
+    by: str = "own",
 ) -> None:
-    """Tell where the instructions of a storm go, function by function, in both arms."""
+    """Count the instructions of a storm by function, exactly, in every arm."""
     from patchbench import pipeline
     from patchbench.intake import taking
     from patchbench.profile import profiling
     from patchbench.profile import tables as profiles
+    from patchbench.profile.listing import Listing
     from patchbench.profile.profiling import ProfileRequest
     from patchbench.runs import archive
     from patchbench.runs import folder as runs
@@ -102,6 +108,7 @@ def profile(
     from patchbench.tools.terminal import Terminal, print_table
 
     with exits():
+        shown = Listing.parse(top, by)
         request = ProfileRequest(
             series=series,
             against=against,
@@ -120,13 +127,13 @@ def profile(
             folder, profiled = profiling.profile(opened, taking.resolved(opened, request))
         out = ROOT / "results/reports" / folder.name
         out.mkdir(parents=True, exist_ok=True)
-        files = profiles.files(profiled)
+        files = profiles.files(profiled, shown)
         for name, text in files.items():
             write_whole(out / name, text)
         if run:
             graphs = {name: text for name, text in files.items() if name.endswith(".svg")}
             runs.add_profile(bench_run, graphs)
-        for table in profiles.tables(profiled):
+        for table in profiles.tables(profiled, shown):
             print_table(table.headings, table.rows, table.title, words=table.words)
         for note in profiles.notes(profiled):
             print(f"- {note}")

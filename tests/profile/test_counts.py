@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A recorded profile (data/profile/exit-storm.raw, cut short) and made-up ones, by function."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,26 @@ def test_straight_line_code_across_two_functions_is_split_between_them() -> None
     raw = Raw(TEXT + MOVED, (Run(at("middle", 14), 5, 0, 10),), ())
     told = counts.profile(raw, small_kernel(), series="none", pages=None)
     assert told.instructions == {"middle": 20, "leaf": 30}
+
+
+def test_a_call_is_counted_where_the_first_instruction_runs() -> None:
+    runs = (
+        Run(at("middle", 0), 3, 0, 7),
+        Run(at("middle", 3), 2, 0, 9),
+        Run(at("leaf", 0), 1, 0, 2),
+    )
+    profiled = counts.profile(
+        Raw(TEXT + MOVED, runs, ()), small_kernel(), series="none", pages=None
+    )
+    assert profiled.calls == {"middle": 7, "leaf": 2}
+
+
+def test_a_function_s_file_is_where_its_code_is() -> None:
+    files = ((TEXT, "entry.o"), (TEXT + 128, "swapfile.c"))
+    kernel = replace(small_kernel(), files=files)
+    raw = Raw(TEXT + MOVED, (Run(at("outer", 0), 1, 0, 1), Run(at("leaf", 1), 1, 0, 1)), ())
+    profiled = counts.profile(raw, kernel, series="none", pages=None)
+    assert profiled.files == {"outer": "entry.o", "leaf": "swapfile.c"}
 
 
 def test_a_leaf_without_a_frame_has_its_caller_from_the_link_register() -> None:
