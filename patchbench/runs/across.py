@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Arms of two stored runs as one comparison, if nothing but the image tells them apart. Pure.
+"""Arms of two stored runs as one comparison, if they differ in the image alone. Pure.
 
-An exact boot is a pure function of its arm and seed, so it does not matter in which run it was
-made. A boot on a noisy machine belongs to the hour of its run: only arms that alternated can
-be compared there.
+An exact boot depends on its arm and seed only, so it does not matter in which run it was made. A
+boot on a noisy machine belongs to the hour of its run: only arms that alternated can be compared.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +23,7 @@ def arm(plan: Plan, series: str) -> ArmNote:
 
 
 def conditions(plan: Plan, machine: Machine) -> dict[str, Json]:
-    """Return what must be alike, beside the kernel, for two numbers to be of one history."""
+    """Return what must be alike, besides the kernel, for two numbers to be of one history."""
     return {
         f"machine {machine.name}": machine.conditions(),
         "workload": {
@@ -39,7 +38,7 @@ def conditions(plan: Plan, machine: Machine) -> dict[str, Json]:
 
 
 def join(base: tuple[Plan, ArmNote], test: tuple[Plan, ArmNote], machines: Sequence[str]) -> Plan:
-    """Return the plan of a bench that would have had these arms.
+    """Return the plan that a bench of these arms would have had.
 
     Raises NotComparable, which names every difference, unless only the image differs;
     BadInput if a run knows no such machine.
@@ -65,7 +64,7 @@ def join(base: tuple[Plan, ArmNote], test: tuple[Plan, ArmNote], machines: Seque
 
 
 def label(one: ArmNote, plan: Plan) -> str:
-    """Return what an arm is called where another has its series' name: v0@20261123T114500."""
+    """Return an arm's name where another arm has the same series: v0@20261123T114500."""
     return f"{one.series}@{plan.run.partition('-')[0]}"
 
 
@@ -84,8 +83,8 @@ def _shared(plan: Plan, other: Plan, name: str) -> Machine:
     one, two = _machine(plan, name), _machine(other, name)
     if plan.run != other.run and not (one.exact and two.exact):
         raise NotComparable(
-            f"machine {name} is noisy and the arms did not alternate: two runs were two hours "
-            "of the host\n  bench both series in one run, or compare on an exact machine"
+            f"machine {name} is noisy and the arms did not alternate: the host was in another "
+            "state for each\n  bench both series in one run, or compare on an exact machine"
         )
     ours, theirs = _all_conditions(plan, one), _all_conditions(other, two)
     if different := [*_differences("", ours, theirs)]:

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from patchbench.errors import BadInput, PipelineError
 from patchbench.model import NEVER, ArmNote, Comparison, Delta, Machine, Plan
@@ -31,7 +31,8 @@ HEADINGS = (
     "change",
     "interval",
 )
-Told = Comparison | PipelineError
+#: What a run says, or why it cannot be read.
+Reading: TypeAlias = Comparison | PipelineError
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +66,26 @@ class Point:
         return f"{self.series} on {self.kernel} ({self.like})"
 
 
-def points(runs: Iterable[tuple[str, Told]], metric: str, machines: Sequence[str]) -> list[Point]:
+def points(
+    runs: Iterable[tuple[str, Reading]], metric: str, machines: Sequence[str]
+) -> list[Point]:
     """Return every arm of every run that measured the metric, or should have and failed.
 
     machines: only these; all, if it is empty. Raises BadInput if no run measured the metric
     there; its message lists what was measured.
     """
     runs = list(runs)
-    found = [point for name, told in runs for point in _of(name, told, metric)]
+    found = [point for name, reading in runs for point in _of(name, reading, metric)]
     found = [one for one in found if not machines or one.machine in (*machines, "")]
     if not any(point.delta for point in found):
-        measured = sorted({_place(delta) for _, told in runs for delta in _deltas(told)})
+        measured = sorted({_place(delta) for _, reading in runs for delta in _deltas(reading)})
         where = f" on {', '.join(machines)}" if machines else ""
         listed = ", ".join(measured) or "nothing"
         raise BadInput(f"no run measured {metric!r}{where}\n  measured: {listed}")
     return found
 
 
-def rows(told: Sequence[Point]) -> list[tuple[str, ...]]:
+def rows(found: Sequence[Point]) -> list[tuple[str, ...]]:
     """Return the table's rows under HEADINGS, in the order of the points."""
     return [
         (
@@ -96,30 +99,30 @@ def rows(told: Sequence[Point]) -> list[tuple[str, ...]]:
             numbers.per_cent(point.delta.change_pct) if point.delta and point.tested else "-",
             numbers.interval(point.delta) if point.delta and point.tested else "-",
         )
-        for point in told
+        for point in found
     ]
 
 
-def reasons(told: Sequence[Point]) -> list[str]:
+def reasons(found: Sequence[Point]) -> list[str]:
     """Return why the invalid runs are invalid, one line a run."""
     return [
         f"INVALID: {run}: {why}"
-        for run, why in {point.run: point.invalid for point in told if point.invalid}.items()
+        for run, why in {point.run: point.invalid for point in found if point.invalid}.items()
     ]
 
 
-def svg(told: Sequence[Point], metric: str) -> str:
+def svg(found: Sequence[Point], metric: str) -> str:
     """Return the plot, a panel a machine; the same points give the same bytes."""
     import matplotlib as mpl  # costs half a second, and most verbs need none
     from matplotlib.figure import Figure
 
-    machines = [*dict.fromkeys(point.machine for point in told if point.machine)]
-    runs = [*dict.fromkeys(point.run for point in told)]
+    machines = [*dict.fromkeys(point.machine for point in found if point.machine)]
+    runs = [*dict.fromkeys(point.run for point in found)]
     with mpl.rc_context({"svg.hashsalt": "patchbench", "svg.fonttype": "none"}):
         figure = Figure(figsize=(9, 1.2 + 3.6 * len(machines)), layout="constrained")
         panels = figure.subplots(len(machines), squeeze=False)[:, 0]
         for panel, machine in zip(panels, machines, strict=True):
-            mine = [point for point in told if point.machine in (machine, "")]
+            mine = [point for point in found if point.machine in (machine, "")]
             _plot(panel, mine, {run: at for at, run in enumerate(runs)})
             crosses = "; crosses are invalid runs" if any(one.invalid for one in mine) else ""
             panel.set_title(f"{metric} on {machine}{crosses}", loc="left")
@@ -131,25 +134,25 @@ def svg(told: Sequence[Point], metric: str) -> str:
 # --- points -----------------------------------------------------------------------------------
 
 
-def _of(name: str, told: Told, metric: str) -> Iterator[Point]:
-    if isinstance(told, PipelineError):
-        why = str(told).splitlines()[0]
+def _of(name: str, reading: Reading, metric: str) -> Iterator[Point]:
+    if isinstance(reading, PipelineError):
+        why = str(reading).splitlines()[0]
         yield Point(name, "", True, "", "", "", "", False, None, f"cannot be read: {why}")
         return
-    plan, invalid = told.plan, "; ".join(told.invalid)
+    plan, invalid = reading.plan, "; ".join(reading.invalid)
     for machine in plan.machines:
-        delta = next((one for one in told.deltas if _is(one, machine, metric)), None)
-        nothing = not any(one.machine == machine.name for one in told.deltas)
+        delta = next((one for one in reading.deltas if _is(one, machine, metric)), None)
+        nothing = not any(one.machine == machine.name for one in reading.deltas)
         if delta or (invalid and nothing):
             for arm in (plan.base, plan.test):
                 yield _point(plan, machine, arm, delta, invalid)
 
 
 def _point(plan: Plan, machine: Machine, arm: ArmNote, delta: Delta | None, invalid: str) -> Point:
-    told = across.conditions(plan, machine)
-    if machine.exact:  # an arm's median is over its seeds, and other seeds have another
-        told["seeds"] = [*plan.seeds[machine.name]]
-    conditions = json.dumps(told, sort_keys=True)
+    alike = across.conditions(plan, machine)
+    if machine.exact:  # an arm's median depends on its seeds
+        alike["seeds"] = [*plan.seeds[machine.name]]
+    conditions = json.dumps(alike, sort_keys=True)
     return Point(
         run=plan.run,
         machine=machine.name,
@@ -168,8 +171,8 @@ def _is(delta: Delta, machine: Machine, metric: str) -> bool:
     return (delta.machine, delta.metric.name) == (machine.name, metric)
 
 
-def _deltas(told: Told) -> Sequence[Delta]:
-    return () if isinstance(told, PipelineError) else told.deltas
+def _deltas(reading: Reading) -> Sequence[Delta]:
+    return () if isinstance(reading, PipelineError) else reading.deltas
 
 
 def _place(delta: Delta) -> str:
@@ -185,9 +188,9 @@ def _quantity(point: Point) -> str:
 # --- plot -------------------------------------------------------------------------------------
 
 
-def _plot(panel: Any, told: Sequence[Point], places: Mapping[str, int]) -> None:
+def _plot(panel: Any, points: Sequence[Point], places: Mapping[str, int]) -> None:
     lines: dict[str, list[Point]] = {}
-    for point in told:
+    for point in points:
         if point.exact or point.tested:
             lines.setdefault(point.line if point.machine else "cannot be read", []).append(point)
     for name, mine in lines.items():
@@ -205,8 +208,8 @@ def _plot(panel: Any, told: Sequence[Point], places: Mapping[str, int]) -> None:
     ticks = [_stamp(run) for run in places]
     panel.set_xticks(range(len(places)), ticks, rotation=30, ha="right", fontsize="small")
     panel.set_xlim(-0.5, len(places) - 0.5)
-    unit = next(one.delta.metric.unit for one in told if one.delta)
-    exact = all(point.exact for point in told)
+    unit = next(one.delta.metric.unit for one in points if one.delta)
+    exact = all(point.exact for point in points)
     panel.set_ylabel(("ms" if unit == "ns" else unit) if exact else "change, %")
     panel.grid(alpha=0.3)
     panel.legend(fontsize="small")
@@ -222,10 +225,10 @@ def _height(point: Point) -> float | None:
 
 
 def _intervals(
-    told: Sequence[Point], places: Mapping[str, int]
+    points: Sequence[Point], places: Mapping[str, int]
 ) -> Iterator[tuple[int, float, float]]:
     """Give the interval of each change that is plotted, where it has two ends."""
-    for point in told:
+    for point in points:
         if point.exact or point.invalid or point.delta is None:
             continue
         low, high = point.delta.low_pct, point.delta.high_pct
@@ -246,6 +249,6 @@ def _columns(pairs: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]
 
 
 def _stamp(run: str) -> str:
-    """Return when a run was made, as its name tells; the name itself if it does not."""
-    told = re.match(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)", run)
-    return "{}-{}-{} {}:{}".format(*told.groups()) if told else run
+    """Return when a run was made, as its name says; the name itself if it does not."""
+    stamp = re.match(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)", run)
+    return "{}-{}-{} {}:{}".format(*stamp.groups()) if stamp else run

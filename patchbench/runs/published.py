@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Results that we stand behind: a run in compact text, for anyone to repeat.
+"""A published run: compact text, for anyone to repeat.
 
     plan.json, functions.json, profile/  as in the run
-    boots/MACHINE/SERIES/seed-N.log      what the guest said, as in the run
+    boots/MACHINE/SERIES/seed-N.log      what the guest wrote, as in the run
     boots.json                           of each boot: its console's checksum, its host's overload
     comparison.json, report.md, .html    what the run says
     SHA256SUMS                           of all these
 
-Of a check: findings.json, answers.md and answers.json, and SHA256SUMS. study_publishing.py has a
-study's.
+A check has findings.json, answers.md, answers.json and SHA256SUMS; study/publishing.py describes
+a study's folder.
 
-A console is long and, where it was quiet, says nothing; its checksum proves a repetition.
+A console is long and, without splats, of no interest; its checksum proves that a boot repeats.
 """
 
+import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -25,15 +26,16 @@ from patchbench import records
 from patchbench.catalog import adapter
 from patchbench.errors import BadInput
 from patchbench.model import Boot, Plan
-from patchbench.stages import boots as bench
-from patchbench.store import file_sha256, write_whole
+from patchbench.stages import boot
+from patchbench.stages import boots as booting
+from patchbench.store import write_whole
 from patchbench.tools.qemu import CONSOLE, RESULTS
 
 BOOTS = "boots.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class BootNote:
     """What is kept of a boot beside its results."""
 
     console_sha256: str
@@ -65,41 +67,40 @@ def publish(run: Path, boots: Sequence[Boot], folder: Path) -> None:
         shutil.copytree(run / "profile", folder / "profile")
     notes = {}
     for one in boots:
-        place = bench.boot_folder(run, one.machine, one.series, one.seed)
+        place = booting.boot_folder(run, one.machine, one.series, one.seed)
         log = results_log(folder, one.machine, one.series, one.seed)
         log.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(place / RESULTS, log)
-        notes[_place(one.machine, one.series, one.seed)] = asdict(
-            Note(file_sha256(place / CONSOLE), one.overload)
-        )
+        log.write_bytes(boot.read_log(place, RESULTS) or b"")
+        console = hashlib.sha256(boot.read_log(place, CONSOLE) or b"").hexdigest()
+        notes[_place(one.machine, one.series, one.seed)] = asdict(BootNote(console, one.overload))
     write_whole(folder / BOOTS, json.dumps(notes, indent=1) + "\n")
 
 
 def read_boots(folder: Path, plan: Plan) -> list[Boot]:
     """Return the boots of a published run; BadInput if one is missing or broken."""
-    told = notes(folder)
+    kept = notes(folder)
     boots = []
     for machine in plan.machines:
         for arm in (plan.base, plan.test):
             for seed in plan.seeds[machine.name]:
                 log = results_log(folder, machine.name, arm.series, seed)
-                if not log.is_file() or _place(machine.name, arm.series, seed) not in told:
+                if not log.is_file() or _place(machine.name, arm.series, seed) not in kept:
                     raise BadInput(f"{folder} is not whole: it lacks {log.relative_to(folder)}")
                 record = records.parse(log.read_text())
-                note = told[_place(machine.name, arm.series, seed)]
+                note = kept[_place(machine.name, arm.series, seed)]
                 boots.append(Boot(machine.name, arm.series, seed, record, overload=note.overload))
     return boots
 
 
-def notes(folder: Path) -> dict[str, Note]:
+def notes(folder: Path) -> dict[str, BootNote]:
     """Return what is kept of each boot, by MACHINE/SERIES/seed-N."""
     try:
-        return adapter(dict[str, Note]).validate_json((folder / BOOTS).read_text())
+        return adapter(dict[str, BootNote]).validate_json((folder / BOOTS).read_text())
     except (OSError, ValidationError) as err:
         raise BadInput(f"{folder / BOOTS} is broken:\n  {err}") from err
 
 
-def note_of(folder: Path, machine: str, series: str, seed: int) -> Note:
+def note_of(folder: Path, machine: str, series: str, seed: int) -> BootNote:
     """Return what is kept of one boot."""
     return notes(folder)[_place(machine, series, seed)]
 

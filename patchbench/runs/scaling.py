@@ -36,20 +36,20 @@ def add(root: Path, compared: Comparison) -> Comparison:
     return replace(compared, scaling=replace(found, invalid=invalid))
 
 
-def find(said: Comparison, plans: Iterable[Plan], read: Callable[[str], Comparison]) -> Scaling:
-    """Return how a run scales over others, which are told by their plans.
+def find(compared: Comparison, plans: Iterable[Plan], read: Callable[[str], Comparison]) -> Scaling:
+    """Return how a run scales over others, given by their plans.
 
     read: returns what one of them says, by its name; what it raises makes that run unreadable.
     Where several runs have a point, it is that of the most boots, then of the newest. A run that
     cannot be relied on has no point, the reported one included.
     """
-    others = {plan.run: plan for plan in plans} | {said.plan.run: said.plan}
-    beside = {one: _beside(said.plan, others.values(), one) for one in said.plan.machines}
-    own = said.plan.workload.parameters
+    others = {plan.run: plan for plan in plans} | {compared.plan.run: compared.plan}
+    beside = {one: _beside(compared.plan, others.values(), one) for one in compared.plan.machines}
+    own = compared.plan.workload.parameters
     names = [name for name in own if any(name in found for found in beside.values())]
-    search = _Search(said, read)
+    search = _Search(compared, read)
     scales = tuple(
-        Scale(name, machine.name, search.points(values | {own[name]: [said.plan]}, machine))
+        Scale(name, machine.name, search.points(values | {own[name]: [compared.plan]}, machine))
         for name in names
         for machine, found in beside.items()
         for values in [found.get(name, {})]
@@ -103,7 +103,7 @@ def _conditions(plan: Plan, machine: Machine) -> dict[str, Json]:
 class _Search:
     """What was read so far, each run once, and what became of the runs without a point."""
 
-    said: Comparison
+    compared: Comparison
     read: Callable[[str], Comparison]
     good: dict[str, Comparison] = field(default_factory=dict)
     unusable: dict[str, str] = field(default_factory=dict)
@@ -118,9 +118,9 @@ class _Search:
         best = sorted(plans, key=lambda one: (len(one.seeds[machine.name]), one.run))
         while best:
             run = best.pop().run
-            if said := self._usable(run):
+            if compared := self._usable(run):
                 self.repeats |= {f"{other.run}: {machine.name}, as {run}" for other in best}
-                deltas = tuple(one for one in said.deltas if one.machine == machine.name)
+                deltas = tuple(one for one in compared.deltas if one.machine == machine.name)
                 return ScalePoint(value, run, deltas)
         return None
 
@@ -128,14 +128,14 @@ class _Search:
         """Return what a run says, unless that must not be relied on."""
         if run not in self.good and run not in self.unusable:
             try:
-                said = self.said if run == self.said.plan.run else self.read(run)
+                compared = self.compared if run == self.compared.plan.run else self.read(run)
             except PipelineError as err:
                 self.unusable[run] = _unreadable("", err)
                 return None
-            if why := "; ".join(said.invalid) or said.nothing_to_measure:
+            if why := "; ".join(compared.invalid) or compared.nothing_to_measure:
                 self.unusable[run] = why
             else:
-                self.good[run] = said
+                self.good[run] = compared
         return self.good.get(run)
 
 

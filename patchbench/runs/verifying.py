@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What `verify` does with the pipeline: a published run, made again, boot by boot."""
+"""What `verify` does with the pipeline: it makes a published run again, boot by boot."""
 
+import hashlib
 import random
 import shutil
 from collections.abc import Iterable
@@ -13,7 +14,6 @@ from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
 from patchbench.runs import published
 from patchbench.stages import boot, boots
-from patchbench.store import file_sha256
 from patchbench.tools.qemu import CONSOLE, RESULTS, Hypervisor
 
 HEADINGS = ("what", "published", "here", "says")
@@ -21,7 +21,7 @@ HEADINGS = ("what", "published", "here", "says")
 
 @dataclass(frozen=True, slots=True)
 class Ingredient:
-    """One thing that decides a run's bytes, as it was and as it is here."""
+    """Something that determines a run's bytes, as published and as it is here."""
 
     name: str
     published: str
@@ -29,13 +29,13 @@ class Ingredient:
 
     @property
     def same(self) -> bool:
-        """Return whether it is what it was."""
+        """Return whether it is as published."""
         return self.published == self.here
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """One boot that was made again; `difference` is empty if it is the same to the byte."""
+    """A boot that was repeated; `difference` is empty if it is the same to the byte."""
 
     machine: str
     series: str
@@ -45,7 +45,7 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What came of it. `unrepeatable` counts the boots of machines that are not exact."""
+    """The result of `verify`; `unrepeatable` counts the boots of machines that are not exact."""
 
     name: str
     ingredients: tuple[Ingredient, ...]
@@ -54,16 +54,16 @@ class Verification:
 
     def rows(self) -> list[tuple[str, str, str, str]]:
         """Return ingredients and boots as rows of text, under HEADINGS."""
-        told = [
+        rows = [
             (one.name, one.published, one.here, "identical" if one.same else "DIFFERENT")
             for one in self.ingredients
         ]
         for one in self.replays:
             what = f"boot {one.machine} {one.series} seed {one.seed}"
-            told.append(
+            rows.append(
                 (what, "", "", f"DIFFERENT: {one.difference}" if one.difference else "identical")
             )
-        return told
+        return rows
 
     def error(self) -> PipelineError | None:
         """Return the error to end with, if any boot differs."""
@@ -73,19 +73,19 @@ class Verification:
         moved = [one.name for one in self.ingredients if not one.same]
         if moved:
             return NotComparable(
-                f"{len(bad)} of {len(self.replays)} boots differ; so does what they are made of: "
+                f"{len(bad)} of {len(self.replays)} boots differ, and so do their ingredients: "
                 + ", ".join(moved)
             )
         return NotRepeatable(
-            f"{len(bad)} of {len(self.replays)} boots differ, made of the very same: this host, "
-            "or its QEMU, is not deterministic, or the published result is wrong"
+            f"{len(bad)} of {len(self.replays)} boots differ, with the same ingredients: this host "
+            "or its QEMU is not deterministic, or the published result is wrong"
         )
 
 
 def verify(pipeline: Pipeline, folder: Path, *, everything: bool) -> Verification:
     """Build a published run's images again and boot some of its boots, or all.
 
-    Raises BadInput for a folder that is not as it was published, before anything is built.
+    Raises BadInput, before anything is built, if the folder is not as it was published.
     """
     runs.check_seal(folder)
     plan = runs.read_plan(folder)
@@ -122,9 +122,8 @@ def verify(pipeline: Pipeline, folder: Path, *, everything: bool) -> Verificatio
 
 
 def _some(seeds: Iterable[int], everything: bool) -> list[int]:
-    """Return all seeds, or one drawn anew each time, so that in the end all are looked at."""
-    told = [*seeds]
-    return told if everything else [random.choice(told)]  # no secret
+    """Return all seeds, or one of them: another each time, so that all get their turn."""
+    return [*seeds] if everything else [random.choice([*seeds])]  # not for secrets
 
 
 def _noisy(plan: Plan) -> int:
@@ -138,9 +137,10 @@ def _replay(
     shutil.rmtree(out, ignore_errors=True)
     boot.run(Hypervisor(pipeline.engine, pipeline.toolchain), arm, seed, out)
     theirs = published.results_log(folder, machine.name, note.series, seed).read_bytes()
-    ours = (out / RESULTS).read_bytes()
+    ours = boot.read_log(out, RESULTS) or b""
     difference = boots.describe_difference(theirs, ours)
     if not difference:
         console = published.note_of(folder, machine.name, note.series, seed).console_sha256
-        difference = "" if file_sha256(out / CONSOLE) == console else "the console, not the results"
+        same = hashlib.sha256(boot.read_log(out, CONSOLE) or b"").hexdigest() == console
+        difference = "" if same else "the console, not the results"
     return Replay(machine.name, note.series, seed, difference)

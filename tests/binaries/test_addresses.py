@@ -32,7 +32,7 @@ def test_what_the_assembler_gave_no_size_reaches_to_the_next_or_to_the_end() -> 
     assert addresses.load(DATA / "tiny.elf").function(START + 0x14) == "vectors"
 
 
-def test_an_alias_is_known_but_the_plain_name_is_told() -> None:
+def test_an_alias_is_known_but_the_plain_name_is_used() -> None:
     tiny = addresses.load(DATA / "tiny.elf")
     assert tiny.names["__pi_first"] == tiny.names["first"] == START
     assert tiny.function(START) == "first"

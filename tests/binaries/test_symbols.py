@@ -39,8 +39,8 @@ def changes(
     for name, functions, text in (("base", base, texts[0]), ("test", test, texts[1])):
         paths.append(tmp_path / name)
         paths[-1].write_bytes(relocatable(functions, {"text": text}))
-    told = symbols.compare(*paths)
-    return [(one.name, one.state, one.base_bytes, one.test_bytes) for one in told]
+    found = symbols.compare(*paths)
+    return [(one.name, one.state, one.base_bytes, one.test_bytes) for one in found]
 
 
 def test_a_function_that_moved_has_not_changed_nor_has_its_caller(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_function_that_moved_has_not_changed_nor_has_its_caller(tmp_path: Path
     assert changes(tmp_path, base, {"new": PUT, **base}) == [("new", "appeared", 0, 8)]
 
 
-def test_a_function_that_grew_is_told_with_both_sizes(tmp_path: Path) -> None:
+def test_a_function_that_grew_has_both_sizes(tmp_path: Path) -> None:
     grown = Function([NOP, NOP, RET])
     assert changes(tmp_path, {"put": PUT}, {"put": grown}) == [("put", "changed", 8, 12)]
 
@@ -58,11 +58,11 @@ def test_a_call_to_another_function_is_a_change_though_the_bytes_are_the_same(
 ) -> None:
     both = {"put": PUT, "get": PUT}
     other = Function([NOP, BL, RET], {1: (CALL26, "get")})
-    told = changes(tmp_path, {**both, "caller": CALLER}, {**both, "caller": other})
-    assert told == [("caller", "changed", 12, 12)]
+    found = changes(tmp_path, {**both, "caller": CALLER}, {**both, "caller": other})
+    assert found == [("caller", "changed", 12, 12)]
 
 
-def test_a_call_that_the_assembler_resolved_is_told_by_its_target(tmp_path: Path) -> None:
+def test_a_call_that_the_assembler_resolved_counts_by_its_target(tmp_path: Path) -> None:
     near = Function([BL | 2, RET], file="a.c")  # to what follows it
     far = Function([BL | 4, RET], file="a.c")
     static = Function([NOP, RET], file="a.c")
@@ -85,7 +85,7 @@ def test_the_images_own_key_is_no_change(tmp_path: Path) -> None:
     assert changes(tmp_path, {"log": LOG}, {"log": LOG}, texts) == []
 
 
-def test_other_numbers_in_the_same_instructions_are_told_apart(tmp_path: Path) -> None:
+def test_other_numbers_in_the_same_instructions_are_counted_apart(tmp_path: Path) -> None:
     base, test = {"put": Function([ADD_8, RET])}, {"put": Function([ADD_16, RET])}
     assert changes(tmp_path, base, test) == [("put", "constants", 8, 8)]
     assert changes(tmp_path, base, {"put": Function([NOP, RET])}) == [("put", "changed", 8, 8)]
@@ -109,21 +109,21 @@ def test_a_clone_is_the_function_that_it_was_made_of(tmp_path: Path) -> None:
 
 def test_the_unlikely_half_has_a_line_of_its_own(tmp_path: Path) -> None:
     static = Function([NOP, RET], file="a.c")
-    told = changes(tmp_path, {"put": static}, {"put": static, "put.cold": static})
-    assert told == [("put.cold", "appeared", 0, 8)]
+    found = changes(tmp_path, {"put": static}, {"put": static, "put.cold": static})
+    assert found == [("put.cold", "appeared", 0, 8)]
 
 
-def test_a_function_that_is_gone_is_told(tmp_path: Path) -> None:
-    told = changes(tmp_path, {"put": PUT, "get": PUT}, {"put": PUT})
-    assert told == [("get", "disappeared", 8, 0)]
+def test_a_function_that_is_gone_has_disappeared(tmp_path: Path) -> None:
+    found = changes(tmp_path, {"put": PUT, "get": PUT}, {"put": PUT})
+    assert found == [("get", "disappeared", 8, 0)]
 
 
-def test_the_file_of_a_static_function_is_told(tmp_path: Path) -> None:
+def test_the_file_of_a_static_function_is_known(tmp_path: Path) -> None:
     for name, body in (("base", [NOP, RET]), ("test", [RET, NOP])):
         functions = {"put": Function(body, file="swapfile.c")}
         (tmp_path / name).write_bytes(relocatable(functions, {}))
-    told = symbols.compare(tmp_path / "base", tmp_path / "test")
-    assert told == (FunctionChange("put", "swapfile.c", "changed", 8, 8),)
+    found = symbols.compare(tmp_path / "base", tmp_path / "test")
+    assert found == (FunctionChange("put", "swapfile.c", "changed", 8, 8),)
 
 
 def build(

@@ -53,9 +53,9 @@ class ProfilingHypervisor(FakeHypervisor):
 @pytest.fixture
 def storm(tmp_path: Path) -> Arm:
     """Return an arm whose vmlinux is tiny.elf."""
-    told = arm()
+    made = arm()
     shutil.copyfile(DATA / "tiny.elf", tmp_path / "vmlinux")
-    return replace(told, image=replace(told.image, path=tmp_path / told.image.release))
+    return replace(made, image=replace(made.image, path=tmp_path / made.image.release))
 
 
 def run(storm: Arm, profiled: FakeHypervisor, tmp_path: Path) -> list[profile_boots.Profiled]:
@@ -71,8 +71,8 @@ def run(storm: Arm, profiled: FakeHypervisor, tmp_path: Path) -> list[profile_bo
 
 
 def test_an_arm_boots_plain_and_profiled_and_both_are_kept(storm: Arm, tmp_path: Path) -> None:
-    (told,) = run(storm, ProfilingHypervisor(), tmp_path)
-    assert told.profile.instructions == {"first": 14, "[user space]": 6}
+    (made,) = run(storm, ProfilingHypervisor(), tmp_path)
+    assert made.profile.instructions == {"first": 14, "[user space]": 6}
     boots = sorted(path.name for path in (tmp_path / "run/boots/exact/none").iterdir())
     assert boots == ["seed-1", "seed-1-profiled"]
 

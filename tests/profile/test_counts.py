@@ -74,20 +74,22 @@ def test_another_kernel_than_the_one_that_ran_is_refused() -> None:
         counts.place(counts.parse(RECORDED, "storm"), other)
 
 
-def test_every_recorded_instruction_is_told_once() -> None:
+def test_every_recorded_instruction_is_counted_once() -> None:
     raw = counts.parse(RECORDED, "storm")
-    told = counts.profile(raw, recorded_kernel(), series="none", pages=1)
-    assert sum(told.instructions.values()) == sum(run.count * run.instructions for run in raw.runs)
-    assert told.instructions["zs_free"] > 900_000
-    assert told.instructions[counts.USER] > 0
-    assert counts.UNNAMED not in told.instructions
+    profile = counts.profile(raw, recorded_kernel(), series="none", pages=1)
+    assert sum(profile.instructions.values()) == sum(
+        run.count * run.instructions for run in raw.runs
+    )
+    assert profile.instructions["zs_free"] > 900_000
+    assert profile.instructions[counts.USER] > 0
+    assert counts.UNNAMED not in profile.instructions
 
 
 def test_recorded_stacks_reach_from_entry_to_zram_without_a_gap() -> None:
     raw = counts.parse(RECORDED, "storm")
-    told = counts.profile(raw, recorded_kernel(), series="none", pages=1)
-    assert sum(told.stacks.values()) == sum(count for count, *_ in raw.stacks)
-    for stack in told.stacks:
+    profile = counts.profile(raw, recorded_kernel(), series="none", pages=1)
+    assert sum(profile.stacks.values()) == sum(count for count, *_ in raw.stacks)
+    for stack in profile.stacks:
         assert stack[0] == "el0t_64_sync"
         if "slot_free" in stack:
             assert stack[stack.index("slot_free") - 1] == "zram_slot_free_notify"
@@ -97,8 +99,8 @@ def test_recorded_stacks_reach_from_entry_to_zram_without_a_gap() -> None:
 
 def test_straight_line_code_across_two_functions_is_split_between_them() -> None:
     raw = Raw(TEXT + MOVED, (Run(at("middle", 14), 5, 0, 10),), ())
-    told = counts.profile(raw, small_kernel(), series="none", pages=None)
-    assert told.instructions == {"middle": 20, "leaf": 30}
+    profile = counts.profile(raw, small_kernel(), series="none", pages=None)
+    assert profile.instructions == {"middle": 20, "leaf": 30}
 
 
 def test_a_call_is_counted_where_the_first_instruction_runs() -> None:
@@ -130,7 +132,7 @@ def test_a_function_that_has_called_needs_no_link_register() -> None:
     assert stack_of(at("middle", 5), inside, at("outer", 3)) == ("outer", "middle")
 
 
-def test_a_frame_that_repeats_the_link_register_is_told_once() -> None:
+def test_a_frame_that_repeats_the_link_register_is_counted_once() -> None:
     caller = at("outer", 3)
     assert stack_of(at("middle", 4), caller, caller) == ("outer", "middle")
 

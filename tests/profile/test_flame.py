@@ -61,8 +61,8 @@ def test_a_difference_shows_what_only_one_arm_does_red_if_new_blue_if_gone() -> 
     assert red > blue
     red, _, blue = colour("exit")
     assert blue > red
-    told = frame("worker", BASE, TEST).findtext(f"{SVG}title")
-    assert told == "worker: none 0 instructions (0.00%), v0 5,000 instructions (50.00%): +5,000"
+    drawn = frame("worker", BASE, TEST).findtext(f"{SVG}title")
+    assert drawn == "worker: none 0 instructions (0.00%), v0 5,000 instructions (50.00%): +5,000"
 
 
 def test_a_graph_is_the_same_text_for_the_same_stacks_in_any_order() -> None:
@@ -71,13 +71,13 @@ def test_a_graph_is_the_same_text_for_the_same_stacks_in_any_order() -> None:
 
 
 def test_a_speedscope_file_is_what_its_schema_asks_for() -> None:
-    told = json.loads(json.dumps(flame.speedscope("storm", [BASE, TEST])))
-    assert told["$schema"] == "https://www.speedscope.app/file-format-schema.json"
-    names = [one["name"] for one in told["shared"]["frames"]]
+    drawn = json.loads(json.dumps(flame.speedscope("storm", [BASE, TEST])))
+    assert drawn["$schema"] == "https://www.speedscope.app/file-format-schema.json"
+    names = [one["name"] for one in drawn["shared"]["frames"]]
     assert len(set(names)) == len(names)
-    assert [one["name"] for one in told["profiles"]] == ["none", "v0"]
-    assert told["activeProfileIndex"] < len(told["profiles"])
-    for one in told["profiles"]:
+    assert [one["name"] for one in drawn["profiles"]] == ["none", "v0"]
+    assert drawn["activeProfileIndex"] < len(drawn["profiles"])
+    for one in drawn["profiles"]:
         assert one["type"] == "sampled"
         assert one["unit"] in {
             "none", "nanoseconds", "microseconds", "milliseconds", "seconds", "bytes",
@@ -85,6 +85,6 @@ def test_a_speedscope_file_is_what_its_schema_asks_for() -> None:
         assert len(one["samples"]) == len(one["weights"])
         assert all(0 <= place < len(names) for sample in one["samples"] for place in sample)
         assert one["endValue"] - one["startValue"] == sum(one["weights"])
-    first = told["profiles"][0]
+    first = drawn["profiles"][0]
     assert [names[place] for place in first["samples"][1]] == ["exit", "zap", "free"]
     assert first["weights"][1] == 6000

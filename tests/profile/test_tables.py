@@ -197,13 +197,13 @@ def test_one_arm_has_no_change() -> None:
                for one in table.rows)  # fmt: skip
 
 
-def test_pages_that_were_never_freed_are_told() -> None:
-    told = reports.notes(profiled(BASE, TEST))
-    (line,) = [line for line in told if "never freed" in line]
+def test_pages_that_were_never_freed_are_noted() -> None:
+    lines = reports.notes(profiled(BASE, TEST))
+    (line,) = [line for line in lines if "never freed" in line]
     assert line.startswith("v0: 6 of 100 pages were never freed")
 
 
-def test_what_the_plugin_costs_is_told() -> None:
+def test_what_the_plugin_costs_is_noted() -> None:
     assert any("1.20 times as long" in line for line in reports.notes(profiled(BASE)))
 
 

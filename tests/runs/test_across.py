@@ -24,31 +24,31 @@ def checkout(tmp_path: Path) -> Path:
 def refusal(checkout: Path, **changes: Any) -> str:
     """Store another run with these changes in its plan, and return why it is not compared."""
     recorded.add_run(checkout, OTHER, **changes)
-    with pytest.raises(NotComparable) as told:
+    with pytest.raises(NotComparable) as caught:
         reading.compare_arms(checkout, recorded.RUN, OTHER, ["exact"])
-    assert told.value.exit_code == 25
-    return str(told.value)
+    assert caught.value.exit_code == 25
+    return str(caught.value)
 
 
 def test_the_test_arms_of_two_like_runs_are_compared_seed_by_seed(checkout: Path) -> None:
     recorded.add_run(checkout, OTHER)
-    told = reading.compare_arms(checkout, recorded.RUN, OTHER, ["exact"])
-    assert (told.plan.base.series, told.plan.test.series) == (
+    compared = reading.compare_arms(checkout, recorded.RUN, OTHER, ["exact"])
+    assert (compared.plan.base.series, compared.plan.test.series) == (
         "v0@20261123T115314",
         "v0@20261124T090000",
     )
-    assert [delta.change_pct for delta in told.deltas] == [0] * 6
-    assert {delta.pairs for delta in told.deltas} == {3}
-    assert told.engaged == {"exact": True}
-    assert told.invalid == ()
+    assert [delta.change_pct for delta in compared.deltas] == [0] * 6
+    assert {delta.pairs for delta in compared.deltas} == {3}
+    assert compared.engaged == {"exact": True}
+    assert compared.invalid == ()
 
 
 def test_another_arm_is_named_behind_the_run(checkout: Path) -> None:
     recorded.add_run(checkout, OTHER)
-    told = reading.compare_arms(checkout, "20261123:none", OTHER, ["exact"])
-    assert (told.plan.base.series, told.plan.test.series) == ("none", "v0")
-    assert round(told.deltas[0].change_pct or 0, 2) == -6.1
-    assert told.plan.command == (
+    compared = reading.compare_arms(checkout, "20261123:none", OTHER, ["exact"])
+    assert (compared.plan.base.series, compared.plan.test.series) == ("none", "v0")
+    assert round(compared.deltas[0].change_pct or 0, 2) == -6.1
+    assert compared.plan.command == (
         f"./bootstrap compare {recorded.RUN}:none {OTHER}:v0 --machine exact"
     )
 
@@ -60,8 +60,8 @@ def test_the_arms_of_one_run_come_out_as_its_bench_said(checkout: Path) -> None:
 
 
 def test_another_kernel_is_refused_and_both_are_named(checkout: Path) -> None:
-    told = refusal(checkout, version="7.3.5", provenance="linux-source-7.3 7.3.5-1")
-    assert "kernel: 7.3.4 (linux-source-7.3 7.3.4-1~bpo13+1) against 7.3.5" in told
+    words = refusal(checkout, version="7.3.5", provenance="linux-source-7.3 7.3.5-1")
+    assert "kernel: 7.3.4 (linux-source-7.3 7.3.4-1~bpo13+1) against 7.3.5" in words
 
 
 def test_other_parameters_of_the_workload_are_refused(checkout: Path) -> None:
@@ -72,9 +72,9 @@ def test_other_parameters_of_the_workload_are_refused(checkout: Path) -> None:
 
 def test_another_machine_file_is_refused(checkout: Path) -> None:
     one = runs.read_plan(archive.find_bench(checkout / "results", recorded.RUN)).machines[0]
-    told = refusal(checkout, machines=(replace(one, memory_mib=2048, summary="new words"),))
-    assert "machine exact memory_mib: 1024 against 2048" in told
-    assert "summary" not in told
+    words = refusal(checkout, machines=(replace(one, memory_mib=2048, summary="new words"),))
+    assert "machine exact memory_mib: 1024 against 2048" in words
+    assert "summary" not in words
 
 
 @pytest.mark.parametrize(
@@ -116,9 +116,9 @@ def test_a_noisy_machine_is_refused_because_the_arms_did_not_alternate(tmp_path:
 def test_what_is_not_there_is_bad_input(
     checkout: Path, base: str, test: str, machines: list[str], words: str
 ) -> None:
-    with pytest.raises(BadInput) as told:
+    with pytest.raises(BadInput) as caught:
         reading.compare_arms(checkout, base, test, machines)
-    assert words in str(told.value)
+    assert words in str(caught.value)
 
 
 def test_a_lost_boot_of_the_arm_that_is_not_compared_does_not_matter(checkout: Path) -> None:
@@ -126,8 +126,8 @@ def test_a_lost_boot_of_the_arm_that_is_not_compared_does_not_matter(checkout: P
     recorded.lose(folder, "exact/none/seed-2")
     assert reading.compare_arms(checkout, recorded.RUN, OTHER, ["exact"]).invalid == ()
     recorded.lose(folder, "exact/v0/seed-2")
-    told = reading.compare_arms(checkout, recorded.RUN, OTHER, ["exact"])
-    assert told.invalid == ("1 boots gave no usable samples",)
+    compared = reading.compare_arms(checkout, recorded.RUN, OTHER, ["exact"])
+    assert compared.invalid == ("1 boots gave no usable samples",)
 
 
 def test_a_series_with_another_name_keeps_it(checkout: Path) -> None:
@@ -136,5 +136,5 @@ def test_a_series_with_another_name_keeps_it(checkout: Path) -> None:
     (folder / "boots/exact/v0").rename(folder / "boots/exact/v1")
     renamed = replace(read.test, series="v1")
     recorded.write_plan(folder, replace(read, test=renamed))
-    told = reading.compare_arms(checkout, recorded.RUN, OTHER, ["exact"])
-    assert (told.plan.base.series, told.plan.test.series) == ("v0", "v1")
+    compared = reading.compare_arms(checkout, recorded.RUN, OTHER, ["exact"])
+    assert (compared.plan.base.series, compared.plan.test.series) == ("v0", "v1")

@@ -18,15 +18,15 @@ from tests.fakes import CLEAN_CONSOLE, plan, results
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def write_run(results_folder: Path, told: Plan, console: str = CLEAN_CONSOLE) -> Path:
-    folder = results_folder / "runs" / told.run
+def write_run(results_folder: Path, planned: Plan, console: str = CLEAN_CONSOLE) -> Path:
+    folder = results_folder / "runs" / planned.run
     folder.mkdir(parents=True)
-    (folder / "plan.json").write_bytes(TypeAdapter(Plan).dump_json(told))
-    for arm in (told.base, told.test):
+    (folder / "plan.json").write_bytes(TypeAdapter(Plan).dump_json(planned))
+    for arm in (planned.base, planned.test):
         for seed in (1, 2):
             boot = folder / "boots/exact" / arm.series / f"seed-{seed}"
             boot.mkdir(parents=True)
-            counter = 3 if arm is told.test else 0
+            counter = 3 if arm is planned.test else 0
             (boot / "results.log").write_text(results(release=arm.release, counter=counter))
             (boot / "console.log").write_text(console)
     runs.seal(folder)
@@ -34,10 +34,10 @@ def write_run(results_folder: Path, told: Plan, console: str = CLEAN_CONSOLE) ->
 
 
 def test_a_run_is_read_from_its_folder_alone(tmp_path: Path) -> None:
-    told = reading.comparison(ROOT, write_run(tmp_path, plan(engaged="async_swap_count")))
-    assert told.invalid == ()
-    assert told.engaged == {"exact": True}
-    assert reading.verdict_error(told) is None
+    compared = reading.comparison(ROOT, write_run(tmp_path, plan(engaged="async_swap_count")))
+    assert compared.invalid == ()
+    assert compared.engaged == {"exact": True}
+    assert reading.verdict_error(compared) is None
 
 
 def test_a_run_that_was_cut_off_counts_its_missing_boots_as_lost(tmp_path: Path) -> None:
@@ -139,8 +139,8 @@ def test_side_by_side_containers_count_once_in_the_timings(tmp_path: Path) -> No
         '{"started": 0, "ended": 10, "set_up": [["sources", 0, 0.5]],'
         ' "busy": [["make", 0.5, 4], ["timeout", 4, 8], ["timeout", 5, 9], ["sh", 0, 0.1]]}'
     )
-    told = {what: seconds for what, seconds, _ in times.rows(tmp_path)}
-    assert told == {
+    spent = {what: seconds for what, seconds, _ in times.rows(tmp_path)}
+    assert spent == {
         "make": "3.5",
         "QEMU": "5.0",
         "sources": "0.5",
@@ -161,18 +161,18 @@ def test_equal_kernels_leave_nothing_to_measure_and_end_well(tmp_path: Path) -> 
     folder = tmp_path / "runs" / plan().run
     runs.start(folder, plan(engaged="async_swap_count"), CodeMap(equal=True, functions=()))
     runs.seal(folder)
-    told = reading.comparison(ROOT, folder)
-    assert told.nothing_to_measure.startswith("both kernels are the same")
-    assert (told.invalid, told.failures, told.deltas) == ((), (), ())
-    assert reading.verdict_error(told) is None
+    compared = reading.comparison(ROOT, folder)
+    assert compared.nothing_to_measure.startswith("both kernels are the same")
+    assert (compared.invalid, compared.failures, compared.deltas) == ((), (), ())
+    assert reading.verdict_error(compared) is None
 
 
 def test_equal_kernels_that_were_booted_all_the_same_are_compared(tmp_path: Path) -> None:
     folder = write_run(tmp_path, plan())
     codemap.write(folder, CodeMap(equal=True, functions=()))
-    told = reading.comparison(ROOT, folder)
-    assert told.nothing_to_measure == ""
-    assert told.deltas
+    compared = reading.comparison(ROOT, folder)
+    assert compared.nothing_to_measure == ""
+    assert compared.deltas
 
 
 def test_kernels_that_differ_and_were_not_booted_are_lost_boots(tmp_path: Path) -> None:

@@ -30,8 +30,8 @@ def test_runs_come_in_the_order_of_time_wherever_they_are_kept(checkout: Path) -
     early = recorded.add_run(checkout, "20261101T000000-v0-against-none-mainline")
     publishing.publish(checkout, early, "v0-on-7.3")
     shutil.rmtree(early)
-    told = [row[0][:8] for row in history.rows(follow(checkout))]
-    assert told == ["20261101"] * 2 + ["20261123"] * 2 + ["20261124"] * 2
+    stamps = [row[0][:8] for row in history.rows(follow(checkout))]
+    assert stamps == ["20261101"] * 2 + ["20261123"] * 2 + ["20261124"] * 2
 
 
 def test_each_arm_has_its_median_and_the_test_arm_the_change(checkout: Path) -> None:

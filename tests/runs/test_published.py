@@ -36,9 +36,9 @@ def project(tmp_path: Path) -> Path:
 
 def test_a_published_run_says_what_the_run_said(project: Path) -> None:
     folder = publish(project)
-    told = reading.comparison(project, folder)
-    assert told.invalid == ()
-    assert [(one.metric.name, one.base) for one in told.deltas] == [
+    compared = reading.comparison(project, folder)
+    assert compared.invalid == ()
+    assert [(one.metric.name, one.base) for one in compared.deltas] == [
         ("exit_ns", 100), ("drain_ns", 200),
     ]  # fmt: skip
     assert (folder / "report.md").is_file()
@@ -100,9 +100,9 @@ def verification(*differences: str, moved: bool = False) -> Verification:
 
 
 def test_identical_boots_verify() -> None:
-    told = verification("", "")
-    assert told.error() is None
-    assert [row[-1] for row in told.rows()] == ["identical"] * 3
+    verified = verification("", "")
+    assert verified.error() is None
+    assert [row[-1] for row in verified.rows()] == ["identical"] * 3
 
 
 def test_a_boot_that_differs_with_the_same_ingredients_is_not_repeatable() -> None:
@@ -110,11 +110,11 @@ def test_a_boot_that_differs_with_the_same_ingredients_is_not_repeatable() -> No
 
 
 def test_a_boot_that_differs_with_another_toolchain_names_the_toolchain() -> None:
-    told = verification("line 7", moved=True)
-    error = told.error()
+    verified = verification("line 7", moved=True)
+    error = verified.error()
     assert isinstance(error, NotComparable)
     assert "toolchain" in str(error)
-    assert told.rows()[0] == ("toolchain", "aaa", "bbb", "DIFFERENT")
+    assert verified.rows()[0] == ("toolchain", "aaa", "bbb", "DIFFERENT")
 
 
 @pytest.fixture

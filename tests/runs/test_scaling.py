@@ -28,22 +28,22 @@ def values(scales: tuple[Scale, ...], on: str = "exact") -> list[int]:
     return found[0] if found else []
 
 
-def scales(told: Comparison) -> tuple[Scale, ...]:
-    assert told.scaling
-    return told.scaling.scales
+def scales(compared: Comparison) -> tuple[Scale, ...]:
+    assert compared.scaling
+    return compared.scaling.scales
 
 
-def section(told: Comparison) -> str:
+def section(compared: Comparison) -> str:
     """Return the page's section; the rest of the page, drawn of no boots, takes no time."""
-    text = html.render(replace(told, deltas=()), [])
+    text = html.render(replace(compared, deltas=()), [])
     return text[text.index("<h2>Scaling") :].partition("</section>")[0]
 
 
 def test_three_points_make_a_curve_on_every_machine() -> None:
     run, _ = storms()
-    told = scaled(run, beside(run, 8), beside(run, 4))
-    assert values(scales(told)) == values(scales(told), "parallel") == [2, 4, 8]
-    text = section(told)
+    compared = scaled(run, beside(run, 8), beside(run, 4))
+    assert values(scales(compared)) == values(scales(compared), "parallel") == [2, 4, 8]
+    text = section(compared)
     assert text.count("<svg") == 2
     assert "exact: times by victims" in text
     assert 'colspan="2">exit latency, ms</th>' in text
@@ -61,8 +61,8 @@ def test_every_number_of_a_curve_leads_to_its_run_and_command() -> None:
 
 def test_two_points_make_the_command_for_a_third() -> None:
     run, _ = storms()
-    told = scaled(run, beside(run, 4))
-    text = section(told)
+    compared = scaled(run, beside(run, 4))
+    text = section(compared)
     assert "<svg" not in text
     assert "There are exact at 2, 4; parallel at 2, 4. One more:" in text
     assert "./bootstrap bench --set victims=N</pre>" in text
@@ -76,7 +76,7 @@ def test_no_other_point_makes_the_command_for_the_workloads_first_parameter() ->
     assert "./bootstrap bench --set victims=N</pre>" in text
 
 
-def test_a_machine_that_only_this_run_has_is_told_to_lack_points() -> None:
+def test_a_machine_that_only_this_run_has_is_said_to_lack_points() -> None:
     run, _ = storms()
     on_exact = [beside(run, number, machines=run.plan.machines[:1]) for number in (4, 8)]
     text = section(scaled(run, *on_exact))
@@ -102,9 +102,9 @@ def test_a_run_under_other_conditions_is_no_point(changes: dict[str, Any]) -> No
 
 def test_another_host_matters_on_a_noisy_machine_only() -> None:
     run, _ = storms()
-    told = scaled(run, beside(run, 4, host={"cores": "64"}))
-    assert values(scales(told)) == [2, 4]
-    assert values(scales(told), "parallel") == [2]
+    compared = scaled(run, beside(run, 4, host={"cores": "64"}))
+    assert values(scales(compared)) == [2, 4]
+    assert values(scales(compared), "parallel") == [2]
 
 
 def test_runs_that_differ_in_two_parameters_or_in_which_there_are_are_no_points() -> None:
@@ -131,14 +131,14 @@ def test_the_same_program_under_another_name_is_the_same_workload() -> None:
 
 def test_a_clock_that_never_stopped_is_in_the_curve_the_table_and_its_words() -> None:
     run, _ = storms()
-    told = scaled(run, beside(run, 4), beside(run, 6))
-    text = section(told)
+    compared = scaled(run, beside(run, 4), beside(run, 6))
+    text = section(compared)
     assert ">never<" in text.partition("<table")[0]
     assert "victims 6: exit latency: none 258 ms" in text
     assert "memory back: v0 never" in text
     assert 'class="never" href="#run-2">never</a>' in text
     assert "133.075 (never in 2)</a>" in text  # of ten boots, which a median hides
-    deltas = scales(told)[0].points[-1].deltas
+    deltas = scales(compared)[0].points[-1].deltas
     (drain,) = (one for one in deltas if one.metric.name == "drain_ns")
     assert drain.test == NEVER
     assert math.isfinite(drain.base)
@@ -148,9 +148,9 @@ def test_an_invalid_run_is_counted_and_has_no_point() -> None:
     run, _ = storms()
     broken = beside(run, 6)
     broken = compare(broken.plan, [lost("none", 1), lost("v0", 1)])
-    told = scaled(run, beside(run, 4), beside(run, 8), broken)
-    assert values(scales(told)) == [2, 4, 8]
-    text = section(told)
+    compared = scaled(run, beside(run, 4), beside(run, 8), broken)
+    assert values(scales(compared)) == [2, 4, 8]
+    text = section(compared)
     assert "Skipped, invalid:</strong> 1" in text
     assert f"{broken.plan.run}: 2 boots gave no usable samples" in text
 
@@ -158,19 +158,19 @@ def test_an_invalid_run_is_counted_and_has_no_point() -> None:
 def test_an_invalid_run_has_no_point_in_its_own_report() -> None:
     run, _ = storms()
     run = replace(run, invalid=("it was cut off",))
-    told = scaled(run, *(beside(run, number) for number in (4, 6, 8)))
-    assert values(scales(told)) == [4, 6, 8]
-    assert f"{run.plan.run}: it was cut off" in section(told)
+    compared = scaled(run, *(beside(run, number) for number in (4, 6, 8)))
+    assert values(scales(compared)) == [4, 6, 8]
+    assert f"{run.plan.run}: it was cut off" in section(compared)
 
 
 def test_of_two_runs_with_one_point_the_longer_is_drawn_and_the_other_counted() -> None:
     run, _ = storms()
     short = dict.fromkeys(run.plan.seeds, (1, 2))
     newer = beside(run, 4, run="20270101T000000-v0-against-none-mainline", seeds=short)
-    told = scaled(run, beside(run, 4), newer)
-    assert [point.run for point in scales(told)[0].points][1].startswith("20260104")
-    assert told.scaling
-    assert [line.partition(":")[0] for line in told.scaling.repeats] == [newer.plan.run] * 2
+    compared = scaled(run, beside(run, 4), newer)
+    assert [point.run for point in scales(compared)[0].points][1].startswith("20260104")
+    assert compared.scaling
+    assert [line.partition(":")[0] for line in compared.scaling.repeats] == [newer.plan.run] * 2
 
 
 def test_an_invalid_run_gives_its_point_to_the_next() -> None:
@@ -204,11 +204,11 @@ def test_stored_runs_are_found_and_those_that_cannot_be_read_are_counted(tmp_pat
     log = next(folder.glob("boots/exact/v0/*/results.log"))
     log.write_text(log.read_text().replace("patchbench 1\n", "patchbench 1\nmeta edited yes\n"))
     (recorded.add_victims(checkout, broken, 16) / "plan.json").write_text("{")
-    told = scaling.add(checkout, recorded_run(checkout))
-    assert told.scaling
-    assert values(told.scaling.scales) == [4, 10]
-    assert [line.split(" ")[0] for line in told.scaling.invalid] == [f"{edited}:", f"{broken}:"]
-    assert f"{edited}: cannot be read: results/runs/{edited}/boots/" in told.scaling.invalid[0]
+    compared = scaling.add(checkout, recorded_run(checkout))
+    assert compared.scaling
+    assert values(compared.scaling.scales) == [4, 10]
+    assert [line.split(" ")[0] for line in compared.scaling.invalid] == [f"{edited}:", f"{broken}:"]
+    assert f"{edited}: cannot be read: results/runs/{edited}/boots/" in compared.scaling.invalid[0]
 
 
 def test_a_published_run_has_a_point_as_well(tmp_path: Path) -> None:
@@ -216,8 +216,8 @@ def test_a_published_run_has_a_point_as_well(tmp_path: Path) -> None:
     folder = recorded.add_victims(checkout, "20261124T000000-v0", 4)
     publishing.publish(checkout, folder, "four")
     shutil.rmtree(folder)
-    told = scaling.add(checkout, recorded_run(checkout))
-    assert values(scales(told)) == [4, 10]
+    compared = scaling.add(checkout, recorded_run(checkout))
+    assert values(scales(compared)) == [4, 10]
 
 
 def test_only_the_logs_of_runs_that_fit_are_read() -> None:
@@ -232,7 +232,7 @@ def test_only_the_logs_of_runs_that_fit_are_read() -> None:
     assert values(scaling.find(run, others, read).scales) == [2, 4]
 
 
-def test_a_run_that_is_gone_when_it_is_read_is_told() -> None:
+def test_a_run_that_is_gone_when_it_is_read_is_named() -> None:
     run, _ = storms()
 
     def read(_: str) -> Comparison:

@@ -45,9 +45,9 @@ def note_host(folder: Path, **host: float) -> None:
 
 
 def test_a_whole_log_is_a_boot(tmp_path: Path) -> None:
-    told = read(leave(tmp_path, results()))
-    assert told.record.samples
-    assert told.failure == ""
+    read_boot = read(leave(tmp_path, results()))
+    assert read_boot.record.samples
+    assert read_boot.failure == ""
 
 
 def test_a_guest_that_stops_half_way_is_lost_not_short(tmp_path: Path) -> None:
@@ -194,10 +194,10 @@ def test_a_clean_boot_of_the_real_kernel_has_no_splat() -> None:
 
 @pytest.mark.parametrize("log", ["", "patchbench 1\n", "hello\n", results(release="6.12.1")])
 def test_a_failed_boot_is_counted_with_its_status_and_never_empty(tmp_path: Path, log: str) -> None:
-    told = boot.read_or_count(leave(tmp_path, log), WANTED, POLICY)
-    assert told.failure
-    assert told.failure_status == BootFailed.exit_code
-    assert told.record.samples == ()
+    read_boot = boot.read_or_count(leave(tmp_path, log), WANTED, POLICY)
+    assert read_boot.failure
+    assert read_boot.failure_status == BootFailed.exit_code
+    assert read_boot.record.samples == ()
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_failed_boot_is_counted_with_its_status_and_never_empty(tmp_path: Path
         ({"waited_pct": 77.7}, "tasks waited for a CPU 78 % of the time"),
     ],
 )
-def test_a_host_that_had_other_things_to_do_is_told(host: dict[str, float], says: str) -> None:
+def test_a_host_that_had_other_things_to_do_is_described(host: dict[str, float], says: str) -> None:
     assert boot.find_overload(host) == says
 
 
@@ -219,8 +219,8 @@ def test_an_overloaded_host_marks_a_boot_unless_nothing_can_touch_it(
 ) -> None:
     leave(tmp_path, results())
     note_host(tmp_path, steal_pct=31.0)
-    told = boot.read(tmp_path, replace(WANTED, exact=exact), POLICY)
-    assert bool(told.overload) is not exact
+    read_boot = boot.read(tmp_path, replace(WANTED, exact=exact), POLICY)
+    assert bool(read_boot.overload) is not exact
 
 
 @pytest.mark.parametrize("log", ["results.log", "console.log"])

@@ -227,11 +227,11 @@ def test_a_noisy_run_that_is_carried_on_loses_no_boot_and_repeats_none(
     class Killed(FakeHypervisor):
         """Ends this process, so to speak, amid the fourth boot."""
 
-        def run(self, *args: object, **told: object) -> Ran:
+        def run(self, *args: object, **options: object) -> Ran:
             if len(self.booted) == 3:
-                (told["out"] / RESULTS).parent.mkdir(parents=True)  # type: ignore[operator]
+                (options["out"] / RESULTS).parent.mkdir(parents=True)  # type: ignore[operator]
                 raise KeyboardInterrupt
-            return super().run(*args, **told)  # type: ignore[arg-type]
+            return super().run(*args, **options)  # type: ignore[arg-type]
 
     killed = Killed()
     killed.logs["7.3.4-pb-v0", 1] = ("patchbench 1\n", CLEAN_CONSOLE)  # lost, and so it stays
