@@ -34,20 +34,25 @@ def test_the_cache_is_where_the_user_says(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_a_second_run_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
-    story, order = Listener(), []
+    order: list[str] = []
+    waits = threading.Event()
+
+    class Waiting(Listener):
+        def say(self, text: str) -> None:
+            assert "another run is using" in text
+            waits.set()
 
     def second() -> None:
-        with Pipeline(ROOT, tmp_path, story):
+        with Pipeline(ROOT, tmp_path, Waiting()):
             order.append("second")
 
     with Pipeline(ROOT, tmp_path, Listener()):
         thread = threading.Thread(target=second)
         thread.start()
-        thread.join(0.3)
+        assert waits.wait(60), "it does not say that it waits"
         order.append("first")
     thread.join()
     assert order == ["first", "second"]
-    assert "another run is using" in story.told[0]
 
 
 def test_a_run_clears_what_a_killed_one_left_on_the_shelf(tmp_path: Path) -> None:
