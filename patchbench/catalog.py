@@ -55,7 +55,7 @@ class FunctionGroup:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class WorkUnit:
-    """What work is counted in: a unit is done at each call of the first function a kernel has."""
+    """What work is counted in: calls of the first of these functions that ran."""
 
     name: str
     calls_of: tuple[str, ...]

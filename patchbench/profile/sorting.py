@@ -121,5 +121,4 @@ def _fits(function: str, patterns: Iterable[str]) -> bool:
 
 
 def _done(unit: WorkUnit, arm: Profile) -> int | None:
-    function = next((one for one in unit.calls_of if one in arm.functions), None)
-    return arm.calls.get(function, 0) if function else None
+    return next((arm.calls[one] for one in unit.calls_of if one in arm.calls), None)
