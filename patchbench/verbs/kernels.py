@@ -132,7 +132,7 @@ def boot(
 
 
 def _apply_ports(*, as_json: bool) -> None:
-    """Print which port applies where, and leave it as JSON and Markdown."""
+    """Print which port applies to which kernel, and write it as JSON and Markdown."""
     from patchbench import pipeline, porting
     from patchbench.store import write_whole
     from patchbench.tools.terminal import Terminal, print_table

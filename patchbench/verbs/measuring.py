@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Verbs that measure, and tell what was measured: bench, profile, report, compare, history."""
+"""Verbs that measure and report: bench, profile, report, compare, history."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def report(
     format: str = "",  # noqa: A002  # the flag's name
     check_claims: str = "",
 ) -> None:
-    """Report a run again, from its logs, or check a text's numbers against the runs."""
+    """Report a stored run, check or study again, or check the numbers that a text quotes."""
     from patchbench.runs import archive
 
     with exits():
@@ -174,7 +174,7 @@ def report(
 )
 @needs()
 def compare(_: Context, base: str, test: str, machine: str = "exact", json: bool = False) -> None:
-    """Compare arms of two stored runs: what nothing but the image tells apart."""
+    """Compare arms of two stored runs that differ in nothing but the image."""
     from patchbench.runs import reading
 
     with exits():
@@ -185,7 +185,7 @@ def compare(_: Context, base: str, test: str, machine: str = "exact", json: bool
 @task(
     help={
         "metric": "what to follow, for example exit_ns",
-        "machine": "machines, with commas; all of them if left out",
+        "machine": "machines, with commas; by default all",
     }
 )
 @needs()

@@ -20,7 +20,7 @@ _FAST = ["-m", "not e2e", "-n", "auto", "--dist", "loadfile"]
 @task(name="list")
 @needs()
 def list_(_: Context) -> None:
-    """List the series, kernels, flavours, machines and workloads that are dropped in."""
+    """List the series, kernels, flavours, machines and workloads."""
     from patchbench.catalog import Catalog
     from patchbench.tools.terminal import print_table
 
@@ -77,7 +77,7 @@ def clean(
     results: bool = False,
     everything: bool = False,
 ) -> None:
-    """Remove what can be made again; needs a flag that says what."""
+    """Remove what can be rebuilt; a flag says what."""
     from patchbench import pipeline
     from patchbench.tools.terminal import Terminal
 
@@ -96,10 +96,10 @@ def clean(
                 print(f"removed {path}")
 
 
-@task(help={"fast": "stop before the container engine: seconds instead of minutes"})
+@task(help={"fast": "only tests that need no container: seconds instead of minutes"})
 @needs("engine", "browser", unless="fast")
 def test(_: Context, fast: bool = False) -> None:
-    """Run lint, the pure tests, the stages' tests, then the real thing on a real kernel."""
+    """Lint, run the fast tests, then build, boot and gate real kernels."""
     from patchbench.tools import process
 
     with exits():
@@ -190,7 +190,7 @@ def repeat(
 @task(help=flags("run"))
 @needs()
 def timings(_: Context, run: str = "latest") -> None:
-    """Print where a run's time went: make, QEMU, and what is ours."""
+    """Print where the time of a run went: make, QEMU, and our own."""
     from patchbench.runs import archive, times
     from patchbench.tools.terminal import print_table
 
