@@ -132,11 +132,11 @@ def repeat(
 
 
 def twice(run: Pipeline, arm: Arm) -> Repeat:
-    """Boot an arm twice at the same time and return how the two compare."""
+    """Boot an arm twice, at once where the host can, and return how the two compare."""
     folder = _empty(run, "repeat")
     hypervisor = Hypervisor(run.engine, run.toolchain)
     outs = [folder / "one", folder / "two"]
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(min(2, boots.host_cores())) as pool:
         list(pool.map(partial(boot.run, hypervisor, arm, 1), outs))
     differences = (
         boots.describe_difference(*((out / log).read_bytes() for out in outs))
