@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TextIO
@@ -349,6 +350,16 @@ class Pipeline:
             with self.store.publish("functions", made_of) as new:
                 codemap.write(new, code)
         return codemap.read(self.store.entry("functions", made_of))
+
+    def new_name(self, what: str) -> str:
+        """Return the name of a run, check, study or gate that begins now: TIME-WHAT.
+
+        Names sort by time, and two that begin within one second have names of their own.
+        """
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{what}"
+        kinds = [self.results / kind for kind in ("runs", "reports", "studies")]
+        names = (name, *(f"{name}-{count}" for count in range(2, 100)))
+        return next(one for one in names if not any((kind / one).exists() for kind in kinds))
 
     def timings(self) -> dict[str, Json]:
         """Return what ran when, in seconds since the epoch, for `dev.timings`."""

@@ -120,7 +120,7 @@ def test_a_published_run_that_does_not_repeat_says_so(
     monkeypatch.setattr(engine, "BASE_NS", engine.BASE_NS + 1000)
     done = invoke("verify", name)
     assert done.status == 30
-    assert "2 of 2 boots differ, made of the very same" in done.stderr
+    assert "2 of 2 boots differ, with the same ingredients" in done.stderr
 
 
 def test_a_published_run_made_with_another_compiler_is_not_comparable(

@@ -3,7 +3,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from patchbench import findings
@@ -51,8 +50,8 @@ def check(pipeline: Pipeline, request: CheckRequest) -> Checked:
         raise BadInput(f"--seeds {request.seeds}: at least 1")
     workloads = _workloads(pipeline, request) if HAZARDS in request.parts else []
     matrix.choose(matrix.load(pipeline.root), request.rows, quick=request.quick)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    folder = pipeline.results / "runs" / (request.run or f"{stamp}-check-{request.series}")
+    name = request.run or pipeline.new_name(f"check-{request.series}")
+    folder = pipeline.results / "runs" / name
     folder.mkdir(parents=True, exist_ok=bool(request.run))
     result = CheckResult(request.series, request.against, request.command(), {}, ())
     errors: list[PipelineError] = []

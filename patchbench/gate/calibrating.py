@@ -7,7 +7,6 @@ All boots go into one run's folder; calibration.py works out what they say.
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from patchbench.errors import BadInput, LostGuest
@@ -61,9 +60,7 @@ def calibrate(pipeline: Pipeline, request: CalibrationRequest) -> Calibration:
         request.machines,
     )
     source = pipeline.source(request.kernel)
-    folder = (
-        pipeline.results / "runs" / (f"{datetime.now(UTC):%Y%m%dT%H%M%S}-calibrate-{source.kernel}")
-    )
+    folder = pipeline.results / "runs" / pipeline.new_name(f"calibrate-{source.kernel}")
     planter = _Planter(pipeline, source, request)
     measured: dict[str, MachineBoots] = {}
     for machine, policy in judged.items():

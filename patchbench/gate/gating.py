@@ -2,7 +2,6 @@
 """What `gate` does: judges one series against another, and writes the verdict down."""
 
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 from patchbench import noise
@@ -22,13 +21,14 @@ def gate_series(pipeline: Pipeline, request: GateRequest) -> Verdict:
     """
     began, cpu_before = time.monotonic(), pipeline.engine.cpu_seconds
     policy = policies.load(pipeline.catalog, pipeline.root / request.policy, request.seeds)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     source = pipeline.source(request.kernel, request.tree)
     until = began + request.budget_s if request.budget_s else None
     trial = Trial(pipeline, request, policy, until)
+    what = f"gate-{request.series}-against-{request.against}-{source.kernel}"
+    name = pipeline.new_name(what)
     trial.run()
     verdict = Verdict(
-        gate=f"{stamp}-gate-{request.series}-against-{request.against}-{source.kernel}",
+        gate=name,
         series=request.series,
         against=request.against,
         kernel=f"{source.kernel} {source.version}",

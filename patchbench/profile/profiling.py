@@ -3,7 +3,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from patchbench.errors import BadInput
@@ -91,8 +90,7 @@ def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiles]:
         story=run.story,
     )
 
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    name = request.run or f"{stamp}-profile-{'-'.join(names)}-{source.kernel}"
+    name = request.run or run.new_name(f"profile-{'-'.join(names)}-{source.kernel}")
     folder = run.results / "runs" / name
     profiled = boots.run(
         Hypervisor(run.engine, run.toolchain),

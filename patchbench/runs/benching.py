@@ -4,7 +4,6 @@
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from patchbench.errors import BadInput
@@ -181,9 +180,8 @@ def _plan(
         ArmNote(one.series.name, one.id, image.key, image.release, one.series.engaged_vmstat)
         for one, image in zip(trees, images, strict=True)
     ]
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     return Plan(
-        run=f"{stamp}-{request.series}-against-{request.against}-{source.kernel}",
+        run=pipeline.new_name(f"{request.series}-against-{request.against}-{source.kernel}"),
         command=request.command(),
         kernel=source.kernel,
         version=source.version,

@@ -174,9 +174,9 @@ def kernel_version(makefile: str) -> str:
     found: dict[str, str] = dict(_NUMBER.findall(makefile))
     if not {"VERSION", "PATCHLEVEL", "SUBLEVEL"} <= found.keys():
         raise BadInput("this is not a kernel tree: its Makefile states no VERSION")
-    extra = _EXTRA.search(makefile)
+    extra = _EXTRA.findall(makefile)
     numbers = (found[name] for name in ("VERSION", "PATCHLEVEL", "SUBLEVEL"))
-    return ".".join(numbers) + (extra[1] if extra else "")
+    return ".".join(numbers) + (extra[-1] if extra else "")
 
 
 def apply(source: Source, series: Series, work: Path) -> Tree:

@@ -9,7 +9,6 @@ import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from patchbench import store
@@ -134,9 +133,8 @@ def _begin(
     statements about the same legs need no boot.
     """
     sources = {kernel: pipeline.source(kernel) for kernel in {leg.kernel for leg in every}}
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     logbook = Logbook(
-        study=f"{stamp}-study-{request.series}-{request.scale}",
+        study=pipeline.new_name(f"study-{request.series}-{request.scale}"),
         command=request.command(),
         made_of=_made_of(pipeline, every, request),
         scale=request.scale,

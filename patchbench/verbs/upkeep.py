@@ -146,7 +146,8 @@ def _lint() -> int:
 
 
 def _examine(name: str, kernel: str, *, sweep: bool) -> None:
-    from patchbench import clockwork, pipeline, timekeeping
+    from patchbench import pipeline
+    from patchbench.clocks import clockwork, timekeeping
     from patchbench.tools.terminal import Terminal, print_table
 
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
@@ -175,7 +176,8 @@ def repeat(
     set: list[str] | None = None,  # noqa: A002  # the flag's name
 ) -> None:
     """Boot every workload twice, side by side, and compare results and console to the byte."""
-    from patchbench import pipeline, timekeeping
+    from patchbench import pipeline
+    from patchbench.clocks import timekeeping
     from patchbench.tools.terminal import Terminal, print_table
 
     with exits(), pipeline.opened(ROOT, Terminal()) as run:

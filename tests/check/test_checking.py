@@ -56,6 +56,7 @@ def test_a_kernel_without_a_port_is_untested_and_the_others_still_run(tmp_path: 
         results=tmp_path / "results",
         source=lambda kernel, _: Source(kernel, versions[kernel], "a test's", tmp_path, "c0", ""),
         series=partial(series.load, tmp_path),
+        new_name=lambda what: f"20260101T000000-{what}",
     )
     request = CheckRequest("vx", ("mainline", "stable"), parts=("matrix",))
     checked = checking.check(cast(Pipeline, pipeline), request)

@@ -12,8 +12,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from patchbench import timekeeping
 from patchbench.catalog import Catalog
+from patchbench.clocks import timekeeping
 from patchbench.errors import BuildFailed, ToolFailed
 from patchbench.model import NONE, Arm, Machine
 from patchbench.pipeline import Pipeline

@@ -122,6 +122,9 @@ class BrokenPipeline:
 class Plain:
     """A pipeline of which only names and keys are asked."""
 
+    def new_name(self, what: str) -> str:
+        return f"20260101T000000-{what}"
+
     def __init__(self, results: Path) -> None:
         self.root, self.results, self.story = PROJECT, results, Listener()
         self.catalog = Catalog(PROJECT)

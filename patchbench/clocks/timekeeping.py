@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
 
-from patchbench import clockwork
+from patchbench.clocks import clockwork
 from patchbench.errors import BadInput, BootFailed
 from patchbench.model import NONE, Arm, Boot, Machine, Timelines
 from patchbench.pipeline import Pipeline

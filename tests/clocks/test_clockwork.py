@@ -3,7 +3,7 @@
 
 import pytest
 
-from patchbench import clockwork
+from patchbench.clocks import clockwork
 from patchbench.model import Machine, Timelines
 from tests.fakes import boot, machine
 
