@@ -31,7 +31,7 @@ def metrics(source: str) -> dict[str, Metric]:
 
 
 def parameters(source: str) -> dict[str, Parameter]:
-    """Return what a program can be told, by name; BadInput for a bound that is no number.
+    """Return a program's parameters, by name; BadInput for a bound that is no number.
 
     source: of the program and of what it includes, one after the other.
     """
@@ -40,8 +40,8 @@ def parameters(source: str) -> dict[str, Parameter]:
     for body in _ENUM.findall(source):
         names |= {name: str(place) for place, name in enumerate(re.findall(r"\w+", body))}
     return {
-        name: Parameter(name, *(_number(text, names) for text in told))
-        for name, *told in _PARAMETER.findall(source)
+        name: Parameter(name, *(_number(text, names) for text in bounds))
+        for name, *bounds in _PARAMETER.findall(source)
     }
 
 

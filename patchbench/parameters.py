@@ -12,20 +12,20 @@ from patchbench.model import Machine, Parameter, Workload
 _FORMULA = re.compile(r"\w+(?: *[*/] *\w+)*", re.ASCII)
 
 
-def changed(workload: Workload, told: Mapping[str, int]) -> Workload:
+def changed(workload: Workload, changes: Mapping[str, int]) -> Workload:
     """Return a workload with some parameters changed."""
-    return replace(workload, parameters={**workload.parameters, **told})
+    return replace(workload, parameters={**workload.parameters, **changes})
 
 
 def check(workload: Workload, known: Mapping[str, Parameter]) -> None:
     """Raise BadInput for a parameter that is unknown, out of its bounds, or against another."""
-    told = workload.parameters
-    if unknown := told.keys() - known.keys():
+    given = workload.parameters
+    if unknown := given.keys() - known.keys():
         raise BadInput(
             f"workload {workload.name} has no parameter {', '.join(sorted(unknown))}\n"
             f"  known: {', '.join(known)}"
         )
-    for name, value in told.items():
+    for name, value in given.items():
         one = known[name]
         if not one.minimum <= value <= one.maximum:
             raise BadInput(
@@ -33,9 +33,9 @@ def check(workload: Workload, known: Mapping[str, Parameter]) -> None:
                 f"{one.minimum} to {one.maximum}"
             )
     for names in workload.excludes:
-        if len(given := [name for name in names if told.get(name, 0)]) > 1:
+        if len(both := [name for name in names if given.get(name, 0)]) > 1:
             raise BadInput(
-                f"workload {workload.name}: {' and '.join(f'{n}={told[n]}' for n in given)} "
+                f"workload {workload.name}: {' and '.join(f'{n}={given[n]}' for n in both)} "
                 "exclude one another; leave all but one at 0"
             )
 

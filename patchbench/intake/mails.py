@@ -89,7 +89,7 @@ def split(data: bytes) -> list[bytes]:
 def unwrapped(raw: bytes) -> bytes:
     """Return a mail with LF line ends if it was saved with CRLF, which its headers show.
 
-    A CRLF file in an LF mail keeps its line ends: `git am` is told so (--keep-cr).
+    A CRLF file in an LF mail keeps its line ends: `git am` gets --keep-cr.
     """
     first = raw.partition(b"\n")[0]
     return raw.replace(b"\r\n", b"\n") if first.endswith(b"\r") else raw

@@ -26,7 +26,7 @@ _SOURCE_BYTES = 16 << 20
 class Lane:
     """The folders that a build works in, all below the cache; `name` says whose they are.
 
-    compiler_cache is the lane's own. base_cache is what the kernel as it is compiles to; every
+    compiler_cache is the lane's own. base_cache is what the unpatched kernel compiles to; every
     lane reads it, and only that kernel's own writes it (`base`).
     """
 

@@ -23,16 +23,16 @@ def fetch_source(
     folder = downloads / f"{origin.package}.new"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    told: dict[str, str] = {}
+    answer: dict[str, str] = {}
     with story.meter(f"downloading {origin.package} from {origin.suite}", 1, "done") as meter:
 
         def listen(line: str) -> None:
             word, _, rest = line.partition(" ")
-            told[word] = rest
+            answer[word] = rest
 
         def arrived() -> None:
             size = sum(path.stat().st_size for path in folder.glob("**/*.deb*"))
-            meter.at(min(size / int(told.get("expect") or size or 1), 1))
+            meter.at(min(size / int(answer.get("expect") or size or 1), 1))
 
         done = engine.run(
             toolchain.image_id,
@@ -53,4 +53,4 @@ def fetch_source(
     tarball = downloads / file_sha256(folder / "linux.tar.xz")
     (folder / "linux.tar.xz").rename(tarball)
     shutil.rmtree(folder)
-    return tarball, told["version"]
+    return tarball, answer["version"]

@@ -84,6 +84,6 @@ def _paths(folder: Path) -> tuple[Path, Path, Path]:
     """Return where another repository keeps its objects, its shallow commits and its index."""
     names = ("objects", "shallow", "index")
     ask = [word for name in names for word in ("--git-path", name)]
-    told = gitrun.run(folder, "rev-parse", "--path-format=absolute", *ask, timeout_s=_TIMEOUT_S)
-    objects, shallow, index = (Path(line) for line in told.splitlines())
+    lines = gitrun.run(folder, "rev-parse", "--path-format=absolute", *ask, timeout_s=_TIMEOUT_S)
+    objects, shallow, index = (Path(line) for line in lines.splitlines())
     return objects, shallow, index

@@ -145,15 +145,15 @@ def _git(folder: Path, environment: Mapping[str, str]) -> git.cmd.Git:
 
 
 def _environment(*, local: bool) -> dict[str, str]:
-    """Return what git is told by us; settings are given as variables, which win over any file."""
+    """Return the environment that git gets: settings as variables, which win over any file."""
     settings = [*{**_SETTINGS, **(_LOCAL_SETTINGS if local else {})}.items()]
-    told = {"GIT_CONFIG_COUNT": str(len(settings))}
+    variables = {"GIT_CONFIG_COUNT": str(len(settings))}
     for number, (name, value) in enumerate(settings):
-        told |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+        variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
     protocols = "file" if local else _REMOTE_PROTOCOLS
     return {
         **_ENVIRONMENT,
-        **told,
+        **variables,
         **(_NO_USER if local else {}),
         "GIT_ALLOW_PROTOCOL": protocols,
     }

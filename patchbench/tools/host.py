@@ -33,7 +33,7 @@ class Watch:
     steal_pct: CPU time that a hypervisor below gave to others. waited_pct: time in which some
     task waited for a CPU (pressure stall information). busy_cores: cores busy with anything,
     in the mean. load: tasks that ran or waited to, over the minute before. mhz: the slowest
-    core's clock now. What is not told is left out.
+    core's clock now. What the host does not report is missing.
     """
 
     def __init__(self) -> None:
@@ -44,18 +44,18 @@ class Watch:
     def seen(self) -> dict[str, float]:
         """Return what happened since the watch began, by name."""
         spent = [now - then for now, then in zip(_jiffies(), self._jiffies, strict=False)]
-        told = {"load": self._load}
+        seen = {"load": self._load}
         if (whole := sum(spent[:8])) > 0:  # user .. steal; guest time is in user already
             idle = spent[3] + spent[4]
-            told["steal_pct"] = 100 * spent[7] / whole
-            told["busy_cores"] = (os.cpu_count() or 1) * (whole - idle) / whole
+            seen["steal_pct"] = 100 * spent[7] / whole
+            seen["busy_cores"] = (os.cpu_count() or 1) * (whole - idle) / whole
         waited = _cpu_pressure_us()
         seconds = time.monotonic() - self._began
         if waited is not None and self._waited_us is not None and seconds:
-            told["waited_pct"] = (waited - self._waited_us) / seconds / 1e4
+            seen["waited_pct"] = (waited - self._waited_us) / seconds / 1e4
         if clocks := _numbers(Path("/proc/cpuinfo"), "cpu MHz"):
-            told["mhz"] = min(clocks)
-        return {name: round(value, 2) for name, value in told.items()}
+            seen["mhz"] = min(clocks)
+        return {name: round(value, 2) for name, value in seen.items()}
 
 
 def bootstrap_base(

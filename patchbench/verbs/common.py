@@ -64,26 +64,26 @@ def exits() -> Iterator[None]:
         ) from err
 
 
-def show(told: Comparison, *, as_json: bool, written: Path | None = None) -> None:
+def show(comparison: Comparison, *, as_json: bool, written: Path | None = None) -> None:
     """Print a comparison, and leave the status that it deserves."""
     from patchbench.report import tables
     from patchbench.runs import reading
     from patchbench.tools.terminal import print_table
 
     if as_json:
-        print(tables.dumps(told))
+        print(tables.dumps(comparison))
     else:
-        for line in tables.headline(told):
+        for line in tables.headline(comparison):
             print(line)
-        plan = told.plan
+        plan = comparison.plan
         title = f"{plan.test.series} against {plan.base.series}, {plan.kernel} {plan.version}"
-        if not told.nothing_to_measure:
-            print_table(tables.HEADINGS, tables.rows(told), title)
-            for line in tables.equal(told):
+        if not comparison.nothing_to_measure:
+            print_table(tables.HEADINGS, tables.rows(comparison), title)
+            for line in tables.equal(comparison):
                 print(line)
         if written:
             print(f"report {written / 'report.md'}  {written / 'report.html'}")
-    if error := reading.verdict_error(told):
+    if error := reading.verdict_error(comparison):
         raise error
 
 
@@ -114,9 +114,9 @@ def show_findings(
         raise error
 
 
-def parameters(told: list[str] | None) -> dict[str, int]:
+def parameters(settings: list[str] | None) -> dict[str, int]:
     parameters = {}
-    for text in told or []:
+    for text in settings or []:
         name, _, value = text.partition("=")
         if not value.isdigit():
             raise BadInput(f"--set {text}: expected name=NUMBER")

@@ -200,11 +200,11 @@ def verify(_: Context, folder: str, all: bool = False) -> None:  # noqa: A002  #
     with exits():
         place = archive.find_bench(ROOT / "results", folder)
         with pipeline.opened(ROOT, Terminal()) as run:
-            told = verifying.verify(run, place, everything=all)
-        print_table(verifying.HEADINGS, told.rows(), told.name, words=4)
-        if told.unrepeatable:
-            print(f"{told.unrepeatable} boots of other machines have their checksums, and no more")
-        if error := told.error():
+            verification = verifying.verify(run, place, everything=all)
+        print_table(verifying.HEADINGS, verification.rows(), verification.name, words=4)
+        if count := verification.unrepeatable:
+            print(f"{count} boots of other machines cannot repeat; their checksums were compared")
+        if error := verification.error():
             raise error
 
 

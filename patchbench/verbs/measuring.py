@@ -178,8 +178,8 @@ def compare(_: Context, base: str, test: str, machine: str = "exact", json: bool
     from patchbench.runs import reading
 
     with exits():
-        told = reading.compare_arms(ROOT, base, test, machine.split(","))
-        show(told, as_json=json)
+        comparison = reading.compare_arms(ROOT, base, test, machine.split(","))
+        show(comparison, as_json=json)
 
 
 @task(
