@@ -203,6 +203,7 @@ def _plan(
             "gcc": tools.gcc,
             "binutils": tools.binutils,
             "qemu": tools.qemu,
+            **{f"platform {arm.machine.name}": arm.platform.key for arm in arms if arm.platform},
         },
         guest=arms[0].guest.key,
         host=host.describe(),

@@ -4,7 +4,7 @@
 import hashlib
 import random
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,6 +112,7 @@ def verify(pipeline: Pipeline, folder: Path, *, everything: bool) -> Verificatio
         for note, image in arms.values()
         for seed in _some(plan.seeds[machine.name], everything)
     ]
+    ingredients += _platforms(plan, {machine.name: arm for machine, _, arm, _ in todo})
     with pipeline.story.meter("replaying", len(todo), "boots") as meter:
         replays = []
         for number, (machine, note, arm, seed) in enumerate(todo):
@@ -119,6 +120,14 @@ def verify(pipeline: Pipeline, folder: Path, *, everything: bool) -> Verificatio
             replays.append(_replay(pipeline, folder, machine, note, arm, seed))
         meter.at(len(todo))
     return Verification(folder.name, tuple(ingredients), tuple(replays), _noisy(plan))
+
+
+def _platforms(plan: Plan, arms: Mapping[str, Arm]) -> Iterator[Ingredient]:
+    """Give what QEMU loads for each machine with a clock for each vCPU."""
+    for name, arm in arms.items():
+        if arm.platform:
+            what = f"platform {name}"
+            yield Ingredient(what, plan.toolchain.get(what, "")[:12], arm.platform.key[:12])
 
 
 def _some(seeds: Iterable[int], everything: bool) -> list[int]:
