@@ -9,6 +9,8 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+import pytest
+
 from patchbench.model import Boot, CodeMap, Comparison, Metric, Sample
 from patchbench.report import page as report_page
 from patchbench.report.formats import html
@@ -16,6 +18,8 @@ from patchbench.stages.compare import compare
 from tests.fakes import boot, lost, plan, results
 from tests.recorded import PROJECT
 from tests.storms import storms
+
+pytestmark = pytest.mark.slow
 
 
 @cache

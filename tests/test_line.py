@@ -40,6 +40,7 @@ def test_a_bench_reports_what_a_series_makes_faster(checkout: Path) -> None:
     assert "10.0 % less time" in (report / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_bench_finds_the_function_that_a_series_changed(undrawn: Path) -> None:
     bench()
     (run,) = (undrawn / "results/runs").iterdir()
@@ -47,6 +48,7 @@ def test_a_bench_finds_the_function_that_a_series_changed(undrawn: Path) -> None
     assert (change["name"], change["base_bytes"], change["test_bytes"]) == ("swap_free", 40, 36)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_the_other_way_round_nothing_is_built_and_one_boot_repeated(
     monkeypatch: pytest.MonkeyPatch,
@@ -57,6 +59,7 @@ def test_the_other_way_round_nothing_is_built_and_one_boot_repeated(
     assert [argv[0] for argv in commands] == ["timeout"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_a_boot_that_does_not_repeat_stops_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
     bench()
@@ -66,6 +69,7 @@ def test_a_boot_that_does_not_repeat_stops_the_bench(monkeypatch: pytest.MonkeyP
     assert "did not repeat" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_a_series_whose_counter_rests_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "COUNTER", "another_count")
@@ -74,6 +78,7 @@ def test_a_series_whose_counter_rests_is_not_judged(monkeypatch: pytest.MonkeyPa
     assert "async_swap_count" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_a_revision_that_takes_nothing_back_passes_the_gate() -> None:
     done = invoke("gate", "--series", "v1", "--against", "v0", "--seeds", "8")
@@ -81,6 +86,7 @@ def test_a_revision_that_takes_nothing_back_passes_the_gate() -> None:
     assert "PASS" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_revision_that_loses_what_the_last_one_gained_fails_the_gate(undrawn: Path) -> None:
     (undrawn / "patches/v1/series.toml").write_text('title = "without a counter"\n')
     port = undrawn / "patches/v1/7.3/0001-mm-say.patch"
@@ -90,6 +96,7 @@ def test_a_revision_that_loses_what_the_last_one_gained_fails_the_gate(undrawn: 
     assert "FAIL" in done.stdout
 
 
+@pytest.mark.slow
 def test_two_equal_kernels_are_not_booted_and_not_published(undrawn: Path) -> None:
     port = undrawn / "patches/v1/7.3/0001-mm-say.patch"
     port.write_text(port.read_text().replace("+fast line 10, too", "+slow line 10, too"))
@@ -106,6 +113,7 @@ def published(checkout: Path) -> str:
     return "published/kept"
 
 
+@pytest.mark.slow
 def test_a_published_run_is_repeated(undrawn: Path) -> None:
     done = invoke("verify", published(undrawn), "--all")
     assert done.status == 0, done.stderr
@@ -113,6 +121,7 @@ def test_a_published_run_is_repeated(undrawn: Path) -> None:
     assert ["identical" in line for line in boots] == [True] * 12
 
 
+@pytest.mark.slow
 def test_a_published_run_that_does_not_repeat_says_so(
     undrawn: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +132,7 @@ def test_a_published_run_that_does_not_repeat_says_so(
     assert "2 of 2 boots differ, with the same ingredients" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_published_run_made_with_another_compiler_is_not_comparable(
     undrawn: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,8 @@ from patchbench.errors import BadInput
 from patchbench.pipeline import Pipeline
 from tests.fakes import Listener, git, small_repository, write_patch
 
+pytestmark = pytest.mark.slow
+
 
 def kernel(project: Path, name: str, version: str, line_20: str) -> Path:
     """Drop in a kernel of a version, whose line 20 of mm/swapfile.c is its own."""

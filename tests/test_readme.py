@@ -132,6 +132,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield checkout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [

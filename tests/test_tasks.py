@@ -28,6 +28,7 @@ def test_the_list_of_verbs_says_what_each_does() -> None:
         assert any(line[:1] == [verb] and len(line) > 3 for line in listed), verb
 
 
+@pytest.mark.slow
 def test_a_process_ends_with_the_status_of_its_verb_and_says_why_on_stderr() -> None:
     done = process("clean")
     assert (done.returncode, done.stdout) == (20, "")
@@ -119,6 +120,7 @@ def test_the_format_of_a_run_that_lost_boots_is_printed_and_the_status_tells(
     assert "INVALID: 1 boots gave no usable samples" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_page_on_stdout_is_the_file_with_its_curves(checkout: Path) -> None:
     for victims in (4, 8):
         recorded.add_victims(checkout, f"2026112{victims}T000000-v0", victims)

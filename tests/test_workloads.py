@@ -17,6 +17,7 @@ LOOKS_FOR_SWAP = re.compile("no swap area is in use|mm_stat")
 PROGRAMS = sorted({CATALOG.workload(name).program for name in CATALOG.workloads()})
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(not (shutil.which("gcc") and shutil.which("make")), reason="no compiler"),
     # There they would do what they are made for, and end in swapoff.
     pytest.mark.skipif("zram" in Path("/proc/swaps").read_text(), reason="this host has zram swap"),

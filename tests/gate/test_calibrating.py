@@ -15,6 +15,8 @@ from patchbench.stages.planted import Plant
 from tests.command import Done, in_checkout, invoke
 from tests.gate.named import Guests, Named, limit, pipeline, policy
 
+pytestmark = pytest.mark.slow
+
 SEEDS = 5
 PATCH = """From: A Hacker <hacker@example.org>
 Subject: [PATCH] mm: do more

@@ -17,6 +17,8 @@ from patchbench.gate.calibration import GATE, Calibration, Findings, MachineBoot
 from patchbench.model import Limit, Metric, Policy
 from patchbench.noise import Values
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(1, 17)
 ROOT = Path(__file__).resolve().parents[2]
 METRICS = tuple(Metric(name, "ns", "lower") for name in ("exit_ns", "cpu_ns"))

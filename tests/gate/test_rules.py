@@ -179,6 +179,7 @@ def test_undecided_limits_name_their_place_once() -> None:
     assert rules.undecided(rulings) == {("storm", "exact")}
 
 
+@pytest.mark.slow
 def test_a_revision_on_the_very_limit_is_stopped_no_more_often_than_stated() -> None:
     # Four metrics that move together, two looks, noise of 3 %: the hardest case that is allowed.
     names = ["exit_ns", "cpu_ns", "drain_ns", "swapoff_ns"]

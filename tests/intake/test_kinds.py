@@ -16,6 +16,8 @@ from patchbench.intake import taking
 from patchbench.pipeline import Pipeline
 from tests.fakes import Listener, git, small_repository
 
+pytestmark = pytest.mark.slow
+
 Change = Callable[[bytes], bytes]
 
 

@@ -11,6 +11,8 @@ from patchbench.pipeline import Pipeline
 from patchbench.runs.benching import BenchRequest
 from tests.fakes import KERNEL_FILES, Listener, git, small_repository
 
+pytestmark = pytest.mark.slow
+
 EDITED = KERNEL_FILES["mm/swapfile.c"].replace("\n", " /* edited */\n", 1)
 
 

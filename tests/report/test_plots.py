@@ -12,6 +12,8 @@ from patchbench.model import NEVER
 from patchbench.report import plots as report_plots
 from patchbench.report.plots import BothArms, Lines, Pairs
 
+pytestmark = pytest.mark.slow
+
 ARMS = BothArms([87.1, 88.0, 86.5], [51.0, NEVER, 52.5])
 NAMES = ("none", "v0")
 ROWS = [

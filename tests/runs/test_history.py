@@ -13,6 +13,8 @@ from patchbench.runs import history, publishing, reading
 from tests import recorded
 from tests.fakes import machine
 
+pytestmark = pytest.mark.slow
+
 LATER = "20261124T090000-v0-against-none-mainline"
 
 

@@ -18,6 +18,8 @@ from tests import recorded
 from tests.fakes import lost, machine, plan
 from tests.storms import beside, scaled, storms
 
+pytestmark = pytest.mark.slow
+
 FASTER = machine("exact", icount_shift=0)
 
 

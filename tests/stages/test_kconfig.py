@@ -122,6 +122,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("files", HOSTILE.values(), ids=HOSTILE.keys())
 def test_kconfig_files_without_end_are_read_no_further_than_a_kernel_s_go(
     files: dict[str, str],

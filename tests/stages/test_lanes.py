@@ -59,6 +59,7 @@ def authors() -> list[tuple[tuple[str, ...], set[Path]]]:
     return every
 
 
+@pytest.mark.slow
 def test_no_two_authors_write_one_folder_whatever_they_are_called() -> None:
     every = authors()
     random.Random(1).shuffle(every)

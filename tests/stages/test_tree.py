@@ -24,6 +24,8 @@ from patchbench.stages import series, tree, variants
 from patchbench.tools.git import Repository
 from tests.fakes import KERNEL_FILES, Listener, git, small_kernel, small_repository, write_patch
 
+pytestmark = pytest.mark.slow
+
 
 def spec(origin: Origin) -> KernelSpec:
     return KernelSpec("small", "a test's", origin)

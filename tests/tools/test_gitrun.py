@@ -17,6 +17,8 @@ from patchbench.stages import series, tree
 from patchbench.tools import foreign, gitrun
 from tests.fakes import Listener, git, small_repository, write_patch
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def theirs(tmp_path: Path) -> Path:
