@@ -33,11 +33,17 @@ def run() -> Iterator[Pipeline]:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """Return a copy of the project's drop-ins, free to be changed."""
+def project() -> Path:
+    """Return a copy of the project's drop-ins, free to be changed.
+
+    It has one place, whichever test or clone asks: a series builds in a lane that the folder of
+    its patches is part of, and a new place would be a kernel from nothing each time.
+    """
+    folder = pipeline.default_cache() / "work/e2e-project"
+    shutil.rmtree(folder, ignore_errors=True)
     for name in ("configs", "patches", "qemu", "workloads"):
-        shutil.copytree(ROOT / name, tmp_path / "project" / name)
-    return tmp_path / "project"
+        shutil.copytree(ROOT / name, folder / name)
+    return folder
 
 
 @pytest.fixture
