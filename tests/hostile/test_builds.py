@@ -26,7 +26,7 @@ ATTACKS = {
     "finds the engine's socket": "test -e /var/run/docker.sock -o -e /run/docker.sock",
     "reaches the host's loopback": "timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}'",
     "reaches the host over its bridge": "timeout 5 bash -c 'exec 3<>/dev/tcp/{bridge}/{port}'",
-    "asks a name server": "timeout 5 getent hosts deb.debian.org",
+    "asks a name server": "timeout 5 getent hosts kernel.org",
     "writes into the source": "touch /src/planted",
     "writes into the base compiler cache": "touch /ccache-base/planted",
     "writes into the root file system": "touch /planted",
