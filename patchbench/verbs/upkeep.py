@@ -96,10 +96,10 @@ def clean(
                 print(f"removed {path}")
 
 
-@task(help={"fast": "only tests that start and draw nothing: seconds instead of minutes"})
+@task(help={"fast": "leave out real kernels, and most of what starts git or gcc or draws plots"})
 @needs("engine", "browser", unless="fast")
 def test(_: Context, fast: bool = False) -> None:
-    """Lint, run the fast tests, then build, boot and gate real kernels."""
+    """Lint, then run the tests, real kernels last; with --fast only the quick tests, no lint."""
     from patchbench.tools import process
 
     with exits():
