@@ -4,7 +4,6 @@
 import fcntl
 import os
 import shlex
-import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import TextIO
 
 from patchbench import parameters as allowed
 from patchbench.binaries import codemap, symbols
+from patchbench.cache import parts
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput
 from patchbench.model import (
@@ -54,7 +54,7 @@ from patchbench.stages.boots import Booter
 from patchbench.stages.splats import SplatPolicy
 from patchbench.store import Store
 from patchbench.story import Story
-from patchbench.tools import debian, git, host, process
+from patchbench.tools import debian, files, git, host, process
 from patchbench.tools.container import Engine
 from patchbench.tools.qemu import Hypervisor
 
@@ -103,6 +103,9 @@ class Pipeline:
             fcntl.flock(self._lock, fcntl.LOCK_EX)
         process.hold(self._lock.fileno())
         self.store.prune()
+        if evicted := parts.bound_shelf(self.cache):
+            most = parts.gib(parts.SHELF_BYTES)
+            self.story.say(f"the shelf holds {most} at most; evicted {parts.summary(evicted)}")
         if moved := tree.recover(self.cache):
             self.story.say(f"this cache was copied or moved: {moved} work trees are made again")
         return self
@@ -239,7 +242,7 @@ class Pipeline:
         project = git.Repository(self.root)
         commit = project.commit(asked.commit or "HEAD")[:12]
         past = self.cache / "work/past" / commit
-        shutil.rmtree(past, ignore_errors=True)
+        files.remove(past)
         project.extract(commit, f"patches/{asked.stem}", past)
         return replace(series.load(past, today, line), name=f"{today}~{commit}")
 
@@ -323,7 +326,7 @@ class Pipeline:
     def boot_once(self, arm: Arm, seed: int) -> tuple[str, Boot]:
         """Boot once, outside any run; return its console and its samples, or raise."""
         out = self.cache / "work" / "boot"
-        shutil.rmtree(out, ignore_errors=True)
+        files.remove(out)
         boot.run(Hypervisor(self.engine, self.toolchain), arm, seed, out)
         read = boot.read(out, boot.wanted(arm, seed), splats.load(self.root))
         return boot.read_console(out), read
@@ -370,9 +373,12 @@ class Pipeline:
             "set_up": [list(span) for span in self._set_up],
         }
 
-    def clean(self, *, what: Sequence[str]) -> list[Path]:
-        """Remove parts of the cache or the results and return what was removed."""
-        parts = {
+    def clean(self, *, what: Sequence[str], most_bytes: int | None = None) -> list[Path]:
+        """Remove parts of the cache or the results and return what was removed.
+
+        most_bytes: then evict what was used least recently until the cache holds no more.
+        """
+        folders = {
             "work": self.cache / "work",
             "shelf": self.cache / "shelf",
             "ccache": self.cache / "ccache",
@@ -382,13 +388,11 @@ class Pipeline:
             "reports": self.results / "reports",
             "studies": self.results / "studies",
         }
-        removed = [parts[name] for name in what if parts[name].exists()]
+        removed = [folders[name] for name in what if folders[name].exists()]
         for folder in removed:
-            # Out of the way first: what is half deleted must not be taken for whole.
-            going = folder.with_name(f".removed-{folder.name}")
-            shutil.rmtree(going, ignore_errors=True)
-            folder.rename(going)
-            shutil.rmtree(going)
+            files.remove_whole(folder)
+        if most_bytes is not None:
+            removed += [part.path for part in parts.evict(self.cache, most_bytes)]
         return removed
 
 

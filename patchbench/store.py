@@ -13,7 +13,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from patchbench.model import Json
@@ -64,9 +64,16 @@ class Store:
         return self.root / kind / key(ingredients)
 
     def get(self, kind: str, ingredients: Mapping[str, Json]) -> Path | None:
-        """Return the entry's folder, or None if it is absent or damaged."""
+        """Return the entry's folder, or None if it is absent or damaged.
+
+        Its time becomes now: what was not used for longest is evicted first.
+        """
         folder = self.entry(kind, ingredients)
-        return folder if _is_whole(folder, ingredients) else None
+        if not _is_whole(folder, ingredients):
+            return None
+        with suppress(OSError):  # a shelf that is read-only has entries all the same
+            os.utime(folder)
+        return folder
 
     def ensure(
         self, kind: str, ingredients: Mapping[str, Json], fill: Callable[[Path], None]
@@ -99,7 +106,7 @@ class Store:
             folder.chmod(0o755)
             for path in [*folder.rglob("*"), folder]:
                 _fsync(path)
-            shutil.rmtree(final, ignore_errors=True)
+            _remove(final)
             folder.rename(final)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -118,12 +125,35 @@ class Store:
         ]
         return min(differences, key=len, default=("nothing of this kind is shelved",))
 
+    def damaged(self) -> list[Path]:
+        """Return what lies where entries do and is none: damaged, under another's key, or alien."""
+        return [path for path in sorted(self.root.glob("*/*")) if not _is_entry(path)]
+
     def prune(self) -> int:
         """Remove what an interrupted run left half-made; return how many folders."""
         left = [*self.root.glob("*/.new-*")]
         for folder in left:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
         return len(left)
+
+
+def _remove(path: Path) -> None:
+    """Remove an entry, or whatever the disk or somebody put in its place."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _is_entry(path: Path) -> bool:
+    """Return whether a folder is whole, and is where the key of its ingredients says."""
+    ingredients = _read_json(path / _INGREDIENTS)
+    if path.is_symlink() or not isinstance(ingredients, dict):
+        return False
+    try:
+        return path.name == key(ingredients) and _is_whole(path, ingredients)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _fsync(path: Path) -> None:

@@ -10,8 +10,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "patchbench"
 LANDING = 16
 #: Each may import what stands before it; what has no room stands on the landing, `ground` first.
 ORDER = (
-    *("ground", "tools", "binaries", "stages", "report", "pipeline", "intake", "clocks", "runs"),
-    *("profile", "check", "gate", "study", "doctor", "porting", "verbs"),
+    *("ground", "tools", "binaries", "stages", "cache", "report", "pipeline", "intake", "clocks"),
+    *("runs", "profile", "check", "gate", "study", "doctor", "porting", "verbs"),
 )
 
 

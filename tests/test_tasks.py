@@ -101,6 +101,18 @@ def test_doctor_names_the_lack_and_the_remedy(
     assert "install Python" not in done.stderr, "a remedy for what is there"
 
 
+def test_a_damaged_cache_is_mended_and_kept_small_by_one_command_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATCHBENCH_CACHE", str(tmp_path))
+    (tmp_path / "shelf/images" / ("0" * 64)).mkdir(parents=True)
+    done = invoke("doctor", "--cache")
+    assert (done.status, "shelf: images" in done.stdout, "mended" in done.stdout) == (0, True, True)
+    (tmp_path / "work/scratch").mkdir(parents=True)
+    assert invoke("clean", "--keep", "0M").stdout == f"removed {tmp_path / 'work/scratch'}\n"
+    assert invoke("clean", "--keep", "20").status == 20
+
+
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout with one stored run, in which the verbs work."""

@@ -36,7 +36,7 @@ from patchbench.model import (
 from patchbench.store import key, write_whole
 from patchbench.story import Meter, Story
 from patchbench.tools import download, files, foreign
-from patchbench.tools.git import FileEntry, Repository, Stopped
+from patchbench.tools.git import FileEntry, Repository, Stopped, objects_aside
 
 _STAMP = "source.json"
 #: Where work trees lie below work/: lanes' sources, stopped git-am's, and where plants are made.
@@ -68,7 +68,9 @@ def known_source(spec: KernelSpec, cache: Path) -> Source | None:
         stamp = json.loads((folder / _STAMP).read_text())
         if stamp["origin"] != asdict(spec.origin) or not _is_ours(folder / "repo.git"):
             return None
-        Repository(folder / "repo.git").resolve(f"{stamp['commit']}^{{tree}}")
+        makefile = Repository(folder / "repo.git").show(f"{stamp['commit']}:Makefile")
+        if kernel_version(makefile) != stamp["version"]:
+            return None
         return Source(
             spec.name,
             stamp["version"],
@@ -77,7 +79,7 @@ def known_source(spec: KernelSpec, cache: Path) -> Source | None:
             stamp["commit"],
             origin_key(spec.origin),
         )
-    except (OSError, ValueError, KeyError, ToolFailed):
+    except (OSError, ValueError, KeyError, TypeError, ToolFailed, BadInput):
         return None
 
 
@@ -136,14 +138,20 @@ def recover(cache: Path) -> int:
     for repository in ours:
         repository.recover()
     strangers = [
-        link.parent
-        for pattern in _WORK_TREES
-        for link in cache.glob(f"work/{pattern}/.git")
-        if not any(repository.owns(link.parent) for repository in ours)
+        folder
+        for folder in work_trees(cache)
+        if not any(repository.owns(folder) for repository in ours)
     ]
     for folder in strangers:
         files.remove(folder)
+        files.remove(objects_aside(folder))
     return len(strangers)
+
+
+def work_trees(cache: Path) -> list[Path]:
+    """Return the work trees of a cache, whoever's they are."""
+    patterns = (f"work/{pattern}/.git" for pattern in _WORK_TREES)
+    return [link.parent for pattern in patterns for link in sorted(cache.glob(pattern))]
 
 
 def spec_for_path(path: Path, commit: str = "") -> KernelSpec:

@@ -308,8 +308,12 @@ def _engine_errors(doing: str) -> Iterator[None]:
 
 
 def own(folder: Path) -> Path:
-    """Make a folder that an untrusted container can write to, and return it."""
+    """Make a folder that an untrusted container can write to, and return it.
+
+    Its time becomes now, by which those are known that nobody uses any more.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    os.utime(folder)
     if os.getuid() == 0 and folder.stat().st_uid != _UNPRIVILEGED:
         shutil.chown(folder, _UNPRIVILEGED, _UNPRIVILEGED)
     return folder

@@ -14,6 +14,8 @@ from pathlib import Path, PurePosixPath
 
 from patchbench.errors import Unfit
 
+#: What the name of a folder begins with that is being removed.
+REMOVED = ".removed-"
 #: A file of a megabyte and more is refused if less than half of it is data and not holes.
 _SMALL_BYTES = 1 << 20
 _MOST_EXTENTS = 100_000
@@ -79,6 +81,19 @@ def remove(folder: Path) -> None:
     finally:
         os.close(root)
     folder.rmdir()
+
+
+def remove_whole(folder: Path) -> None:
+    """Remove a folder as `remove` does; whoever looks sees all of it, or nothing.
+
+    It is moved out of the way first: what is half removed must not be taken for whole. One that a
+    killed run left half removed goes with the next of its name, and with `doctor --cache`.
+    """
+    going = folder.with_name(f"{REMOVED}{folder.name}")
+    remove(going)
+    if os.path.lexists(folder):
+        folder.rename(going)
+        remove(going)
 
 
 def written_since(folder: Path, moment: float) -> tuple[int, int]:

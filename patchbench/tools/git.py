@@ -119,6 +119,17 @@ class Repository:
             stale.unlink(missing_ok=True)
         self._ignore_attributes()
 
+    def damage(self) -> str:
+        """Return what git finds wrong with what it keeps here; empty if nothing.
+
+        Reads every object: half a minute for a kernel.
+        """
+        try:
+            self._git("fsck", "--full", "--no-dangling", "--no-progress")
+        except ToolFailed as err:
+            return str(err)
+        return ""
+
     def resolve(self, name: str) -> str:
         """Return the full id of a revision; ToolFailed if there is none."""
         return self._git("rev-parse", "--verify", "--quiet", "--end-of-options", name)
@@ -266,7 +277,7 @@ class Repository:
 
     def _objects_apart(self, folder: Path) -> dict[str, str]:
         """Return what makes a git see this repository's packs alone, and write elsewhere."""
-        aside = _objects_aside(folder)
+        aside = objects_aside(folder)
         new, packs = aside / "new", aside / "packs"
         for part in (new, packs):
             part.mkdir(parents=True)
@@ -275,7 +286,7 @@ class Repository:
 
     def absorb(self, folder: Path) -> None:
         """Keep what was committed in a scratch work tree; afterwards it is here as well."""
-        new = _objects_aside(folder) / "new"
+        new = objects_aside(folder) / "new"
         for path in sorted(new.rglob("*")):
             here = self.path / "objects" / path.relative_to(new)
             if path.is_file() and not here.exists():
@@ -290,7 +301,7 @@ class Repository:
     def discard(self, folder: Path) -> None:
         """Remove a work tree, registered or not."""
         files.remove(folder)
-        files.remove(_objects_aside(folder))
+        files.remove(objects_aside(folder))
         self._git("worktree", "prune")
 
     def am(self, patch: Path) -> Stopped | None:
@@ -347,7 +358,8 @@ class Repository:
         return gitrun.run(self.path, *arguments, environment=ours, good=good)
 
 
-def _objects_aside(folder: Path) -> Path:
+def objects_aside(folder: Path) -> Path:
+    """Return where the objects of a scratch work tree lie that are kept apart."""
     return folder.with_name(f"{folder.name}.objects")
 
 

@@ -86,6 +86,8 @@ _LOCAL = re.compile(r"GIT_PYTHON_\w+")
 #: What may be fetched over; a configuration cannot add to it.
 _REMOTE_PROTOCOLS = "git:http:https:ssh"
 _MISSING = 127
+#: What git says of an object, a pack or a ref that the disk did not keep.
+_DAMAGED = re.compile(r"corrupt|inflate: |bad object|hash mismatch|unable to unpack|bad signature")
 
 
 def run(
@@ -114,7 +116,8 @@ def run(
         raise _missing(folder)
     if status not in good:
         printed = f"{out}\n{err}".strip()
-        raise ToolFailed(f"`git {' '.join(arguments)}` in {folder}:\n{printed}")
+        remedy = "\n  `./bootstrap doctor --cache` mends the cache" if _DAMAGED.search(err) else ""
+        raise ToolFailed(f"`git {' '.join(arguments)}` in {folder}:\n{printed}{remedy}")
     return str(out)
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -129,6 +130,13 @@ def seconds_of(budget: str) -> float:
     if not budget[:-1].isdigit() or budget[-1:] not in units:
         raise BadInput(f"--budget {budget}: a number and its unit, as 90s, 10m or 2h")
     return float(budget[:-1]) * units[budget[-1]]
+
+
+def bytes_of(size: str) -> int:
+    units = {"M": 20, "G": 30, "T": 40}
+    if not re.fullmatch(r"[0-9]{1,6}[MGT]", size):
+        raise BadInput(f"--keep {size}: a number and its unit, as 500M, 20G or 1T")
+    return int(size[:-1]) << units[size[-1]]
 
 
 def finish(status: int) -> None:

@@ -9,7 +9,7 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from patchbench.errors import BadInput, NotRepeatable, PipelineError
-from patchbench.verbs.common import ROOT, exits, finish, flags, parameters
+from patchbench.verbs.common import ROOT, bytes_of, exits, finish, flags, parameters
 from patchbench.verbs.needs import needs
 
 _PYTEST = [sys.executable, "-m", "pytest"]
@@ -37,15 +37,25 @@ def list_(_: Context) -> None:
     | {
         "machine": "file in qemu/machines/: boot it, and say how it keeps time",
         "sweep": "vary the machine's quantum and spin, and say what that does to a storm",
+        "cache": "check the cache, and remove what is damaged",
     }
 )
 @needs("engine", only_with="machine")
-def doctor(_: Context, machine: str = "", sweep: bool = False, kernel: str = "mainline") -> None:
+def doctor(
+    _: Context,
+    machine: str = "",
+    sweep: bool = False,
+    kernel: str = "mainline",
+    cache: bool = False,
+) -> None:
     """Say what this host has, what it lacks, and how to get that; or the same of a MACHINE."""
     from patchbench import doctor as doctors
     from patchbench import pipeline
     from patchbench.tools.terminal import print_table
 
+    if cache:
+        _mend_cache()
+        return
     if machine:
         _examine(machine, kernel, sweep=sweep)
         return
@@ -66,6 +76,7 @@ def doctor(_: Context, machine: str = "", sweep: bool = False, kernel: str = "ma
         "sources": "kernel repositories and downloads",
         "results": "runs and reports (published ones stay)",
         "everything": "all of these, and the compiler cache",
+        "keep": "of the cache no more than so much, as 20G; the least recently used goes first",
     }
 )
 @needs()
@@ -76,6 +87,7 @@ def clean(
     sources: bool = False,
     results: bool = False,
     everything: bool = False,
+    keep: str = "",
 ) -> None:
     """Remove what can be rebuilt; a flag says what."""
     from patchbench import pipeline
@@ -89,10 +101,12 @@ def clean(
         *(["ccache"] if everything else []),
     ]
     with exits():
-        if not chosen:
-            raise BadInput("clean what? --work, --shelf, --sources, --results or --everything")
+        most_bytes = bytes_of(keep) if keep else None
+        if not chosen and most_bytes is None:
+            flags = "--work, --shelf, --sources, --results, --everything or --keep SIZE"
+            raise BadInput(f"clean what? {flags}")
         with pipeline.opened(ROOT, Terminal()) as run:
-            for path in run.clean(what=chosen):
+            for path in run.clean(what=chosen, most_bytes=most_bytes):
                 print(f"removed {path}")
 
 
@@ -144,6 +158,16 @@ def _lint() -> int:
     here = Path(sys.executable).parent
     os.environ["PATH"] = f"{here}{os.pathsep}{os.environ.get('PATH', '')}"
     return max(process.call(check, cwd=ROOT) for check in checks)
+
+
+def _mend_cache() -> None:
+    from patchbench import pipeline
+    from patchbench.cache import mending
+    from patchbench.tools.terminal import Terminal, print_table
+
+    with exits(), pipeline.opened(ROOT, Terminal()) as run:
+        rows = [row.cells() for row in mending.mend(run.cache)]
+        print_table(mending.HEADINGS, rows, str(run.cache), words=3)
 
 
 def _examine(name: str, kernel: str, *, sweep: bool) -> None:
