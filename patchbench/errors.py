@@ -32,6 +32,10 @@ class BadInput(PipelineError):
     exit_code = 20
 
 
+class NoMarks(BadInput):
+    """A workload never reached its marks, so nothing says which of its instructions count."""
+
+
 class UnknownName(BadInput):
     """A name that no drop-in file carries; the message lists those that exist."""
 
@@ -122,7 +126,7 @@ class NotComparable(PipelineError):
 
 
 class NotEngaged(NotComparable):
-    """The series' own counter did not move, so the comparison measured nothing."""
+    """Nothing shows that the series did its work: no counter of its own, no changed function."""
 
 
 class NotRepeatable(PipelineError):

@@ -592,6 +592,31 @@ class CodeMap:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionProof:
+    """Which of the functions in which two kernels differ ran in the test arm, between the marks.
+
+    From one boot that was profiled. ran: their instructions, exact, as `file:function`; a function
+    has those of what the compiler inlined into it. idle: those that did not run. untold: why nobody
+    can say. A function that differs in constants alone counts where no other differs: a new vmstat
+    counter moves the numbers of all that follow it.
+    """
+
+    machine: str
+    seed: int
+    ran: Mapping[str, int]
+    idle: tuple[str, ...]
+    untold: str = ""
+    schema: int = 1
+
+    known_schema: ClassVar[int] = 1
+
+    @property
+    def at_work(self) -> bool | None:
+        """Return whether a function that differs ran; None if that cannot be told."""
+        return None if self.untold else bool(self.ran)
+
+
+@dataclass(frozen=True, slots=True)
 class ScalePoint:
     """What one run measured on one machine, where a workload's parameter had this value."""
 
@@ -644,6 +669,7 @@ class Comparison:
     facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     nothing_to_measure: str = ""  # why no boot was made, if both kernels are the same
     code: CodeMap | None = None  # None for a run that was made before it was kept
+    proof: FunctionProof | None = None  # likewise
     profiles: Mapping[str, str] = field(default_factory=dict)  # SVG by name
     scaling: Scaling | None = None  # None where no other run was looked at
     metric_notes: Mapping[str, MetricNote] = field(default_factory=dict)

@@ -11,7 +11,7 @@ LANDING = 16
 #: Each may import what stands before it; what has no room stands on the landing, `ground` first.
 ORDER = (
     *("ground", "tools", "binaries", "stages", "cache", "report", "pipeline", "intake", "clocks"),
-    *("runs", "profile", "check", "gate", "study", "doctor", "porting", "verbs"),
+    *("profile", "runs", "check", "gate", "study", "doctor", "porting", "verbs"),
 )
 
 

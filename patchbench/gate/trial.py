@@ -163,6 +163,7 @@ class Trial:
         prepared, seeds = self.prepared[workload], self.policy.looks[look]
         have = self._booted.get(place, ())
         more = range(len(have) + 1, seeds + 1)
+        prepared.prove(self.pipeline)
         (arms,) = (arms for arms in prepared.arms if arms[0].machine.name == machine)
         prepared.boot(arms, more, fresh=self.request.fresh)
         self._booted[place] = (*have, *prepared.booted(arms, more))

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Where the instructions of a storm go, by function, without touching the guest.
 
-Doors: profiling, tables, sorting, listing
+Doors: profiling, counting, proof, tables, sorting, listing
 
     profiling  both arms profiled on an exact machine, and compared
+    counting   one profiled boot of an arm, from the shelf if it is there
+    proof      which of the functions that differ ran
     boots      one plain and one profiled boot, which must print the same
     counts     counted addresses to functions
     sorting    functions to the groups of configs/profile.toml

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from patchbench.binaries import addresses
 from patchbench.errors import BadInput, NotRepeatable, ToolFailed, Unfit
-from patchbench.model import Arm, Machine, Profile
+from patchbench.model import Arm, Boot, Machine, Profile
 from patchbench.profile import counts as profile
 from patchbench.stages import boot, boots
 from patchbench.stages.splats import SplatPolicy
@@ -71,6 +71,28 @@ def run(
     return done
 
 
+def count(
+    profiled: boot.CanBoot,
+    arm: Arm,
+    seed: int,
+    folder: Path,
+    *,
+    policy: SplatPolicy,
+    plain: Path | None,
+) -> Profile:
+    """Boot an arm profiled alone, and return its profile.
+
+    plain: the logs of the same boot without the plugin, where there are any. Raises as `run`, and
+    BootFailed if the boot gave no samples.
+    """
+    kernel = addresses.load(arm.image.path.with_name("vmlinux"))
+    ran = boot.run(profiled, _patient(arm), seed, folder)
+    read = boot.read(folder, boot.wanted(arm, seed), policy)
+    if plain:
+        _check_same(plain, folder, arm, seed)
+    return _counts(arm, read, _raw(folder, ran), kernel)
+
+
 def _profile(
     plain: boot.CanBoot,
     profiled: boot.CanBoot,
@@ -82,9 +104,7 @@ def _profile(
 ) -> Profiled:
     quiet = boots.boot_folder(folder, arm.machine.name, arm.image.series, seed)
     counted = quiet.with_name(f"{quiet.name}-profiled")
-    # The plugin costs time, and the two share the host; the deadline has no say in a boot.
-    patient = replace(arm.machine, boot_timeout_s=2 * arm.machine.boot_timeout_s)
-    arm = replace(arm, machine=patient)
+    arm = _patient(arm)
     with ThreadPoolExecutor(2) as pool:
         beside = pool.submit(boot.run, plain, arm, seed, quiet)
         try:
@@ -96,18 +116,25 @@ def _profile(
     read = boot.read(quiet, boot.wanted(arm, seed), policy)
     boot.read(counted, boot.wanted(arm, seed), policy)
     _check_same(quiet, counted, arm, seed)
+    counts = _counts(arm, read, _raw(counted, ran), kernel)
+    return Profiled(counts, (ran.seconds, plain_ran.seconds))
+
+
+def _patient(arm: Arm) -> Arm:
+    """Return an arm with more time: the plugin costs some, and a deadline has no say in a boot."""
+    patient = replace(arm.machine, boot_timeout_s=2 * arm.machine.boot_timeout_s)
+    return replace(arm, machine=patient)
+
+
+def _counts(arm: Arm, read: Boot, raw: str, kernel: addresses.Symbols) -> Profile:
     pages = read.record.meta.get("swapped_pages", "")
     left = read.values("residue_pages")
-    raw = profile.parse(_raw(counted, ran), arm.workload.name)
-    return Profiled(
-        profile.profile(
-            raw,
-            kernel,
-            series=arm.image.series,
-            pages=int(pages) if pages.isdigit() else None,
-            unfreed_pages=int(left[0]) if left else 0,
-        ),
-        (ran.seconds, plain_ran.seconds),
+    return profile.profile(
+        profile.parse(raw, arm.workload.name),
+        kernel,
+        series=arm.image.series,
+        pages=int(pages) if pages.isdigit() else None,
+        unfreed_pages=int(left[0]) if left else 0,
     )
 
 

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from patchbench.binaries.addresses import Symbols, base
-from patchbench.errors import BadInput, ToolFailed
+from patchbench.errors import NoMarks, ToolFailed
 from patchbench.model import Profile
 
 FORMAT = "patchbench-profile 1"
@@ -57,7 +57,7 @@ class Raw:
 def parse(text: str, workload: str) -> Raw:
     """Return what the plugin wrote.
 
-    Raises BadInput if the workload never reached its marks, ToolFailed if the file is not whole,
+    Raises NoMarks if the workload never reached its marks, ToolFailed if the file is not whole,
     damaged, or of another version.
     """
     lines = text.splitlines()
@@ -83,7 +83,7 @@ def parse(text: str, workload: str) -> Raw:
         except (ValueError, TypeError) as err:
             raise ToolFailed(f"line {number} of the profile is damaged: {line[:80]!r}") from err
     if fields.get("marks") == "0":
-        raise BadInput(
+        raise NoMarks(
             f"workload {workload} has no marks, so there is nothing to profile\n"
             "  call profile_begin() and profile_end() of workloads/harness.h around what is timed"
         )

@@ -8,13 +8,10 @@ from pathlib import Path
 from patchbench.errors import BadInput
 from patchbench.model import Plan
 from patchbench.pipeline import Pipeline
-from patchbench.profile import boots
+from patchbench.profile import boots, counting
 from patchbench.profile.sorting import Profiles
-from patchbench.stages import plugin, splats
-from patchbench.tools.qemu import Hypervisor, Profiler
-
-#: A sample costs the host as much as some thousand guest instructions.
-_EVERY_INSTRUCTIONS = 2000
+from patchbench.stages import splats
+from patchbench.tools.qemu import Hypervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +77,12 @@ def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiles]:
     source = run.source(request.kernel, request.tree)
     names = dict.fromkeys((request.against, *request.series.split(",")))
     arms = run.arms(source, names, flavour=request.flavour, machine=machine, workload=workload)
-    compiled = plugin.build(
-        run.engine,
-        run.store,
-        run.root,
-        run.toolchain,
-        "profile",
-        work=run.cache / "work",
-        story=run.story,
-    )
-
+    profiler = counting.profiler(run)
     name = request.run or run.new_name(f"profile-{'-'.join(names)}-{source.kernel}")
     folder = run.results / "runs" / name
     profiled = boots.run(
         Hypervisor(run.engine, run.toolchain),
-        Hypervisor(run.engine, run.toolchain, Profiler(compiled, _EVERY_INSTRUCTIONS)),
+        profiler,
         arms,
         request.seed,
         folder,
@@ -108,6 +96,6 @@ def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiles]:
         arms=tuple(one.profile for one in profiled),
         map=grouping,
         ns_per_instruction=machine.nanoseconds_per_instruction[0],
-        every_instructions=_EVERY_INSTRUCTIONS,
+        every_instructions=counting.EVERY_INSTRUCTIONS,
         overheads={one.profile.series: one.seconds for one in profiled},
     )

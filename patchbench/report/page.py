@@ -64,7 +64,6 @@ class OnMachine:
     equal: tuple[tuple[str, str, str], ...]  # label, value, anchor
     samples: tuple[SampleTable, ...]
     pairs: Markup
-    engaged: bool | None
     facts: Mapping[str, Mapping[str, str]]
 
 
@@ -141,7 +140,6 @@ def _on_machine(comparison: Comparison, machine: Machine, boots: Sequence[Boot])
             _sample_table(delta.metric, anchors[delta.metric.name], by_arm) for delta in deltas
         ),
         pairs=_pairs(comparison, deltas, by_arm, machine.name),
-        engaged=comparison.engaged.get(machine.name),
         facts={
             arm.series: facts
             for arm in (plan.base, plan.test)

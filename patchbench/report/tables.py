@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import asdict
 
 from patchbench import texts
-from patchbench.model import CodeMap, Comparison, Delta, FunctionState, Json
+from patchbench.model import CodeMap, Comparison, Delta, FunctionProof, FunctionState, Json
 from patchbench.report.numbers import floor, interval, per_cent, quantity, share
 from patchbench.stats import CONFIDENCE
 
@@ -20,6 +20,8 @@ HEADINGS = (
     f"{CONFIDENCE:.0%} interval",
     "A/A noise",
 )
+#: More of a series' functions are named only where they did not run.
+_SHOWN_FUNCTIONS = 8
 
 
 def as_json(comparison: Comparison) -> dict[str, Json]:
@@ -44,6 +46,7 @@ def as_json(comparison: Comparison) -> dict[str, Json]:
         "host": dict(plan.host),
         "metrics": [_delta(comparison, delta) for delta in comparison.deltas],
         "engaged": dict(comparison.engaged),
+        "proof": plain(asdict(comparison.proof)) if comparison.proof else None,
         "outcomes": [*comparison.outcomes],
         "failures": [*comparison.failures],
         "overloads": [*comparison.overloads],
@@ -107,6 +110,30 @@ def undone(comparison: Comparison) -> list[str]:
     ]
 
 
+def at_work(comparison: Comparison) -> list[str]:
+    """Return what shows that the series did its work: its counter, and what ran of its code."""
+    plan, proof = comparison.plan, comparison.proof
+    counter = plan.test.engaged_vmstat or plan.base.engaged_vmstat
+    words = {
+        None: f"{plan.test.series} names no counter of its own",
+        True: f"{counter} moved in every boot",
+        False: f"{counter} did NOT move in every boot",
+    }
+    lines = [f"{machine}: {words[was]}" for machine, was in comparison.engaged.items()]
+    return [*lines, *([_ran(proof)] if proof else [])]
+
+
+def _ran(proof: FunctionProof) -> str:
+    place = f"functions that differ, {proof.machine} seed {proof.seed}"
+    if proof.untold:
+        return f"{place}: nobody can say whether they ran: {proof.untold}"
+    most = [f"{name} ({count:,} instructions)" for name, count in proof.ran.items()]
+    shown = [*most[:_SHOWN_FUNCTIONS], *(["..."] if len(most) > _SHOWN_FUNCTIONS else [])]
+    idle = f"; idle: {', '.join(proof.idle)}" if proof.idle else ""
+    some = f"{len(most) or 'NONE'} of {len(most) + len(proof.idle)} ran between the marks"
+    return f"{place}: {some}{': ' if shown else ''}{', '.join(shown)}{idle}"
+
+
 def headline(comparison: Comparison) -> list[str]:
     """Return what a reader must know before any number."""
     nothing = comparison.nothing_to_measure
@@ -131,6 +158,7 @@ def markdown(comparison: Comparison) -> str:
         headings=HEADINGS,
         rows=rows(comparison),
         equal=equal(comparison),
+        at_work=at_work(comparison),
         functions=functions,
         functions_in_short=functions_in_short,
         other_constants=other_constants,

@@ -9,11 +9,14 @@ from pathlib import Path
 from patchbench.errors import BadInput
 from patchbench.model import Arm, ArmNote, Boot, CodeMap, Comparison, Image, Machine, Plan, Tree
 from patchbench.pipeline import Pipeline, kernel_flag
+from patchbench.profile import counting, proof
 from patchbench.runs import folder as runs
 from patchbench.runs import reading, times
 from patchbench.stages import boots as booting
 from patchbench.stages.boots import Booter
 from patchbench.tools import host
+
+_PROVED_SEED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Prepared:
     booter: Booter
     order: random.Random
     _boots: list[Boot] = field(default_factory=list)
+    _proved: bool = False
 
     @property
     def boots(self) -> list[Boot]:
@@ -99,6 +103,19 @@ class Prepared:
         """Return what the boots made so far say."""
         return reading.compare(root, self.folder, self.plan, self.boots)
 
+    def prove(self, pipeline: Pipeline) -> None:
+        """Find out, once, which of the functions that differ run in the test arm."""
+        if self._proved or self.code.equal:
+            return
+        countable = [test for _, test in self.arms if counting.can_count(test.machine)]
+        # Which functions a workload runs hardly depends on the machine.
+        arm = countable[0] if countable else self._on_exact(pipeline, self.arms[0][1])
+        proof.write(self.folder, counting.prove(pipeline, self.code, arm, _PROVED_SEED))
+        self._proved = True
+
+    def _on_exact(self, pipeline: Pipeline, arm: Arm) -> Arm:
+        return pipeline.arm(arm.image, pipeline.catalog.machine("exact"), arm.workload)
+
     def finish(self, pipeline: Pipeline) -> None:
         """Note what ran when, and seal the run's folder against later changes."""
         times.write(self.folder, pipeline.timings())
@@ -114,6 +131,7 @@ def bench(pipeline: Pipeline, request: BenchRequest) -> Prepared:
     for base, test in prepared.arms if request.fresh or not prepared.code.equal else ():
         machine = base.machine.name
         prepared.boot((base, test), prepared.plan.seeds[machine], fresh=request.fresh)
+    prepared.prove(pipeline)
     prepared.finish(pipeline)
     return prepared
 

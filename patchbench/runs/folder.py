@@ -3,6 +3,7 @@
 
     plan.json                            what was known before the first boot
     functions.json                       how the two kernels' code differs
+    proof.json                           which of these functions ran in the test arm
     boots/MACHINE/SERIES/seed-N/         two logs and a note, one folder a boot
     profile/*.svg                        flame graphs, if any were made
     timings.json                         what ran when

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A published run: compact text, for anyone to repeat.
 
-    plan.json, functions.json, profile/  as in the run
+    plan.json, functions.json, proof.json, profile/  as in the run
     boots/MACHINE/SERIES/seed-N.log      what the guest wrote, as in the run
     boots.json                           of each boot: its console's checksum, its host's overload
     comparison.json, report.md, .html    what the run says
@@ -60,8 +60,8 @@ def new_folder(root: Path, name: str) -> Path:
 
 def publish(run: Path, boots: Sequence[Boot], folder: Path) -> None:
     """Write a run's plan and boots into a new folder; the caller adds reports and the seal."""
-    for name in ("plan.json", "functions.json"):
-        if (run / name).is_file():  # a plan always is; older runs kept no functions
+    for name in ("plan.json", "functions.json", "proof.json"):
+        if (run / name).is_file():  # a plan always is; older runs kept the one alone
             write_whole(folder / name, (run / name).read_text())
     if (run / "profile").is_dir():
         shutil.copytree(run / "profile", folder / "profile")

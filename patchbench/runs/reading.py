@@ -17,6 +17,7 @@ from patchbench.errors import (
     PipelineError,
 )
 from patchbench.model import Boot, Comparison, Plan
+from patchbench.profile import proof
 from patchbench.runs import across, archive, folder
 from patchbench.stages import boot
 from patchbench.stages import compare as stage
@@ -54,7 +55,15 @@ def compare(root: Path, run: Path, plan: Plan, boots: Sequence[Boot]) -> Compari
         return replace(nothing, nothing_to_measure=_NOTHING_TO_MEASURE, code=code)
     profiles = {path.stem: path.read_text() for path in sorted(run.glob("profile/*.svg"))}
     compared = _with_floors(root, stage.compare(plan, boots, Catalog(root).metric_notes()))
-    return replace(compared, code=code, profiles=profiles)
+    kept = proof.read(run)
+    nothing_ran = [] if kept is None else stage.nothing_ran(plan, compared.engaged, kept)
+    return replace(
+        compared,
+        code=code,
+        proof=kept,
+        profiles=profiles,
+        invalid=(*compared.invalid, *nothing_ran),
+    )
 
 
 def comparisons(root: Path) -> Iterator[tuple[str, Comparison | PipelineError]]:

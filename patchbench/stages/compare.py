@@ -6,7 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from patchbench import stats
-from patchbench.model import NEVER, ArmNote, Boot, Comparison, Delta, Metric, MetricNote, Plan
+from patchbench.model import (
+    NEVER,
+    ArmNote,
+    Boot,
+    Comparison,
+    Delta,
+    FunctionProof,
+    Metric,
+    MetricNote,
+    Plan,
+)
 
 _FACTS = ("swapped_pages", "extents", "pages_per_extent", "zram_ratio", "zram_algorithm")
 _NO_NOTES: Mapping[str, MetricNote] = MappingProxyType({})
@@ -73,6 +83,18 @@ def not_at_work(plan: Plan, machine: str) -> str:
         f"{machine}: {names} did not move in every boot, so nothing shows that the series "
         "did its work; what it may have left undone is reported as not finished"
     )
+
+
+def nothing_ran(
+    plan: Plan, engaged: Mapping[str, bool | None], proof: FunctionProof
+) -> Iterator[str]:
+    """Give why a comparison is invalid if no function that differs ran, and no counter moved."""
+    if proof.at_work is False and not any(engaged.values()):
+        yield (
+            f"none of the {len(proof.idle)} functions in which {plan.test.series} differs from "
+            f"{plan.base.series} ran in {plan.workload.name} on {proof.machine}, so there is "
+            f"nothing that it can show: {', '.join(proof.idle)}"
+        )
 
 
 def _place(boot: Boot) -> str:

@@ -10,7 +10,9 @@ from pydantic import TypeAdapter
 
 from patchbench.binaries import codemap
 from patchbench.errors import BadInput, KernelSplat, LostGuest, NotEngaged
-from patchbench.model import CodeMap, FunctionChange, Plan
+from patchbench.model import CodeMap, FunctionChange, FunctionProof, Plan
+from patchbench.profile import proof
+from patchbench.report import tables
 from patchbench.runs import folder as runs
 from patchbench.runs import reading, times
 from tests.fakes import CLEAN_CONSOLE, plan, results
@@ -219,3 +221,25 @@ def test_flame_graphs_are_added_to_a_run_that_stays_sealed(tmp_path: Path) -> No
     (folder / "profile/v0.svg").write_text("<svg>edited</svg>")
     with pytest.raises(BadInput, match=r"v0\.svg is not what was measured"):
         runs.add_profile(folder, {})
+
+
+NOTHING_RAN = FunctionProof("exact", 1, {}, ("vmscan.c:kswapd",))
+
+
+def test_a_series_without_a_counter_of_which_no_function_ran_is_not_comparable(
+    tmp_path: Path,
+) -> None:
+    folder = write_run(tmp_path, plan())
+    proof.write(folder, NOTHING_RAN)
+    error = reading.verdict_error(reading.comparison(ROOT, folder))
+    assert isinstance(error, NotEngaged)
+    assert "none of the 1 functions" in str(error)
+    assert "vmscan.c:kswapd" in str(error)
+
+
+def test_a_counter_that_moved_is_proof_enough(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, plan(engaged="async_swap_count"))
+    proof.write(folder, NOTHING_RAN)
+    compared = reading.comparison(ROOT, folder)
+    assert compared.invalid == ()
+    assert "NONE of 1 ran" in tables.at_work(compared)[-1]

@@ -26,6 +26,7 @@ def render(comparison: Comparison, boots: Sequence[Boot]) -> str:
         glossary=page.glossary(comparison),
         curves=scaling.curves(comparison),
         flame_graphs=page.flame_graphs(comparison.profiles),
+        at_work=tables.at_work(comparison),
         functions=tables.functions,
         functions_in_short=tables.functions_in_short,
         other_constants=tables.other_constants,

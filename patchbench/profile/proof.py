@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which functions differ and which ran, in; whether the series was at work, out. Pure."""
+
+from pathlib import Path
+
+from patchbench.binaries.addresses import base
+from patchbench.catalog import adapter
+from patchbench.errors import BadInput
+from patchbench.model import CodeMap, FunctionChange, FunctionProof, Profile
+from patchbench.store import write_whole
+
+PROOF = "proof.json"
+
+
+def differing(code: CodeMap) -> tuple[FunctionChange, ...]:
+    """Return the functions of the test arm that show that a series was at work when they run."""
+    there = [one for one in code.functions if one.state != "disappeared"]
+    return tuple(one for one in there if one.state != "constants") or tuple(there)
+
+
+def prove(code: CodeMap, profile: Profile, machine: str, seed: int) -> FunctionProof:
+    """Return which of the functions that differ ran in the test arm, the most costly first."""
+    ran: dict[str, int] = {}
+    idle: dict[str, None] = {}
+    for one in differing(code):
+        name = base(one.name)
+        file = profile.files.get(name, one.file)
+        count = profile.instructions.get(name, 0)
+        if count and file in ("", one.file):
+            ran[f"{one.file}:{name}"] = count
+        else:
+            idle[f"{one.file}:{name}"] = None
+    sorted_ran = sorted(ran.items(), key=lambda item: (-item[1], item[0]))
+    return FunctionProof(
+        machine, seed, dict(sorted_ran), tuple(name for name in idle if name not in ran)
+    )
+
+
+def untold(machine: str, seed: int, why: str) -> FunctionProof:
+    """Return that nobody can say what ran, and why."""
+    return FunctionProof(machine, seed, {}, (), why)
+
+
+def write(folder: Path, proof: FunctionProof) -> None:
+    """Keep a proof in a run's folder."""
+    write_whole(folder / PROOF, adapter(FunctionProof).dump_json(proof, indent=1).decode() + "\n")
+
+
+def read(folder: Path) -> FunctionProof | None:
+    """Return what was kept, None by a run that kept none; BadInput if it is broken or too new."""
+    path = folder / PROOF
+    if not path.exists():
+        return None
+    try:
+        proof = adapter(FunctionProof).validate_json(path.read_text())
+    except (OSError, ValueError) as err:
+        raise BadInput(f"{path} is not what this version reads:\n  {err}") from err
+    if proof.schema > FunctionProof.known_schema:
+        raise BadInput(
+            f"{path} has schema {proof.schema}; this version reads up to "
+            f"{FunctionProof.known_schema}: update patchbench"
+        )
+    return proof
