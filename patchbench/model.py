@@ -8,7 +8,7 @@ A number carries its unit as the last word of its name. Nouns that users drop in
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Annotated, ClassVar, Literal, TypeAlias
@@ -514,6 +514,16 @@ class Plan:
     guest: str
     host: Mapping[str, str]
     schema: int = 2
+    others: tuple["ArmNote", ...] = ()  # more test arms, interleaved with these two
+
+    @property
+    def arms(self) -> tuple["ArmNote", ...]:
+        """Return the notes of all arms, base first."""
+        return (self.base, self.test, *self.others)
+
+    def pair(self, base: "ArmNote", test: "ArmNote") -> "Plan":
+        """Return the plan as if it had been of two of its arms alone."""
+        return replace(self, base=base, test=test, others=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,12 @@ class Shift:
             return None
         return float(self.means[outside - 1]), float(self.means[-outside])
 
+    def p_different(self) -> float:
+        """Return how likely a change so far from none is, on either side, if there is none."""
+        tails = _tails(len(self.logs))
+        more, less = np.count_nonzero(self.means > 0), np.count_nonzero(self.means < 0)
+        return min(1.0, 2 * float(min(tails[more], tails[less])))
+
     def p_beyond(self, limit: float) -> float:
         """Return how likely so much above `limit` is if the change is not above it."""
         return float(_tails(len(self.logs))[np.count_nonzero(self.means > limit)])

@@ -76,10 +76,16 @@ def take(
     return taken.name
 
 
+def take_all(pipeline: Pipeline, text: str, *, tree: str = "") -> str:
+    """Return the names that `--series TEXT,TEXT` has, with commas; raises as `take`."""
+    texts = [text] if Path(text).expanduser().exists() else text.split(",")
+    return ",".join(take(pipeline, one, tree=tree) for one in texts)
+
+
 def resolved(pipeline: Pipeline, request: R) -> R:
     """Return a request whose series are names; its command stays the one that was typed."""
     names = {
-        "series": take(pipeline, request.series, tree=request.tree),
+        "series": take_all(pipeline, request.series, tree=request.tree),
         "against": take(pipeline, request.against, tree=request.tree),
     }
     if names == {"series": request.series, "against": request.against}:

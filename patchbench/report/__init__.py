@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a run says, for people and for programs. Pure: a comparison in, text out.
 
-Doors: tables, numbers, formats, claims, samples, scaling
+Doors: tables, arms, numbers, formats, claims, samples, scaling
 
     numbers    how a number is printed
     tables     stage 8: the table, in Markdown and JSON
+    arms       a run of several series: a column each
     sentences  the results in words
     page       the data of the HTML page
     plots      its plots, drawn on

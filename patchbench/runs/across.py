@@ -16,7 +16,7 @@ _TOOLS = ("toolchain", "gcc", "binutils", "qemu")
 
 def arm(plan: Plan, series: str) -> ArmNote:
     """Return the arm of a series, or the test arm for an empty name; BadInput if there is none."""
-    arms = {one.series: one for one in (plan.base, plan.test)}
+    arms = {one.series: one for one in plan.arms}
     if series and series not in arms:
         raise BadInput(f"run {plan.run} has no arm {series!r}\n  its arms: {', '.join(arms)}")
     return arms[series or plan.test.series]
@@ -58,6 +58,7 @@ def join(base: tuple[Plan, ArmNote], test: tuple[Plan, ArmNote], machines: Seque
         f" --machine {','.join(machines)}",
         base=ours,
         test=theirs,
+        others=(),
         machines=tuple(shared),
         seeds={machine.name: plan.seeds[machine.name] for machine in shared},
     )

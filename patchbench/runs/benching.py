@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What `bench` does with the pipeline: it builds and plans both arms, and boots them."""
+"""What `bench` does with the pipeline: it builds and plans the arms, and boots them."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ _PROVED_SEED = 1
 
 @dataclass(frozen=True, slots=True)
 class BenchRequest:
-    """The flags of `bench`."""
+    """The flags of `bench`; series: one, or several with commas, each a test arm."""
 
     series: str
     against: str
@@ -34,6 +34,11 @@ class BenchRequest:
     fresh: bool
     parameters: Mapping[str, int]
     typed: str = ""  # the command as it was typed, where a series is a source of mails
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """Return the series of the test arms."""
+        return tuple(self.series.split(","))
 
     def command(self) -> str:
         """Return the one command that repeats the run."""
@@ -56,18 +61,37 @@ class BenchRequest:
 class Prepared:
     """A run whose kernels are built and whose boots are planned.
 
-    code says whether there is anything to measure. order draws the order of the arms in each
-    block; its seed is the run's name.
+    codes say of each test arm whether there is anything to measure. order draws the order of the
+    arms in each block; its seed is the run's name.
     """
 
     plan: Plan
-    arms: tuple[tuple[Arm, Arm], ...]  # (base, test), one pair a machine
+    arms: tuple[tuple[Arm, ...], ...]  # for each machine: base, then the test arms
     folder: Path
-    code: CodeMap
+    codes: tuple[CodeMap, ...]
     booter: Booter
     order: random.Random
     _boots: list[Boot] = field(default_factory=list)
     _proved: bool = False
+
+    @property
+    def code(self) -> CodeMap:
+        """Return how the code of the first test arm differs from the base's."""
+        return self.codes[0]
+
+    def to_boot(self, *, fresh: bool) -> Iterator[tuple[Arm, ...]]:
+        """Give each machine's arms without those that are the base's kernel under another name.
+
+        With `fresh` they are booted as well. No arms at all where nothing is left to compare.
+        """
+        for base, *tests in self.arms:
+            differ = [
+                test
+                for test, code in zip(tests, self.codes, strict=True)
+                if fresh or not code.equal
+            ]
+            if differ:
+                yield (base, *differ)
 
     @property
     def boots(self) -> list[Boot]:
@@ -75,20 +99,19 @@ class Prepared:
         return [one for one in self._boots if one.seed in self.plan.seeds[one.machine]]
 
     def boot(
-        self, arms: tuple[Arm, Arm], seeds: Sequence[int], *, fresh: bool, prove: bool = True
+        self, arms: Sequence[Arm], seeds: Sequence[int], *, fresh: bool, prove: bool = True
     ) -> None:
-        """Boot both arms of a machine with these seeds.
+        """Boot these arms of a machine with these seeds.
 
         prove: on an exact machine, boot one that is shelved again to see it repeat.
         """
-        base, test = arms
-        if base.machine.exact:
-            jobs = [booting.Job(arm, seed) for seed in seeds for arm in (base, test)]
+        if arms[0].machine.exact:
+            jobs = [booting.Job(arm, seed) for seed in seeds for arm in arms]
             self._boots += self.booter.exact(jobs, fresh=fresh, pick=self.order if prove else None)
         else:
             self._boots += self.booter.blocks(arms, seeds, self.order)
 
-    def booted(self, arms: tuple[Arm, Arm], seeds: Sequence[int]) -> tuple[int, ...]:
+    def booted(self, arms: Sequence[Arm], seeds: Sequence[int]) -> tuple[int, ...]:
         """Return those of the seeds of which no boot was skipped for lack of time."""
         skipped = {job.seed for job in self.booter.skipped if job.arm in arms}
         return tuple(seed for seed in seeds if seed not in skipped)
@@ -100,21 +123,25 @@ class Prepared:
         runs.amend(self.folder, self.plan)
 
     def compare(self, root: Path) -> Comparison:
-        """Return what the boots made so far say."""
+        """Return what the boots made so far say of the first test arm."""
         return reading.compare(root, self.folder, self.plan, self.boots)
 
     def prove(self, pipeline: Pipeline) -> None:
-        """Find out, once, which of the functions that differ run in the test arm."""
-        if self._proved or self.code.equal:
+        """Find out, once, which of the functions that differ run in each test arm."""
+        if self._proved:
             return
-        countable = [test for _, test in self.arms if counting.can_count(test.machine)]
+        countable = [arms for arms in self.arms if counting.can_count(arms[0].machine)]
         # Which functions a workload runs hardly depends on the machine.
-        arm = countable[0] if countable else self._on_exact(pipeline, self.arms[0][1])
-        proof.write(self.folder, counting.prove(pipeline, self.code, arm, _PROVED_SEED))
+        _, *tests = countable[0] if countable else self._on_exact(pipeline)
+        for test, note, code in zip(tests, self.plan.arms[1:], self.codes, strict=True):
+            if not code.equal:
+                place = runs.arm_folder(self.folder, self.plan, note)
+                proof.write(place, counting.prove(pipeline, code, test, _PROVED_SEED))
         self._proved = True
 
-    def _on_exact(self, pipeline: Pipeline, arm: Arm) -> Arm:
-        return pipeline.arm(arm.image, pipeline.catalog.machine("exact"), arm.workload)
+    def _on_exact(self, pipeline: Pipeline) -> list[Arm]:
+        exact, workload = pipeline.catalog.machine("exact"), self.arms[0][0].workload
+        return [pipeline.arm(arm.image, exact, workload) for arm in self.arms[0]]
 
     def finish(self, pipeline: Pipeline) -> None:
         """Note what ran when, and seal the run's folder against later changes."""
@@ -123,53 +150,56 @@ class Prepared:
 
 
 def bench(pipeline: Pipeline, request: BenchRequest) -> Prepared:
-    """Build both arms, boot them on every machine, and return the finished run.
+    """Build all arms, boot them on every machine, and return the finished run.
 
-    Two equal kernels are not booted, unless everything is to be booted again.
+    A kernel that equals the base's is not booted, unless everything is to be booted again.
     """
     prepared = prepare(pipeline, request)
-    for base, test in prepared.arms if request.fresh or not prepared.code.equal else ():
-        machine = base.machine.name
-        prepared.boot((base, test), prepared.plan.seeds[machine], fresh=request.fresh)
+    for arms in prepared.to_boot(fresh=request.fresh):
+        seeds = prepared.plan.seeds[arms[0].machine.name]
+        prepared.boot(arms, seeds, fresh=request.fresh)
     prepared.prove(pipeline)
     prepared.finish(pipeline)
     return prepared
 
 
 def prepare(pipeline: Pipeline, request: BenchRequest, *, run: str = "") -> Prepared:
-    """Build both arms and open a run's folder, with everything in it except the boots.
+    """Build all arms and open a run's folder, with everything in it except the boots.
 
     run: a name for it; a run of that name that was begun and not finished is carried on. Raises
     BadInput if it was begun under other conditions.
     """
     machines = _check(pipeline, request)
     source = pipeline.source(request.kernel, request.tree)
-    trees = [pipeline.apply(source, name) for name in (request.against, request.series)]
+    trees = [pipeline.apply(source, name) for name in (request.against, *request.tests)]
     images = [pipeline.image(one, request.flavour) for one in trees]
     arms = []
     for machine in machines:
         workload = pipeline.workload(request.workload, request.parameters, machine)
-        base, test = (pipeline.arm(image, machine, workload) for image in images)
-        booting.check_comparable(base, test)
-        arms.append((base, test))
+        base, *tests = (pipeline.arm(image, machine, workload) for image in images)
+        for test in tests:
+            booting.check_comparable(base, test)
+        arms.append((base, *tests))
 
-    plan = _plan(pipeline, request, trees, [base for base, _ in arms], images)
+    plan = _plan(pipeline, request, trees, [one[0] for one in arms], images)
     plan = replace(plan, run=run or plan.run)
-    code = pipeline.code_map(*images)
+    codes = tuple(pipeline.code_map(images[0], image) for image in images[1:])
     folder = pipeline.results / "runs" / plan.run
     if run and folder.exists():
         runs.carry_on(folder, plan)
     else:
-        runs.start(folder, plan, code)
+        runs.start(folder, plan, codes)
     pipeline.story.say(f"run {plan.run}")
     order = random.Random(plan.run)
-    return Prepared(plan, tuple(arms), folder, code, pipeline.booter(folder), order)
+    return Prepared(plan, tuple(arms), folder, codes, pipeline.booter(folder), order)
 
 
 def _check(pipeline: Pipeline, request: BenchRequest) -> list[Machine]:
     """Return the requested machines; refuse what cannot be done before anything is built."""
-    if request.series == request.against:
-        raise BadInput(f"--series and --against are both {request.series}: nothing to compare")
+    if request.against in request.tests:
+        raise BadInput(f"--series and --against are both {request.against}: nothing to compare")
+    if len(set(request.tests)) < len(request.tests):
+        raise BadInput(f"--series {request.series}: each series once")
     if request.seeds is not None and request.seeds < 1:
         raise BadInput(f"--seeds {request.seeds}: at least 1")
     if len(set(request.machines)) < len(request.machines):
@@ -199,7 +229,9 @@ def _plan(
         for one, image in zip(trees, images, strict=True)
     ]
     return Plan(
-        run=pipeline.new_name(f"{request.series}-against-{request.against}-{source.kernel}"),
+        run=pipeline.new_name(
+            f"{'-'.join(request.tests)}-against-{request.against}-{source.kernel}"
+        ),
         command=request.command(),
         kernel=source.kernel,
         version=source.version,
@@ -207,6 +239,7 @@ def _plan(
         flavour=request.flavour,
         base=notes[0],
         test=notes[1],
+        others=tuple(notes[2:]),
         workload=arms[0].workload,
         machines=tuple(arm.machine for arm in arms),
         seeds={

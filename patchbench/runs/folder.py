@@ -5,6 +5,7 @@
     functions.json                       how the two kernels' code differs
     proof.json                           which of these functions ran in the test arm
     boots/MACHINE/SERIES/seed-N/         two logs and a note, one folder a boot
+    arms/SERIES/                         both of each test arm after the first
     profile/*.svg                        flame graphs, if any were made
     timings.json                         what ran when
     SHA256SUMS                           of all these; written last, at the run's end
@@ -13,14 +14,14 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from patchbench.binaries import codemap
 from patchbench.catalog import adapter
 from patchbench.errors import BadInput
-from patchbench.model import Boot, CodeMap, Comparison, Plan
+from patchbench.model import ArmNote, Boot, CodeMap, Comparison, Plan
 from patchbench.runs import published
 from patchbench.runs.archive import PLAN
 from patchbench.stages import boot, splats
@@ -28,13 +29,25 @@ from patchbench.stages import boots as booting
 from patchbench.store import file_sha256, write_whole
 
 SUMS = "SHA256SUMS"
+ARMS = "arms"
 
 
-def start(folder: Path, plan: Plan, code: CodeMap) -> None:
-    """Make a run's folder, with its plan and how its kernels differ."""
+def start(folder: Path, plan: Plan, codes: Sequence[CodeMap]) -> None:
+    """Make a run's folder, with its plan and how the kernel of each test arm differs from base's.
+
+    Raises ValueError unless there is one for each test arm.
+    """
     folder.mkdir(parents=True)
-    codemap.write(folder, code)
+    for arm, code in zip(plan.arms[1:], codes, strict=True):
+        place = arm_folder(folder, plan, arm)
+        place.mkdir(parents=True, exist_ok=True)
+        codemap.write(place, code)
     amend(folder, plan)
+
+
+def arm_folder(folder: Path, plan: Plan, arm: ArmNote) -> Path:
+    """Return where a run keeps what it knows of a test arm's code."""
+    return folder if arm.series == plan.test.series else folder / ARMS / arm.series
 
 
 def carry_on(folder: Path, plan: Plan) -> None:
@@ -43,7 +56,7 @@ def carry_on(folder: Path, plan: Plan) -> None:
     The host may differ: exact boots do not depend on it, and other boots always do.
     """
     begun = read_plan(folder)
-    conditions = ("base", "test", "guest", "workload", "machines", "toolchain")
+    conditions = ("base", "test", "others", "guest", "workload", "machines", "toolchain")
     if other := [name for name in conditions if getattr(begun, name) != getattr(plan, name)]:
         raise BadInput(f"{folder} was begun with another {' and '.join(other)}; start a new run")
     amend(folder, plan)
@@ -106,7 +119,7 @@ def read_boots(root: Path, folder: Path, plan: Plan) -> list[Boot]:
             policy,
         )
         for machine in plan.machines
-        for arm in (plan.base, plan.test)
+        for arm in plan.arms
         for seed in plan.seeds[machine.name]
     ]
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A published run: compact text, for anyone to repeat.
 
-    plan.json, functions.json, proof.json, profile/  as in the run
+    plan.json, functions.json, proof.json, arms/, profile/  as in the run
     boots/MACHINE/SERIES/seed-N.log      what the guest wrote, as in the run
     boots.json                           of each boot: its console's checksum, its host's overload
     comparison.json, report.md, .html    what the run says
@@ -63,8 +63,9 @@ def publish(run: Path, boots: Sequence[Boot], folder: Path) -> None:
     for name in ("plan.json", "functions.json", "proof.json"):
         if (run / name).is_file():  # a plan always is; older runs kept the one alone
             write_whole(folder / name, (run / name).read_text())
-    if (run / "profile").is_dir():
-        shutil.copytree(run / "profile", folder / "profile")
+    for name in ("arms", "profile"):
+        if (run / name).is_dir():
+            shutil.copytree(run / name, folder / name)
     notes = {}
     for one in boots:
         place = booting.boot_folder(run, one.machine, one.series, one.seed)
@@ -81,7 +82,7 @@ def read_boots(folder: Path, plan: Plan) -> list[Boot]:
     kept = notes(folder)
     boots = []
     for machine in plan.machines:
-        for arm in (plan.base, plan.test):
+        for arm in plan.arms:
             for seed in plan.seeds[machine.name]:
                 log = results_log(folder, machine.name, arm.series, seed)
                 if not log.is_file() or _place(machine.name, arm.series, seed) not in kept:

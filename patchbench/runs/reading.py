@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a run says: the plan and the logs of its folder in, a Comparison out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from patchbench import noise
 from patchbench.binaries import codemap
@@ -16,11 +17,14 @@ from patchbench.errors import (
     NotEngaged,
     PipelineError,
 )
-from patchbench.model import Boot, Comparison, Plan
+from patchbench.model import ArmNote, Boot, Comparison, Plan
 from patchbench.profile import proof
 from patchbench.runs import across, archive, folder
 from patchbench.stages import boot
 from patchbench.stages import compare as stage
+
+#: A comparison, and its boots.
+Told: TypeAlias = tuple[Comparison, list[Boot]]
 
 #: Why a run of two equal kernels has no boots.
 _NOTHING_TO_MEASURE = (
@@ -29,14 +33,29 @@ _NOTHING_TO_MEASURE = (
 )
 
 
-def read(root: Path, run: Path) -> tuple[Comparison, list[Boot]]:
-    """Return what the run in a folder says, and its boots, lost ones included.
+def read(root: Path, run: Path) -> Told:
+    """Return what the run in a folder says of its first test arm, and their boots, lost included.
 
     A run without its seal is invalid. Raises BadInput if the plan is broken or too new, or a
     sealed file was changed.
     """
+    return read_all(root, run)[0]
+
+
+def read_all(root: Path, run: Path, *, pairs: bool = False) -> list[Told]:
+    """Return what a run says of each test arm against its base, each as `read` does.
+
+    pairs: then also of each test arm against those before it.
+    """
     plan, boots = _read(root, run)
-    return _with_seal(compare(root, run, plan, boots), run), boots
+    base, *tests = plan.arms
+    told = [(base, test) for test in tests]
+    if pairs:
+        told += [(one, other) for at, other in enumerate(tests) for one in tests[:at]]
+    return [
+        (_with_seal(_compare(root, run, plan, pair, boots), run), [*_of(boots, plan.pair(*pair))])
+        for pair in told
+    ]
 
 
 def comparison(root: Path, run: Path) -> Comparison:
@@ -45,17 +64,26 @@ def comparison(root: Path, run: Path) -> Comparison:
 
 
 def compare(root: Path, run: Path, plan: Plan, boots: Sequence[Boot]) -> Comparison:
-    """Return what boots of a run say, finished or not, with all else that its folder holds.
+    """Return what boots of a run say of its first test arm, finished or not.
 
-    A run of two equal kernels without a boot has nothing to measure, which is no fault of it.
+    Two equal kernels without a boot have nothing to measure, which is no fault of the run.
     """
-    code = codemap.read(run) if codemap.kept(run) else None
-    if code and code.equal and not (run / "boots").exists():
+    return _compare(root, run, plan, (plan.base, plan.test), boots)
+
+
+def _compare(
+    root: Path, run: Path, whole: Plan, pair: tuple[ArmNote, ArmNote], everybodys: Sequence[Boot]
+) -> Comparison:
+    """Return what boots say of two arms, with all else that the run's folder holds of them."""
+    plan, against_base = whole.pair(*pair), pair[0] == whole.base
+    boots, place = [*_of(everybodys, plan)], folder.arm_folder(run, whole, plan.test)
+    code = codemap.read(place) if against_base and codemap.kept(place) else None
+    if code and code.equal and not any(run.glob(f"boots/*/{plan.test.series}")):
         nothing = Comparison(plan, (), {}, (), (), (), ())
         return replace(nothing, nothing_to_measure=_NOTHING_TO_MEASURE, code=code)
     profiles = {path.stem: path.read_text() for path in sorted(run.glob("profile/*.svg"))}
     compared = _with_floors(root, stage.compare(plan, boots, Catalog(root).metric_notes()))
-    kept = proof.read(run)
+    kept = proof.read(place) if against_base else None
     nothing_ran = [] if kept is None else stage.nothing_ran(plan, compared.engaged, kept)
     return replace(
         compared,
@@ -64,6 +92,12 @@ def compare(root: Path, run: Path, plan: Plan, boots: Sequence[Boot]) -> Compari
         profiles=profiles,
         invalid=(*compared.invalid, *nothing_ran),
     )
+
+
+def _of(boots: Iterable[Boot], plan: Plan) -> Iterator[Boot]:
+    """Give the boots of a plan's arms."""
+    names = {arm.series for arm in plan.arms}
+    return (boot for boot in boots if boot.series in names)
 
 
 def comparisons(root: Path) -> Iterator[tuple[str, Comparison | PipelineError]]:

@@ -99,7 +99,7 @@ def verify(pipeline: Pipeline, folder: Path, *, everything: bool) -> Verificatio
     ingredients.append(Ingredient("QEMU", plan.toolchain["qemu"], tools.qemu))
     guest = pipeline.guest(plan.workload.program)
     ingredients.append(Ingredient("guest", plan.guest[:12], guest.key[:12]))
-    for note in (plan.base, plan.test):
+    for note in plan.arms:
         applied = pipeline.apply(source, note.series)
         image = pipeline.image(applied, plan.flavour)
         arms[note.series] = (note, image)
@@ -136,7 +136,7 @@ def _some(seeds: Iterable[int], everything: bool) -> list[int]:
 
 
 def _noisy(plan: Plan) -> int:
-    return sum(2 * len(plan.seeds[one.name]) for one in plan.machines if not one.exact)
+    return sum(len(plan.arms) * len(plan.seeds[one.name]) for one in plan.machines if not one.exact)
 
 
 def _replay(

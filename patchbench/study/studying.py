@@ -229,7 +229,7 @@ class _Runner:
         if (self._pipeline.results / "runs" / run / runs.SUMS).is_file():
             return  # killed between its end and its entry
         prepared = benching.prepare(self._pipeline, request, run=run)
-        for arms in () if prepared.code.equal else prepared.arms:
+        for arms in prepared.to_boot(fresh=False):
             prove = leg.machine not in self._logbook.proved
             prepared.boot(arms, range(1, leg.seeds + 1), fresh=self._fresh, prove=prove)
             if arms[0].machine.exact and prove:

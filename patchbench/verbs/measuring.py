@@ -20,13 +20,18 @@ from patchbench.verbs.studies import export_study, report_study
 if TYPE_CHECKING:
     from patchbench.model import Boot, Comparison
     from patchbench.runs import archive
+    from patchbench.runs.reading import Told
 
 
 @task(
     help=flags(
         "series", "against", "kernel", "tree", "workload", "machine", "flavour", "seeds", "set",
         "fresh", "json",
-    ),
+    )
+    | {
+        "series": "what to bench, as for build; with commas several, each an arm of one run",
+        "all-pairs": "compare the series with each other as well",
+    },
     iterable=["set"],
 )  # fmt: skip
 @needs("engine")
@@ -42,9 +47,10 @@ def bench(
     seeds: int = 0,
     set: list[str] | None = None,  # noqa: A002  # the flag's name
     fresh: bool = False,
+    all_pairs: bool = False,
     json: bool = False,
 ) -> None:
-    """Build SERIES and the series AGAINST, boot both, and report what changed."""
+    """Build each SERIES and the series AGAINST, boot them, and report what changed."""
     from patchbench import pipeline
     from patchbench.intake import taking
     from patchbench.runs import benching
@@ -65,7 +71,7 @@ def bench(
         )
         with pipeline.opened(ROOT, Terminal()) as run:
             done = benching.bench(run, taking.resolved(run, request))
-        report_run(done.folder, done.compare(ROOT), done.boots, as_json=json)
+        _report_bench(done.folder, pairs=all_pairs, as_json=json)
 
 
 @task(
@@ -142,7 +148,10 @@ def profile(
 
 @task(
     help=flags("run", "json", "format")
-    | {"check-claims": "a mail or text whose marked numbers are checked against the runs' logs"}
+    | {
+        "check-claims": "a mail or text whose marked numbers are checked against the runs' logs",
+        "all-pairs": "of a run of several series: compare them with each other as well",
+    }
 )
 @needs()
 def report(
@@ -151,6 +160,7 @@ def report(
     json: bool = False,
     format: str = "",  # noqa: A002  # the flag's name
     check_claims: str = "",
+    all_pairs: bool = False,
 ) -> None:
     """Report a stored run, check or study again, or check the numbers that a text quotes."""
     from patchbench.runs import archive
@@ -161,7 +171,8 @@ def report(
         elif format:
             _export(archive.find(ROOT / "results", run), format)
         else:
-            _report(archive.find(ROOT / "results", run), as_json=json)
+            stored = archive.find(ROOT / "results", run)
+            _report(stored, all_pairs=all_pairs, as_json=json)
 
 
 @task(
@@ -219,9 +230,43 @@ def report_run(folder: Path, compared: Comparison, boots: Sequence[Boot], *, as_
     show(compared, as_json=as_json, written=out)
 
 
-def _report(stored: archive.Stored, *, as_json: bool) -> None:
+def _report_bench(folder: Path, *, pairs: bool, as_json: bool) -> None:
+    """Write a run's report, with a column a series where there are several, and print it."""
+    from patchbench.runs import reading
+
+    told = reading.read_all(ROOT, folder, pairs=pairs)
+    if len(told) == 1:
+        report_run(folder, *told[0], as_json=as_json)
+    else:
+        _report_arms(folder, told, as_json=as_json)
+
+
+def _report_arms(folder: Path, told: Sequence[Told], *, as_json: bool) -> None:
+    from patchbench.report import arms
+    from patchbench.runs import reading
+    from patchbench.tools.terminal import print_table
+
+    out = ROOT / "results/reports" / folder.name
+    arms.write(out, told)
+    comparisons = [comparison for comparison, _ in told]
+    if as_json:
+        print(arms.dumps(comparisons))
+    else:
+        for line in arms.headline(comparisons):
+            print(line)
+        plan = comparisons[0].plan
+        title = f"{plan.workload.name} on {plan.kernel} {plan.version}"
+        print_table(arms.headings(comparisons), arms.rows(comparisons), title)
+        print(arms.note(comparisons))
+        print(f"report {out / 'report.md'}  {out / 'report.html'}")
+    errors = [error for one in comparisons if (error := reading.verdict_error(one))]
+    if errors:
+        raise errors[0]
+
+
+def _report(stored: archive.Stored, *, all_pairs: bool, as_json: bool) -> None:
     from patchbench import findings
-    from patchbench.runs import archive, reading
+    from patchbench.runs import archive
 
     match stored:
         case archive.Study(folder):
@@ -229,7 +274,7 @@ def _report(stored: archive.Stored, *, as_json: bool) -> None:
         case archive.Check(folder):
             show_findings(folder, findings.read(folder), as_json=as_json)
         case archive.Bench(folder):
-            report_run(folder, *reading.read(ROOT, folder), as_json=as_json)
+            _report_bench(folder, pairs=all_pairs, as_json=as_json)
 
 
 def _export(stored: archive.Stored, name: str) -> None:

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from patchbench.binaries import codemap
 from patchbench.errors import BadInput, KernelSplat, LostGuest, NotEngaged
-from patchbench.model import CodeMap, FunctionChange, FunctionProof, Plan
+from patchbench.model import ArmNote, CodeMap, FunctionChange, FunctionProof, Plan
 from patchbench.profile import proof
 from patchbench.report import tables
 from patchbench.runs import folder as runs
@@ -24,7 +24,7 @@ def write_run(results_folder: Path, planned: Plan, console: str = CLEAN_CONSOLE)
     folder = results_folder / "runs" / planned.run
     folder.mkdir(parents=True)
     (folder / "plan.json").write_bytes(TypeAdapter(Plan).dump_json(planned))
-    for arm in (planned.base, planned.test):
+    for arm in planned.arms:
         for seed in (1, 2):
             boot = folder / "boots/exact" / arm.series / f"seed-{seed}"
             boot.mkdir(parents=True)
@@ -161,7 +161,7 @@ GREW = FunctionChange("folio_free_swap", "swapfile.c", "changed", 100, 132)
 
 def test_equal_kernels_leave_nothing_to_measure_and_end_well(tmp_path: Path) -> None:
     folder = tmp_path / "runs" / plan().run
-    runs.start(folder, plan(engaged="async_swap_count"), CodeMap(equal=True, functions=()))
+    runs.start(folder, plan(engaged="async_swap_count"), [CodeMap(equal=True, functions=())])
     runs.seal(folder)
     compared = reading.comparison(ROOT, folder)
     assert compared.nothing_to_measure.startswith("both kernels are the same")
@@ -179,7 +179,7 @@ def test_equal_kernels_that_were_booted_all_the_same_are_compared(tmp_path: Path
 
 def test_kernels_that_differ_and_were_not_booted_are_lost_boots(tmp_path: Path) -> None:
     folder = tmp_path / "runs" / plan().run
-    runs.start(folder, plan(), CodeMap(equal=False, functions=(GREW,)))
+    runs.start(folder, plan(), [CodeMap(equal=False, functions=(GREW,))])
     assert isinstance(reading.verdict_error(reading.comparison(ROOT, folder)), LostGuest)
 
 
@@ -243,3 +243,24 @@ def test_a_counter_that_moved_is_proof_enough(tmp_path: Path) -> None:
     compared = reading.comparison(ROOT, folder)
     assert compared.invalid == ()
     assert "NONE of 1 ran" in tables.at_work(compared)[-1]
+
+
+def three_arms(folder: Path) -> Path:
+    """Store a run of v0 and v1 against none, of which v1 lost a boot."""
+    third = ArmNote("v1", "tree-v1", "key-v1", "7.3.4-pb-v1")
+    made = write_run(folder, replace(plan(), others=(third,)))
+    (made / "boots/exact/v1/seed-2/results.log").unlink()
+    runs.seal(made)
+    return made
+
+
+def test_a_run_of_several_series_says_something_of_each(tmp_path: Path) -> None:
+    told = reading.read_all(ROOT, three_arms(tmp_path))
+    assert [one.plan.test.series for one, _ in told] == ["v0", "v1"]
+    assert [len(one.failures) for one, _ in told] == [0, 1]
+
+
+def test_on_request_the_series_are_compared_with_each_other(tmp_path: Path) -> None:
+    told = reading.read_all(ROOT, three_arms(tmp_path), pairs=True)
+    pairs = [(one.plan.base.series, one.plan.test.series) for one, _ in told]
+    assert pairs == [("none", "v0"), ("none", "v1"), ("v0", "v1")]
