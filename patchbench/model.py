@@ -88,12 +88,16 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Patches for one kernel line, in order; the series `none` has no patches."""
+    """Patches for one kernel line, in order; the series `none` has no patches.
+
+    base: how much of what its author saw the kernel has, for one that came as mails.
+    """
 
     name: str
     line: str
     patches: tuple[Patch, ...] = ()
     engaged_vmstat: str | None = None
+    base: str = ""
 
 
 @with_config(STRICT)
@@ -528,13 +532,17 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class ArmNote:
-    """Which image an arm boots, and the counter that proves its series was at work."""
+    """Which image an arm boots, and the counter that proves its series was at work.
+
+    base: how much of what the series' author saw the kernel has, where it came as mails.
+    """
 
     series: str
     tree_id: str
     image: str
     release: str
     engaged_vmstat: str | None = None
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ class Pipeline:
         self._lock: TextIO | None = None
         self._guests: dict[str, Guest] = {}
         self._pinned: dict[str, str] = {}  # commits of users' trees, by path
-        self._adopted: dict[str, Path] = {}  # roots of series that were taken, by name
+        self._adopted: dict[str, tuple[Path, str]] = {}  # series that were taken: root, base
         self._started = time.time()
         self._set_up: list[tuple[str, float, float]] = []
 
@@ -181,6 +181,10 @@ class Pipeline:
                 return known
         return self.fetch(spec)
 
+    def known(self, kernel: str) -> Source | None:
+        """Return a kernel's source if it is here already."""
+        return tree.known_source(self.catalog.kernel(kernel), self.cache)
+
     def fetch(self, spec: KernelSpec) -> Source:
         """Return a kernel's source as its origin has it now."""
         if isinstance(spec.origin, DebianOrigin):
@@ -215,9 +219,12 @@ class Pipeline:
             return self.apply_series(source, made)
         return self.apply_series(source, self._series(asked, source.line))
 
-    def adopt(self, name: str, root: Path) -> None:
-        """Let a name mean the series root/patches/NAME, which is none of this checkout."""
-        self._adopted[name] = root
+    def adopt(self, name: str, root: Path, base: str = "") -> None:
+        """Let a name mean the series root/patches/NAME, which is none of this checkout.
+
+        base: how much of what its author saw the kernel has.
+        """
+        self._adopted[name] = root, base
 
     def pin(self, path: str, commit: str) -> None:
         """Let `--tree PATH` mean a commit of it, which a range of its commits is based on."""
@@ -238,7 +245,8 @@ class Pipeline:
     def _series(self, asked: SeriesName, line: str) -> Series:
         today = asked.today()
         if asked.commit is None:
-            return series.load(self._adopted.get(asked.stem, self.root), today, line)
+            root, base = self._adopted.get(asked.stem, (self.root, ""))
+            return replace(series.load(root, today, line), base=base)
         project = git.Repository(self.root)
         commit = project.commit(asked.commit or "HEAD")[:12]
         past = self.cache / "work/past" / commit

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What `check` is asked for, and the commands that ask for it again."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from patchbench.model import NONE, SeriesName, Source
@@ -34,6 +35,15 @@ class CheckRequest:
     style: bool = True
     run: str = ""  # a name for the folder, which may exist already
     typed: str = ""  # the command as it was typed, where a series is a source of mails
+
+    @property
+    def kernel(self) -> str:
+        """Return the first of its kernels."""
+        return self.kernels[0]
+
+    def on(self, choose: Callable[[], str]) -> "CheckRequest":
+        """Return it with the kernel that is chosen where none was asked for."""
+        return replace(self, kernels=tuple(name or choose() for name in self.kernels))
 
     def prefixes(self, pipeline: Pipeline, source: Source) -> tuple[str, ...]:
         """Return what is judged: the series' first patch, its first two, ..., the whole."""

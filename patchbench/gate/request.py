@@ -2,7 +2,8 @@
 """What `gate` is asked for, and the command that asks for it again."""
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from patchbench.gate import policy as policies
@@ -29,6 +30,10 @@ class GateRequest:
     fresh: bool = False
     everything: bool = False
     typed: str = ""
+
+    def on(self, choose: Callable[[], str]) -> "GateRequest":
+        """Return it with the kernel that is chosen where none was asked for."""
+        return replace(self, kernel=self.kernel or choose())
 
     def command(self) -> str:
         """Return the one command that repeats the gate."""

@@ -36,12 +36,19 @@ class Score:
 
 
 def blobs(patches: Sequence[Mail]) -> dict[str, str]:
-    """Return the abbreviated blob of each file as it was before the series."""
+    """Return the abbreviated blob of each file as it was before the series.
+
+    A path that leaves the tree is none that a kernel can have; git refuses it when it applies.
+    """
     found: dict[str, str] = {}
     for mail in patches:
         for match in _FILE.finditer(mail.body):
             found.setdefault(match["old"], match["blob"])
-    return {path: blob for path, blob in found.items() if set(blob) != {"0"}}
+    return {
+        path: blob
+        for path, blob in found.items()
+        if set(blob) != {"0"} and ".." not in path.split("/")
+    }
 
 
 def score(
@@ -57,6 +64,19 @@ def score(
     return Score(kernel, version, seen, len(wanted), has_base)
 
 
-def best(scores: Sequence[Score]) -> Score:
-    """Return the kernel to try first: the base commit's, else the most files; first of equals."""
-    return max(scores, key=lambda one: (one.has_base, one.seen))
+def in_order(scores: Sequence[Score]) -> list[Score]:
+    """Return the kernels in the order to try them: the base commit's, then by files as seen."""
+    return sorted(scores, key=lambda one: (one.has_base, one.seen), reverse=True)
+
+
+def fit(base_commit: str, score: Score) -> str:
+    """Return how a kernel fits what the author saw, in a sentence for the report's conditions."""
+    where = f"{score.kernel} {score.version}".strip()
+    if not score.files:
+        seen = f"the series only adds files to {where}"
+    else:
+        seen = f"{where} has {score.seen} of {score.files} files as the author saw them"
+    if not base_commit:
+        return seen
+    known = "is in its tree" if score.has_base else "is not in its tree"
+    return f"{seen}; base-commit {base_commit[:12]} {known}"

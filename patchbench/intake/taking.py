@@ -9,15 +9,31 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from patchbench.errors import BadInput
+from patchbench.errors import BadInput, DoesNotApply
 from patchbench.intake import bases, keeping, reading
 from patchbench.intake.bases import Score
 from patchbench.intake.postings import Posting
 from patchbench.intake.reading import Fetchers
+from patchbench.model import Source
 from patchbench.pipeline import Pipeline
 from patchbench.stages.series import ANY_LINE
 from patchbench.tools import b4, foreign
 from patchbench.tools.git import Repository
+
+DEFAULT_KERNEL = "mainline"
+APPLIES = "applies"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of trying a series on a kernel: APPLIES, or the patch that does not and where."""
+
+    score: Score
+    outcome: str
+
+    def row(self) -> tuple[str, ...]:
+        """Return it as a row of the table of kernels."""
+        return (*self.score.row(), self.outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +43,9 @@ class Taken:
     name: str
     posting: Posting
     root: Path
+
+
+R = TypeVar("R", bound="Request")
 
 
 class Request(Protocol):
@@ -46,51 +65,68 @@ class Request(Protocol):
     def tree(self) -> str:
         """Return the user's own tree; empty for a kernel of configs/kernels/."""
 
+    @property
+    def kernel(self) -> str:
+        """Return the kernel of configs/kernels/; empty if none was asked for."""
+
+    def on(self: R, choose: Callable[[], str]) -> R:
+        """Return it with the kernel that is chosen where none was asked for."""
+
     def command(self) -> str:
         """Return the one command that repeats it."""
-
-
-R = TypeVar("R", bound=Request)
 
 
 def take(
     pipeline: Pipeline,
     text: str,
     *,
+    kernel: str = "",
     tree: str = "",
     revision: int | None = None,
     stdin: Callable[[], bytes] = sys.stdin.buffer.read,
-) -> str:
-    """Return the name that `--series TEXT` has for the pipeline; a source is taken first.
+) -> tuple[str, str]:
+    """Return what `--series TEXT` is called and which kernel it goes on; a source is taken first.
 
-    Raises BadInput as reading.read does, ToolFailed where a thread cannot be fetched.
+    Without a kernel that is DEFAULT_KERNEL, and for a source the one that `choose` says. Raises
+    BadInput as reading.read does, ToolFailed where a thread cannot be fetched, DoesNotApply as
+    `choose`.
     """
     if not reading.is_source(text):
-        return text
+        return text, kernel or ("" if tree else DEFAULT_KERNEL)
     taken = read(pipeline, text, tree=tree, revision=revision, stdin=stdin)
     pipeline.adopt(taken.name, taken.root)
     posting = taken.posting
     pipeline.story.say(f"series {taken.name}: {len(posting.patches)} patches, {posting.title!r}")
     for one in posting.aside:
         pipeline.story.say(f"put aside: {one.mail.subject.title!r}, {one.why}")
-    return taken.name
-
-
-def take_all(pipeline: Pipeline, text: str, *, tree: str = "") -> str:
-    """Return the names that `--series TEXT,TEXT` has, with commas; raises as `take`."""
-    texts = [text] if Path(text).expanduser().exists() else text.split(",")
-    return ",".join(take(pipeline, one, tree=tree) for one in texts)
+    kernel = kernel or ("" if tree else choose(pipeline, taken))
+    base = bases.fit(posting.base_commit, score(posting, pipeline.source(kernel, tree)))
+    pipeline.adopt(taken.name, taken.root, base)
+    pipeline.story.say(f"base: {base}")
+    return taken.name, kernel
 
 
 def resolved(pipeline: Pipeline, request: R) -> R:
-    """Return a request whose series are names; its command stays the one that was typed."""
-    names = {
-        "series": take_all(pipeline, request.series, tree=request.tree),
-        "against": take(pipeline, request.against, tree=request.tree),
-    }
-    if names == {"series": request.series, "against": request.against}:
+    """Return a request whose series are names and that has a kernel.
+
+    Its command stays the one that was typed, but for the kernel that was chosen.
+    """
+    texts = [*_split(request.series), request.against]
+    kernel, names = request.kernel, []
+    for text in texts:
+        name, chosen = take(pipeline, text, kernel=kernel, tree=request.tree)
+        kernel = kernel or (chosen if reading.is_source(text) else "")
+        names.append(name)
+    request = request.on(lambda: kernel or DEFAULT_KERNEL) if not request.tree else request
+    if names == texts:
         return request
-    return replace(request, **names, typed=request.command())
+    *series, against = names
+    return replace(request, series=",".join(series), against=against, typed=request.command())
+
+
+def _split(text: str) -> list[str]:
+    """Return the parts of `--series TEXT,TEXT`; a file's name may hold a comma."""
+    return [text] if Path(text).expanduser().exists() else text.split(",")
 
 
 def read(
@@ -129,22 +165,50 @@ def read(
     return Taken(name, posting, root)
 
 
-def scores(pipeline: Pipeline, posting: Posting) -> list[Score]:
-    """Return how much of what the author saw each kernel has whose source is here."""
-    wanted, found = bases.blobs(posting.patches), []
-    for name in pipeline.catalog.kernels():
-        source = pipeline.source(name)
-        repository = Repository(source.repository)
-        found.append(
-            bases.score(
-                wanted,
-                repository.blobs(source.commit, [*wanted]),
-                kernel=name,
-                version=source.version,
-                has_base=bool(posting.base_commit) and repository.knows(posting.base_commit),
-            )
-        )
-    return found
+def choose(pipeline: Pipeline, taken: Taken) -> str:
+    """Return the kernel that a taken series goes on: the first of `trials` on which it applies.
+
+    Raises DoesNotApply, with the table, if there is none.
+    """
+    tried = trials(pipeline, taken)
+    if (last := tried[-1]).outcome == APPLIES:
+        return last.score.kernel
+    listed = "\n  ".join(": ".join(one.row()) for one in tried)
+    raise DoesNotApply(
+        f"{taken.posting.title!r} applies to no kernel that is here\n  {listed}\n"
+        "  `invoke fetch --kernel NAME` brings another; --tree takes one of yours",
+        taken.name,
+        tried[0].outcome,
+    )
+
+
+def trials(pipeline: Pipeline, taken: Taken) -> list[Trial]:
+    """Try the kernels whose sources are here, the author's first, up to one that works."""
+    names = pipeline.catalog.kernels()
+    here = [source for source in map(pipeline.known, names) if source]
+    here = here or [pipeline.source(DEFAULT_KERNEL)]
+    here.sort(key=lambda source: source.kernel != DEFAULT_KERNEL)  # of equals the first is tried
+    pipeline.adopt(taken.name, taken.root)
+    by_name = {source.kernel: source for source in here}
+    tried = []
+    for one in bases.in_order([score(taken.posting, source) for source in here]):
+        tried.append(Trial(one, _outcome(pipeline, by_name[one.kernel], taken.name)))
+        if tried[-1].outcome == APPLIES:
+            break
+    return tried
+
+
+def score(posting: Posting, source: Source) -> Score:
+    """Return how much of what the author of a series saw a kernel has."""
+    wanted = bases.blobs(posting.patches)
+    repository = Repository(source.repository)
+    return bases.score(
+        wanted,
+        repository.blobs(source.commit, [*wanted]),
+        kernel=source.kernel,
+        version=source.version,
+        has_base=bool(posting.base_commit) and repository.knows(posting.base_commit),
+    )
 
 
 def keep(pipeline: Pipeline, taken: Taken, name: str, kernel: str, *, source: str) -> Path:
@@ -158,10 +222,21 @@ def keep(pipeline: Pipeline, taken: Taken, name: str, kernel: str, *, source: st
     return keeping.keep(taken.posting, pipeline.root, name, tree.line, source=source)
 
 
+def _outcome(pipeline: Pipeline, source: Source, name: str) -> str:
+    try:
+        pipeline.apply(source, name)
+    except DoesNotApply as err:
+        return f"{err.patch}: {err.where.partition(chr(10))[0]}"
+    return APPLIES
+
+
 def _refuse_unmet(posting: Posting, tree: str) -> None:
-    """Refuse a series that needs others first, unless the user's own tree is to have them."""
-    if posting.prerequisites and not tree:
-        listed = "\n  ".join(f"{kind}: {value}" for kind, value in posting.prerequisites)
+    """Refuse a series that needs others first, unless the user's own tree has them."""
+    wanted = posting.prerequisites
+    if wanted and tree:
+        wanted = foreign.unmet(Path(tree).expanduser().resolve(), wanted)
+    if wanted:
+        listed = "\n  ".join(f"{kind}: {value}" for kind, value in wanted)
         raise BadInput(
             f"{posting.title!r} needs first:\n  {listed}\n"
             "  apply these to a tree of yours and give it with --tree"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What `profile` does with the pipeline: it builds, boots plain and profiled, and counts."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from patchbench.errors import BadInput
@@ -29,6 +29,10 @@ class ProfileRequest:
     parameters: Mapping[str, int]
     run: str = ""  # a name for its folder
     typed: str = ""  # the command as it was typed, where a series is a source of mails
+
+    def on(self, choose: Callable[[], str]) -> "ProfileRequest":
+        """Return it with the kernel that is chosen where none was asked for."""
+        return replace(self, kernel=self.kernel or choose())
 
     def command(self) -> str:
         """Return the one command that repeats it."""

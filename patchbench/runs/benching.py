@@ -2,7 +2,7 @@
 """What `bench` does with the pipeline: it builds and plans the arms, and boots them."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -39,6 +39,10 @@ class BenchRequest:
     def tests(self) -> tuple[str, ...]:
         """Return the series of the test arms."""
         return tuple(self.series.split(","))
+
+    def on(self, choose: Callable[[], str]) -> "BenchRequest":
+        """Return it with the kernel that is chosen where none was asked for."""
+        return replace(self, kernel=self.kernel or choose())
 
     def command(self) -> str:
         """Return the one command that repeats the run."""
@@ -225,7 +229,14 @@ def _plan(
 ) -> Plan:
     source, tools = trees[0].source, pipeline.toolchain
     notes = [
-        ArmNote(one.series.name, one.id, image.key, image.release, one.series.engaged_vmstat)
+        ArmNote(
+            one.series.name,
+            one.id,
+            image.key,
+            image.release,
+            one.series.engaged_vmstat,
+            one.series.base,
+        )
         for one, image in zip(trees, images, strict=True)
     ]
     return Plan(

@@ -7,7 +7,7 @@ which has none of that and borrows the other's objects.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,13 @@ from patchbench.tools.git import Repository
 #: The ref that a borrowed commit has in the repository of the moment.
 LENT = "refs/heads/lent"
 _TIMEOUT_S = 120
+#: In how many commits a prerequisite is looked for; a release has fifteen thousand.
+_SEARCHED = {
+    "prerequisite-message-id": 20_000,
+    "prerequisite-change-id": 20_000,
+    "prerequisite-patch-id": 500,
+    "prerequisite-base-commit": 1,
+}
 _MOST_INDEX_BYTES = 1 << 30
 
 
@@ -64,6 +71,24 @@ def mails(folder: Path, base: str, tip: str, into: Path) -> str:
     with lent(folder, tip) as ours:
         ours.mails(commit, LENT, into)
     return commit
+
+
+def unmet(folder: Path, wanted: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return which prerequisites of a series, as (kind, value), HEAD's newest commits do not have.
+
+    A message-id or change-id is looked for in their messages, a patch-id among their patches.
+    """
+    with lent(folder, "HEAD") as ours:
+        return tuple((kind, value) for kind, value in wanted if not _meets(ours, kind, value))
+
+
+def _meets(ours: Repository, kind: str, value: str) -> bool:
+    newest = f"--max-count={_SEARCHED[kind]}"
+    if kind == "prerequisite-base-commit":
+        return ours.knows(value) and ours.is_ancestor(value, LENT)
+    if kind == "prerequisite-patch-id":
+        return value.split()[0] in ours.patch_ids(newest, LENT)
+    return value.strip("<>") in gitrun.run(ours.path, "log", newest, "--format=%B", LENT)
 
 
 def _status(ours: Repository, folder: Path) -> str:

@@ -3,6 +3,7 @@
 
 import re
 import tarfile
+import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,6 +180,23 @@ class Repository:
             return bool(self.resolve(f"{commit}^{{commit}}"))
         except ToolFailed:
             return False
+
+    def is_ancestor(self, commit: str, of: str) -> bool:
+        """Return whether a commit is in another's history."""
+        try:
+            self._git("merge-base", "--is-ancestor", commit, of)
+        except ToolFailed:
+            return False
+        return True
+
+    def patch_ids(self, *commits: str) -> set[str]:
+        """Return the stable patch-ids of commits, as `git log` selects them."""
+        with tempfile.TemporaryFile() as diffs:
+            log = self._git("log", "--patch", "--no-merges", "--format=commit %H", *commits)
+            diffs.write(log.encode(errors="surrogateescape"))
+            diffs.seek(0)
+            listed = gitrun.run(self.path, "patch-id", "--stable", stdin=diffs)
+        return {line.split()[0] for line in listed.splitlines()}
 
     def fork_point(self, name: str) -> str:
         """Return the last commit that HEAD and `name` share; BadInput if there is none."""

@@ -25,7 +25,7 @@ _FORMATS = sorted(path.stem for path in (ROOT / "patchbench/report/formats").glo
 _HELP = {
     "series": "folder in patches/, none, a file or folder of mails, -, or BASE..TIP of --tree",
     "against": "the series to compare with, or none",
-    "kernel": "file in configs/kernels/",
+    "kernel": "file in configs/kernels/; default: mainline, for mails the nearest to their base",
     "tree": "a kernel tree of your own, instead of --kernel",
     "flavour": "file in configs/kconfig/",
     "machine": "files in qemu/machines/, with commas",

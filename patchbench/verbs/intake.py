@@ -15,7 +15,7 @@ from patchbench.verbs.needs import needs
         "source": "a file or folder of mails, -, BASE..TIP of --tree, or a message-id or lore link",
         "name": "keep it as patches/NAME/LINE, for the kernel's line",
         "revision": "which revision to take; the highest if left out",
-        "kernel": "the kernel to keep it for; the one nearest to what the author saw if left out",
+        "kernel": "the kernel to keep it for; default: the first that it applies to",
     },
 )
 @needs("engine")
@@ -24,7 +24,7 @@ def intake(
 ) -> None:
     """Read the series in SOURCE, show which kernel it was made on, and keep it with --name."""
     from patchbench import pipeline
-    from patchbench.intake import bases, taking
+    from patchbench.intake import taking
     from patchbench.tools.terminal import Terminal, print_table
 
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
@@ -35,8 +35,9 @@ def intake(
             print(f"  {number}/{len(posting.patches)} {mail.subject.title}")
         for one in posting.aside:
             print(f"  put aside: {one.mail.subject.title}: {one.why}")
-        scores = taking.scores(run, posting)
-        print_table(("kernel", "version", "what the author saw"), [one.row() for one in scores])
+        tried = [] if kernel or tree else taking.trials(run, taken)
+        headings = ("kernel", "version", "what the author saw", "outcome")
+        print_table(headings, [one.row() for one in tried], words=5)
         if name:
-            chosen = kernel or bases.best(scores).kernel
+            chosen = kernel or taking.choose(run, taken)
             print(taking.keep(run, taken, name, chosen, source=source))

@@ -30,7 +30,7 @@ def fetch(_: Context, kernel: str = "mainline") -> None:
 def apply(
     _: Context,
     series: str = "v0",
-    kernel: str = "mainline",
+    kernel: str = "",
     tree: str = "",
     ports: bool = False,
     json: bool = False,
@@ -44,8 +44,8 @@ def apply(
         _apply_ports(as_json=json)
         return
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
-        name = taking.take(run, series, tree=tree)
-        applied = run.apply(run.source(kernel, tree), name)
+        name, on = taking.take(run, series, kernel=kernel, tree=tree)
+        applied = run.apply(run.source(on, tree), name)
         print(f"tree {applied.id}  commit {applied.commit}  {applied.source.version}")
 
 
@@ -75,7 +75,7 @@ def range_diff(
 def build(
     _: Context,
     series: str = "v0",
-    kernel: str = "mainline",
+    kernel: str = "",
     tree: str = "",
     flavour: str = "bench",
 ) -> None:
@@ -85,9 +85,8 @@ def build(
     from patchbench.tools.terminal import Terminal
 
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
-        (image,) = run.images(
-            run.source(kernel, tree), [taking.take(run, series, tree=tree)], flavour
-        )
+        name, on = taking.take(run, series, kernel=kernel, tree=tree)
+        (image,) = run.images(run.source(on, tree), [name], flavour)
         print(f"image {image.key[:12]}  {image.release}  {image.path}")
 
 
@@ -100,7 +99,7 @@ def build(
 def boot(
     _: Context,
     series: str = "v0",
-    kernel: str = "mainline",
+    kernel: str = "",
     tree: str = "",
     flavour: str = "bench",
     machine: str = "exact",
@@ -115,14 +114,14 @@ def boot(
     from patchbench.tools.terminal import Terminal, print_table
 
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
-        asked, on = parameters(set), run.catalog.machine(machine)
-        chosen = run.workload(workload, asked, on)  # refused before anything is built
-        name = taking.take(run, series, tree=tree)
+        asked, booted_on = parameters(set), run.catalog.machine(machine)
+        chosen = run.workload(workload, asked, booted_on)  # refused before anything is built
+        name, on = taking.take(run, series, kernel=kernel, tree=tree)
         (arm,) = run.arms(
-            run.source(kernel, tree),
+            run.source(on, tree),
             [name],
             flavour=flavour,
-            machine=on,
+            machine=booted_on,
             workload=chosen,
         )
         console, booted = run.boot_once(arm, seed)

@@ -41,7 +41,7 @@ def take(kernel: Path, tmp_path: Path, mail: bytes) -> str:
     (tmp_path / "x.mbox").write_bytes(mail)
     try:
         with Pipeline(tmp_path / "checkout", tmp_path / "cache", Listener()) as run:
-            name = taking.take(run, str(tmp_path / "x.mbox"))
+            name, _ = taking.take(run, str(tmp_path / "x.mbox"), tree=str(kernel))
             return run.apply(run.source("", str(kernel)), name).id
     except PipelineError as err:
         return f"{err.exit_code} {err}"

@@ -40,9 +40,13 @@ def test_a_branch_is_measured_with_no_file_in_the_checkout(
     tmp_path: Path, repository: Path, checkout: Path
 ) -> None:
     with Pipeline(checkout, tmp_path / "cache", Listener()) as run:
-        name = taking.take(run, "base..mine", tree=str(repository))
+        name, _ = taking.take(run, "base..mine", tree=str(repository))
         applied = run.apply(run.source("", str(repository)), name)
     assert name == "series-mine"
+    assert applied.series.base.endswith(
+        "has 1 of 1 files as the author saw them; base-commit "
+        f"{git(repository, 'rev-parse', 'base')[:12]} is in its tree"
+    )
     assert applied.id == git(repository, "rev-parse", "mine^{tree}")
     assert len(applied.series.patches) == 2
 
@@ -51,7 +55,7 @@ def test_the_first_patch_of_a_branch_can_be_asked_for_alone(
     tmp_path: Path, repository: Path, checkout: Path
 ) -> None:
     with Pipeline(checkout, tmp_path / "cache", Listener()) as run:
-        name = taking.take(run, "base..mine", tree=str(repository))
+        name, _ = taking.take(run, "base..mine", tree=str(repository))
         applied = run.apply(run.source("", str(repository)), f"{name}@1")
     assert applied.id == git(repository, "rev-parse", "mine~1^{tree}")
 
@@ -62,7 +66,7 @@ def test_a_mailbox_on_standard_input_is_a_series(
     mbox = git(repository, "format-patch", "--stdout", "base..mine").encode() + b"\n"
     git(repository, "reset", "--hard", "base")
     with Pipeline(checkout, tmp_path / "cache", Listener()) as run:
-        name = taking.take(run, "-", stdin=lambda: mbox)
+        name, _ = taking.take(run, "-", tree=str(repository), stdin=lambda: mbox)
         applied = run.apply(run.source("", str(repository)), name)
     assert applied.id == git(repository, "rev-parse", "mine^{tree}")
 
@@ -114,7 +118,7 @@ def test_a_message_id_without_b4_says_what_to_do(
 
 def test_the_name_of_a_series_here_is_taken_as_it_is(tmp_path: Path, checkout: Path) -> None:
     with Pipeline(checkout, tmp_path / "cache", Listener()) as run:
-        assert taking.take(run, "v0@1") == "v0@1"
+        assert taking.take(run, "v0@1") == ("v0@1", "mainline")
 
 
 def test_a_bench_of_a_branch_is_repeated_by_the_command_that_was_typed(
