@@ -76,6 +76,8 @@ class ProfileMap:
     """configs/profile.toml: how a profile's functions are grouped and counted."""
 
     top: str  # whose callees have a table of their own
+    waiting: tuple[str, ...]  # where nothing happens but waiting for a lock
+    locks: str  # the group whose functions take locks for those that call them
     context: tuple[Context, ...]
     group: tuple[FunctionGroup, ...]
     unit: tuple[WorkUnit, ...] = ()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Fills in the templates beside this file, so that no value can be taken for markup. Pure."""
 
+import base64
 import re
 from collections.abc import Iterable
 from functools import cache
@@ -53,6 +54,11 @@ def markdown(value: object) -> str:
 def printable(text: str) -> str:
     """Return a text of any number of lines without escapes and other control characters."""
     return _CONTROL.sub("?", text)
+
+
+def as_image(svg: str) -> str:
+    """Return an SVG as a data URL: an image can neither run scripts nor load anything."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 
 def _for_html(value: object) -> object:

@@ -29,13 +29,14 @@ COUNTER = "async_swap_count"
 TOOLCHAIN = "gcc 14.2.0\n\n14.2.0\nGNU ld 2.44\nQEMU emulator version 10.0.13\nbusybox 1.37\n"
 PROFILE_DATA = PROJECT / "tests/data/profile"
 #: What the plugin counts in tiny.elf.
-PROFILE_OF_TINY = """patchbench-profile 1
+PROFILE_OF_TINY = """patchbench-profile 2
 every 2000
 marks 2
 vbar ffff800080010014
+vcpus 1
 run ffff800080010000 2 aa0103e0 7
 run 400000 3 00000000 2
-stack 4 ffff800080010000 ffff800080010010 0
+stack 0 4 0 ffff800080010000 ffff800080010010 0
 end ok
 """
 BASE_NS = 100_000_000

@@ -11,5 +11,6 @@ Doors: profiling, counting, proof, tables, sorting, listing
     sorting    functions to the groups of configs/profile.toml
     listing    the functions one by one: the largest, or all as CSV
     tables     the report's tables
+    waiting    work and waiting for locks, and both by CPU
     flame      the flame graphs
 """

@@ -34,16 +34,16 @@ class Profiled:
 
 
 def check_machine(machine: Machine) -> None:
-    """Refuse a machine whose boots do not repeat, or on which instructions take unlike times."""
+    """Refuse a machine whose boots do not repeat, or whose CPUs share one clock."""
     if not machine.exact:
         raise BadInput(
             f"machine {machine.name} is not exact, so a profile cannot count its instructions; "
             "use --machine exact or exact8"
         )
-    if len(set(machine.nanoseconds_per_instruction)) > 1:
+    if machine.vcpus > 1 and machine.timelines is None:
         raise BadInput(
-            f"machine {machine.name} has CPUs of different speeds, and a profile adds up the "
-            "instructions of all; use --machine exact or exact8"
+            f"machine {machine.name} has {machine.vcpus} CPUs on one clock, and a profile tells "
+            "them apart by their clocks; use --machine exact or exact8"
         )
 
 

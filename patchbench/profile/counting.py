@@ -34,8 +34,8 @@ def profiler(run: Pipeline) -> Hypervisor:
 
 
 def can_count(machine: Machine) -> bool:
-    """Return whether a machine's instructions can be counted and added up."""
-    return machine.exact and len(set(machine.nanoseconds_per_instruction)) == 1
+    """Return whether a machine's instructions can be counted, CPU by CPU."""
+    return machine.exact and (machine.vcpus == 1 or machine.timelines is not None)
 
 
 def counted(run: Pipeline, arm: Arm, seed: int) -> Profile:
@@ -57,7 +57,7 @@ def counted(run: Pipeline, arm: Arm, seed: int) -> Profile:
         profile = boots.count(
             profiler(run), arm, seed, out, policy=splats.load(run.root), plain=shelved
         )
-        kept = replace(profile, stacks={}, functions=frozenset())
+        kept = replace(profile, stacks={}, functions=frozenset(), cpus=())
         write_whole(new / _COUNTS, adapter(Profile).dump_json(kept).decode() + "\n")
         shutil.rmtree(out)
 

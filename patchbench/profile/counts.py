@@ -9,20 +9,21 @@ is this kernel's.
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from patchbench.binaries.addresses import Symbols, base
 from patchbench.errors import NoMarks, ToolFailed
-from patchbench.model import Profile
+from patchbench.model import OnCpu, Profile
 
-FORMAT = "patchbench-profile 1"
+FORMAT = "patchbench-profile 2"
 USER = "[user space]"
 #: Code of the kernel that lies in no symbol: the trampolines between it and user space.
 UNNAMED = "[kernel, unnamed]"
 _END = "end ok"
 _NUMBER = re.compile(r"[0-9a-f]{1,20}", re.ASCII)
 #: What the plugin has room for, and the longest translation block of QEMU (TCG_MAX_INSNS).
-_MOST_ROWS, _MOST_FRAMES, _MOST_INSTRUCTIONS = 1 << 19, 64, 512
+_MOST_ROWS, _MOST_FRAMES, _MOST_INSTRUCTIONS, _MOST_VCPUS = 1 << 19, 64, 512, 8
 _KERNEL = 1 << 63
 _WORD_BYTES = 4
 _SPLIT_OFF = re.compile(r"\.(part|cold)\b")  # entered in the course of a call
@@ -37,21 +38,32 @@ _MATCHING_AT_LEAST = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Straight-line code that was begun `count` times; `word` is its first instruction."""
+    """Straight-line code, and how often each vCPU began it; `word` is its first instruction."""
 
     address: int
     instructions: int
     word: int
-    count: int
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RawStack:
+    """A stack of one vCPU: the place, x30 and the return addresses; how long it waited there."""
+
+    vcpu: int
+    samples: int
+    waited_ps: int
+    frames: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """The plugin's file: a stack is its count, the place, x30 and the return addresses."""
+    """The plugin's file."""
 
     vbar: int
+    vcpus: int
     runs: tuple[Run, ...]
-    stacks: tuple[tuple[int, ...], ...]
+    stacks: tuple[RawStack, ...]
 
 
 def parse(text: str, workload: str) -> Raw:
@@ -66,14 +78,17 @@ def parse(text: str, workload: str) -> Raw:
     fields: dict[str, str] = {}
     vbar: int | None = None
     runs: list[Run] = []
-    stacks: list[tuple[int, ...]] = []
+    stacks: list[RawStack] = []
+    vcpus = 0
     for number, line in enumerate(lines[1:], start=2):
         try:
             match line.split():
                 case ["run", *numbers] if len(runs) < _MOST_ROWS:
-                    runs.append(_run(*numbers))
+                    runs.append(_run(vcpus, *numbers))
                 case ["stack", *numbers] if len(stacks) < _MOST_ROWS:
-                    stacks.append(_stack(*numbers))
+                    stacks.append(_stack(vcpus, *numbers))
+                case ["vcpus", value]:
+                    vcpus = _vcpus(value)
                 case ["vbar", value]:
                     vbar = _number(value, 16)
                 case [name, value] if name not in ("run", "stack"):
@@ -82,31 +97,45 @@ def parse(text: str, workload: str) -> Raw:
                     raise ValueError("it is none that the plugin writes")
         except (ValueError, TypeError) as err:
             raise ToolFailed(f"line {number} of the profile is damaged: {line[:80]!r}") from err
-    if fields.get("marks") == "0":
+    _check_marks(fields.get("marks", ""), workload)
+    if lines[-1] != _END or vbar is None:
+        raise ToolFailed("the profile is not whole: the plugin ran out of room, or was killed")
+    return Raw(vbar, vcpus, tuple(runs), tuple(stacks))
+
+
+def _check_marks(passed: str, workload: str) -> None:
+    if passed == "0":
         raise NoMarks(
             f"workload {workload} has no marks, so there is nothing to profile\n"
             "  call profile_begin() and profile_end() of workloads/harness.h around what is timed"
         )
-    if lines[-1] != _END or fields.get("marks") != "2" or vbar is None:
-        raise ToolFailed(
-            "the profile is not whole: the workload did not get from its first mark to its "
-            "second once, or the plugin ran out of room"
-        )
-    return Raw(vbar, tuple(runs), tuple(stacks))
+    if passed != "2":
+        raise ToolFailed("the workload did not get from its first mark to its second once")
 
 
-def _run(address: str, instructions: str, word: str, count: str) -> Run:
-    run = Run(_number(address, 16), _number(instructions), _number(word, 16), _number(count))
+def _vcpus(value: str) -> int:
+    if not 1 <= (vcpus := _number(value)) <= _MOST_VCPUS:
+        raise ValueError("none, or more than the plugin counts")
+    return vcpus
+
+
+def _run(vcpus: int, address: str, instructions: str, word: str, *counts: str) -> Run:
+    each = tuple(map(_number, counts))
+    run = Run(_number(address, 16), _number(instructions), _number(word, 16), each)
     if run.instructions > _MOST_INSTRUCTIONS:
         raise ValueError("no translation block is as long")
+    if len(each) != vcpus:
+        raise ValueError("a count for each vCPU")
     return run
 
 
-def _stack(count: str, where: str, *returns: str) -> tuple[int, ...]:
-    frames = [_number(where, 16), *(_number(one, 16) for one in returns)]
-    if len(frames) > 2 + _MOST_FRAMES or (frames[0] & _KERNEL and not returns):
+def _stack(vcpus: int, vcpu: str, samples: str, waited: str, where: str, *back: str) -> RawStack:
+    frames = (_number(where, 16), *(_number(one, 16) for one in back))
+    if len(frames) > 2 + _MOST_FRAMES or (frames[0] & _KERNEL and not back):
         raise ValueError("too few frames, or too many")
-    return (_number(count), *frames)
+    if _number(vcpu) >= vcpus:
+        raise ValueError("there is no such vCPU")
+    return RawStack(_number(vcpu), _number(samples), _number(waited), frames)
 
 
 def _number(text: str, radix: int = 10) -> int:
@@ -130,41 +159,54 @@ def place(raw: Raw, symbols: Symbols) -> int:
 def profile(
     raw: Raw, symbols: Symbols, *, series: str, pages: int | None, unfreed_pages: int = 0
 ) -> Profile:
-    """Return the counts and samples by function; ToolFailed as in `place`.
+    """Return the counts, samples and waits by function and CPU; ToolFailed as in `place`.
 
     What the compiler split off a function (`.part.0`, `.cold` ...) counts as the function. It is
     called as often as its first instruction runs.
     """
     offset = place(raw, symbols)
-    instructions: Counter[str] = Counter()
+    own: list[Counter[str]] = [Counter() for _ in range(raw.vcpus)]
     calls: Counter[str] = Counter()
     files: dict[str, str] = {}
     for run in raw.runs:
         if not run.address & _KERNEL:
-            instructions[USER] += run.count * run.instructions
+            _add(own, USER, run.counts, run.instructions)
             continue
         for number in range(run.instructions):
             at = run.address - offset + number * _WORD_BYTES
             name = base(symbols.function(at) or UNNAMED)
-            instructions[name] += run.count
+            _add(own, name, run.counts)
             files.setdefault(name, symbols.file(at))
             if (entered := symbols.entry(at)) and not _SPLIT_OFF.search(entered):
-                calls[name] += run.count
-    stacks: Counter[tuple[str, ...]] = Counter()
-    for count, *frames in raw.stacks:
-        stacks[_named(frames, symbols, offset)] += count
+                calls[name] += sum(run.counts)
+    stacks: list[Counter[tuple[str, ...]]] = [Counter() for _ in range(raw.vcpus)]
+    waited_ps: list[Counter[tuple[str, ...]]] = [Counter() for _ in range(raw.vcpus)]
+    for one in raw.stacks:
+        named = _named(one.frames, symbols, offset)
+        stacks[one.vcpu][named] += one.samples
+        waited_ps[one.vcpu][named] += one.waited_ps
     files.pop(UNNAMED, None)
     return Profile(
         series=series,
         pages=pages,
         unfreed_pages=unfreed_pages,
         moved_bytes=offset,
-        instructions=dict(instructions),
-        stacks=dict(stacks),
+        instructions=dict(sum(own, Counter())),
+        stacks=dict(sum(stacks, Counter())),
         functions=symbols.bases,
         calls=dict(calls),
         files=files,
+        cpus=tuple(
+            OnCpu(dict(+counts), dict(+sampled), {name: ps / 1000 for name, ps in (+waits).items()})
+            for counts, sampled, waits in zip(own, stacks, waited_ps, strict=True)
+        ),
     )
+
+
+def _add(own: list[Counter[str]], name: str, counts: Sequence[int], times: int = 1) -> None:
+    for counted, count in zip(own, counts, strict=True):
+        if count:
+            counted[name] += count * times
 
 
 def _candidates(raw: Raw, symbols: Symbols) -> set[int]:
@@ -183,7 +225,7 @@ def _matching(raw: Raw, symbols: Symbols, offset: int) -> float:
     return same / len(kernel) if kernel else 0.0
 
 
-def _named(frames: list[int], symbols: Symbols, offset: int) -> tuple[str, ...]:
+def _named(frames: Sequence[int], symbols: Symbols, offset: int) -> tuple[str, ...]:
     """Return a stack's functions, outermost first.
 
     A function that has not made its frame, or never does, is missing from the chain of

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from patchbench.errors import BadInput
+from patchbench.profile import waiting
 from patchbench.profile.sorting import FREED_PAGE, Profiles
 
 By: TypeAlias = Literal["own", "change", "calls"]
@@ -62,8 +63,13 @@ def as_csv(profiles: Profiles) -> str:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     columns = ["series", "function", "file", "group", "instructions", "calls"]
+    cpus = range(len(profiles.ns_per_instruction))
     rows.writerow(
-        [*columns, *(f"instructions_a_{one.replace(' ', '_')}" for one in ("call", *units))]
+        [
+            *columns,
+            *(f"instructions_a_{one.replace(' ', '_')}" for one in ("call", *units)),
+            *(f"instructions_cpu{cpu}" for cpu in cpus),
+        ]
     )
     for arm in profiles.arms:
         done = profiles.units(arm)
@@ -71,7 +77,19 @@ def as_csv(profiles: Profiles) -> str:
             called = arm.calls.get(name)
             a_unit = [_ratio(own, done.get(unit)) for unit in units]
             words = (arm.series, name, arm.files.get(name, ""), profiles.group(name))
-            rows.writerow([*map(_inert, words), own, called or "", _ratio(own, called), *a_unit])
+            by_cpu = [on.instructions.get(name, 0) for on in arm.cpus]
+            numbers = [own, called or "", _ratio(own, called), *a_unit, *by_cpu]
+            rows.writerow([*map(_inert, words), *numbers])
+    return text.getvalue()
+
+
+def waits_as_csv(profiles: Profiles) -> str:
+    """Return how long each CPU waited in each function, a line each."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["series", "cpu", "waits_in", "ns"])
+    for series, cpu, waiter, ns in waiting.rows(profiles):
+        rows.writerow([_inert(series), cpu, _inert(waiter), ns])
     return text.getvalue()
 
 

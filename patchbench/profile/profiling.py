@@ -16,7 +16,7 @@ from patchbench.tools.qemu import Hypervisor
 
 @dataclass(frozen=True, slots=True)
 class ProfileRequest:
-    """The flags of `profile`; series: one, or several with commas."""
+    """The flags of `profile`; series, machine: one, or several with commas."""
 
     series: str
     against: str
@@ -49,7 +49,7 @@ class ProfileRequest:
 
 
 def of_run(plan: Plan, seed: int) -> ProfileRequest:
-    """Return what to profile for a run: its arms, under its conditions, on an exact machine.
+    """Return what to profile for a run: its arms, under its conditions, on its exact machines.
 
     Raises BadInput if the run has no exact machine.
     """
@@ -62,15 +62,28 @@ def of_run(plan: Plan, seed: int) -> ProfileRequest:
         kernel=plan.kernel,
         tree="",
         workload=plan.workload.name,
-        machine=exact[0],
+        machine=",".join(exact),
         flavour=plan.flavour,
         seed=seed,
         parameters=plan.workload.parameters,
     )
 
 
+def by_machine(run: Pipeline, request: ProfileRequest) -> tuple[Path, tuple[Profiles, ...]]:
+    """Profile on each machine of the request; return the folder of them all, and the profiles."""
+    machines = [run.catalog.machine(name) for name in request.machine.split(",")]
+    for machine in machines:
+        boots.check_machine(machine)
+    found = []
+    for machine in machines:
+        folder, profiles = profile(run, replace(request, machine=machine.name))
+        request = replace(request, run=folder.name)
+        found.append(profiles)
+    return folder, tuple(found)
+
+
 def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiles]:
-    """Boot the arms plain and profiled; return the run's folder and the profiles.
+    """Boot the arms plain and profiled on one machine; return the run's folder and the profiles.
 
     The first arm is `against`; a series against itself is one arm.
     """
@@ -99,7 +112,8 @@ def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiles]:
         command=request.command(),
         arms=tuple(one.profile for one in profiled),
         map=grouping,
-        ns_per_instruction=machine.nanoseconds_per_instruction[0],
+        machine=machine.name,
+        ns_per_instruction=machine.nanoseconds_per_instruction,
         every_instructions=counting.EVERY_INSTRUCTIONS,
         overheads={one.profile.series: one.seconds for one in profiled},
     )

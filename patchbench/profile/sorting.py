@@ -16,19 +16,30 @@ OTHER = "(other)"
 FREED_PAGE = "freed page"
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table; the first `words` columns hold no numbers."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    words: int = 1
+
+
 @dataclass(frozen=True)
 class Profiles:
     """The profiles of one arm or more, of which the first is what the others are compared with.
 
-    ns_per_instruction is the virtual clock's, not a device's. overheads: by arm, how many seconds
-    the profiled boot took, and the plain one beside it.
+    ns_per_instruction is each CPU's virtual clock's, not a device's. overheads: by arm, how many
+    seconds the profiled boot took, and the plain one beside it.
     """
 
     title: str
     command: str
     arms: tuple[Profile, ...]
     map: ProfileMap
-    ns_per_instruction: float
+    machine: str
+    ns_per_instruction: tuple[float, ...]
     every_instructions: int
     overheads: Mapping[str, tuple[float, float]]
 
@@ -63,6 +74,21 @@ class Profiles:
             self._known_groups[function] = found
         return self._known_groups[function]
 
+    def is_lock(self, function: str) -> bool:
+        """Return whether a function takes locks for others, or waits for one."""
+        return function in self.map.waiting or self.group(function) == self.map.locks
+
+    def ns_per_sample(self, arm: Profile, cpu: int) -> float:
+        """Return how much time a sample on a CPU stands for."""
+        per_sample = sum(arm.instructions.values()) / max(1, sum(arm.stacks.values()))
+        return per_sample * self.ns_per_instruction[cpu]
+
+    def headings(self, *columns: str) -> list[str]:
+        """Return the columns of every arm, and one for the change of each but the first."""
+        arms = [arm.series for arm in self.arms]
+        others = ["change"] if len(arms) == 2 else [f"{series} change" for series in arms[1:]]
+        return [f"{series} {one}".strip() for series in arms for one in columns] + others
+
     def context(self, stack: tuple[str, ...]) -> str:
         """Return on whose behalf a stack ran, or OTHER."""
         for context in self.map.context:
@@ -87,6 +113,19 @@ class Profiles:
             and pattern not in arm.functions
             and not any(fnmatchcase(function, pattern) for function in arm.functions)
         ]
+
+
+def nanoseconds(
+    profiles: Profiles, arm: Profile, keys: Callable[[tuple[str, ...]], Iterable[str]]
+) -> dict[str, float]:
+    """Return the time that each key's instructions took, as `weigh` returns how many they are."""
+    times: dict[str, float] = {}
+    for cpu, on in enumerate(arm.cpus):
+        each_ns = profiles.ns_per_sample(arm, cpu)
+        for stack, count in on.stacks.items():
+            for one in set(keys(stack)):
+                times[one] = times.get(one, 0.0) + count * each_ns
+    return times
 
 
 def weigh(sampled: Sampled, keys: Callable[[tuple[str, ...]], Iterable[str]]) -> dict[str, float]:

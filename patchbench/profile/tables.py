@@ -9,16 +9,19 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+from markupsafe import Markup
 
 from patchbench import texts
-from patchbench.profile import flame, listing
+from patchbench.profile import flame, listing, waiting
 from patchbench.profile.listing import Listing
 from patchbench.profile.sorting import (
     FREED_PAGE,
     NO_FILE,
     OTHER,
     Profiles,
+    Table,
+    nanoseconds,
     weigh,
     worst_error_points,
 )
@@ -29,16 +32,6 @@ _BAR = 20
 _OTHER_FILES = "other files"
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table; the first `words` columns hold no numbers."""
-
-    title: str
-    headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    words: int = 1
-
-
 def tables(profiles: Profiles, shown: Listing | None = None) -> tuple[Table, ...]:
     """Return all tables, the most asked for first; shown: which functions are listed."""
     return (
@@ -46,6 +39,8 @@ def tables(profiles: Profiles, shown: Listing | None = None) -> tuple[Table, ...
         _groups(profiles),
         _contexts(profiles),
         _units(profiles),
+        waiting.by_waiter(profiles),
+        waiting.by_cpu(profiles),
         _functions(profiles, shown or Listing()),
     )
 
@@ -87,8 +82,34 @@ def notes(profiles: Profiles) -> list[str]:
 def markdown(profiles: Profiles, shown: Listing | None = None) -> str:
     """Return the whole report."""
     return texts.render(
-        "profile.md.j2", profiles=profiles, notes=notes(profiles), tables=tables(profiles, shown)
+        "profile.md.j2",
+        title=profiles.title,
+        command=profiles.command,
+        notes=notes(profiles),
+        tables=tables(profiles, shown),
     )
+
+
+def html(profiles: Profiles, graphs: Mapping[str, str], shown: Listing | None = None) -> str:
+    """Return the report as a page that loads and runs nothing; graphs: SVG by file name."""
+    return texts.render(
+        "profile.html.j2",
+        profiles=profiles,
+        style=Markup((texts.FOLDER / "report.css").read_text()),  # noqa: S704  # our own
+        notes=notes(profiles),
+        tables=tables(profiles, shown),
+        graphs={name: texts.as_image(svg) for name, svg in graphs.items()},
+    )
+
+
+def across(machines: Sequence[Profiles], command: str) -> tuple[Table, str]:
+    """Return what several machines say of waiting for locks: the table, and it as Markdown."""
+    table = waiting.across(machines)
+    title = ", ".join(f"{profiles.machine}/" for profiles in machines)
+    text = texts.render(
+        "profile.md.j2", title=f"Profiles: {title}", command=command, notes=[], tables=[table]
+    )
+    return table, text
 
 
 def files(profiles: Profiles, shown: Listing | None = None) -> dict[str, str]:
@@ -101,6 +122,7 @@ def files(profiles: Profiles, shown: Listing | None = None) -> dict[str, str]:
     made = {
         "profile.md": markdown(profiles, shown),
         "functions.csv": listing.as_csv(profiles),
+        "waits.csv": listing.waits_as_csv(profiles),
         "profile.speedscope.json": json.dumps(flame.speedscope(profiles.title, profiles.sampled))
         + "\n",
     }
@@ -110,15 +132,16 @@ def files(profiles: Profiles, shown: Listing | None = None) -> dict[str, str]:
     for arm in others:
         name = "difference" if len(others) == 1 else f"difference-{arm.name}"
         made[f"{name}.svg"] = flame.svg(f"{name}: {profiles.title}", note, [base, arm])
-    return made
+    graphs = {name: text for name, text in made.items() if name.endswith(".svg")}
+    return {"profile.html": html(profiles, graphs, shown), **made}
 
 
 def _callees(profiles: Profiles) -> Table:
     """Return the function that the map puts on top, and all that it calls."""
     top = profiles.map.top
     inclusive = [
-        weigh(sampled, lambda stack: stack[stack.index(top) :] if top in stack else ())
-        for sampled in profiles.sampled
+        nanoseconds(profiles, arm, lambda stack: stack[stack.index(top) :] if top in stack else ())
+        for arm in profiles.arms
     ]
     wholes = [max(1.0, below.get(top, 0.0)) for below in inclusive]
     found = {top} | {
@@ -138,14 +161,14 @@ def _callees(profiles: Profiles) -> Table:
             share = below.get(name, 0.0) / whole
             if name in arm.functions:
                 bar = f"{'█' * round(share * _BAR):<{_BAR}}"
-                row += [_ms(below.get(name, 0.0), profiles), f"{share:.1%}", bar]
+                row += [_ms(below.get(name, 0.0)), f"{share:.1%}", bar]
             else:
                 row += ["missing", "", ""]
-        rows.append((*row, *_ms_changes(profiles, [below.get(name, 0.0) for below in inclusive])))
+        rows.append((*row, *_ms_changes([below.get(name, 0.0) for below in inclusive])))
     return Table(
-        f"{top} and what it calls, inclusive (sampled; {profiles.ns_per_instruction:g} ns an "
-        "instruction, not a device's)",
-        (f"{top} and below", *_headings(profiles, "ms", "share", "")),
+        f"{top} and what it calls, inclusive: instructions, in time (sampled; "
+        f"{_speeds(profiles)} an instruction, not a device's)",
+        (f"{top} and below", *profiles.headings("ms", "share", "")),
         tuple(rows),
     )
 
@@ -189,7 +212,7 @@ def _groups(profiles: Profiles) -> Table:
     rows.append((*row, *_changes(totals)))
     return Table(
         "Groups by source file (own instructions: exact; with what they call: sampled)",
-        ("group", *_headings(profiles, "own", "a freed page", "share", "with callees")),
+        ("group", *profiles.headings("own", "a freed page", "share", "with callees")),
         tuple(rows),
     )
 
@@ -198,18 +221,22 @@ def _contexts(profiles: Profiles) -> Table:
     weights = [
         weigh(sampled, lambda stack: (profiles.context(stack),)) for sampled in profiles.sampled
     ]
+    times = [
+        nanoseconds(profiles, arm, lambda stack: (profiles.context(stack),))
+        for arm in profiles.arms
+    ]
     rows = []
     for name in (*(context.name for context in profiles.map.context), OTHER):
         row = [name]
-        for arm, weight, sampled in zip(profiles.arms, weights, profiles.sampled, strict=True):
+        each = zip(profiles.arms, weights, times, profiles.sampled, strict=True)
+        for arm, weight, ns, sampled in each:
             value = weight.get(name, 0.0)
-            row += [_ms(value, profiles), _a_page(value, arm.freed_pages)]
+            row += [_ms(ns.get(name, 0.0)), _a_page(value, arm.freed_pages)]
             row += [f"{value / max(1, sampled.instructions):.1%}"]
-        changes = _ms_changes(profiles, [weight.get(name, 0.0) for weight in weights])
-        rows.append((*row, *changes))
+        rows.append((*row, *_ms_changes([ns.get(name, 0.0) for ns in times])))
     return Table(
         "On whose behalf: all that ran between the workload's marks (sampled)",
-        ("on behalf of", *_headings(profiles, "ms", "instr. a freed page", "share")),
+        ("on behalf of", *profiles.headings("ms", "instr. a freed page", "share")),
         tuple(rows),
     )
 
@@ -228,7 +255,7 @@ def _units(profiles: Profiles) -> Table:
         rows.append(tuple(row))
     return Table(
         "Instructions a unit of work (exact)",
-        ("unit", *_headings(profiles, "done", "instr. each")),
+        ("unit", *profiles.headings("done", "instr. each")),
         tuple(rows),
     )
 
@@ -249,17 +276,10 @@ def _functions(profiles: Profiles, shown: Listing) -> Table:
         rows.append((*row, *_changes(counts)))
     return Table(
         f"{shown.title} (own instructions and calls: exact; all of them: functions.csv)",
-        ("function", "file", "group", *_headings(profiles, "own", "share", "calls", "a call")),
+        ("function", "file", "group", *profiles.headings("own", "share", "calls", "a call")),
         tuple(rows),
         words=3,
     )
-
-
-def _headings(profiles: Profiles, *columns: str) -> list[str]:
-    """Return the columns of every arm, and one for the change of each but the first."""
-    arms = [arm.series for arm in profiles.arms]
-    others = ["change"] if len(arms) == 2 else [f"{series} change" for series in arms[1:]]
-    return [f"{series} {one}".strip() for series in arms for one in columns] + others
 
 
 def _by(key: Callable[[str], str], counts: Mapping[str, int]) -> Counter[str]:
@@ -273,13 +293,17 @@ def _a_page(instructions: float, pages: int | None) -> str:
     return f"{instructions / pages:.1f}" if pages else "-"
 
 
-def _ms(instructions: float, profiles: Profiles) -> str:
-    return f"{instructions * profiles.ns_per_instruction / 1e6:.2f}"
+def _ms(ns: float) -> str:
+    return f"{ns / 1e6:.2f}"
 
 
-def _ms_changes(profiles: Profiles, values: Sequence[float]) -> list[str]:
-    ms = [value * profiles.ns_per_instruction / 1e6 for value in values]
-    return [f"{one - ms[0]:+.2f} ms" for one in ms[1:]]
+def _ms_changes(values_ns: Sequence[float]) -> list[str]:
+    return [f"{(one - values_ns[0]) / 1e6:+.2f} ms" for one in values_ns[1:]]
+
+
+def _speeds(profiles: Profiles) -> str:
+    speeds = dict.fromkeys(profiles.ns_per_instruction)
+    return f"{', '.join(f'{ns:g}' for ns in speeds)} ns"
 
 
 def _changes(values: Sequence[int]) -> list[str]:

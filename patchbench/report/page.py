@@ -5,12 +5,12 @@ What a guest or a patch says stays plain text here; the template escapes it. Onl
 code has drawn is markup.
 """
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from patchbench import texts
 from patchbench.model import NEVER, Boot, Comparison, Delta, Machine, Metric, MetricNote
 from patchbench.report import numbers, plots, sentences
 from patchbench.stages.compare import usable
@@ -105,11 +105,8 @@ def glossary(comparison: Comparison) -> list[MetricNote]:
 
 
 def flame_graphs(profiles: Mapping[str, str]) -> dict[str, str]:
-    """Return flame graphs as data URLs: an image can neither run scripts nor load anything."""
-    return {
-        name: f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
-        for name, svg in profiles.items()
-    }
+    """Return flame graphs as data URLs, by name."""
+    return {name: texts.as_image(svg) for name, svg in profiles.items()}
 
 
 def _on_machine(comparison: Comparison, machine: Machine, boots: Sequence[Boot]) -> OnMachine:

@@ -6,7 +6,7 @@
     proof.json                           which of these functions ran in the test arm
     boots/MACHINE/SERIES/seed-N/         two logs and a note, one folder a boot
     arms/SERIES/                         both of each test arm after the first
-    profile/*.svg                        flame graphs, if any were made
+    profile/MACHINE-*.svg                flame graphs, if any were made
     timings.json                         what ran when
     SHA256SUMS                           of all these; written last, at the run's end
 
@@ -80,12 +80,12 @@ def is_sealed(folder: Path) -> bool:
     return (folder / SUMS).is_file()
 
 
-def add_profile(folder: Path, graphs: Mapping[str, str]) -> None:
-    """Put flame graphs, SVG by file name, into a run for its report; BadInput as in check_seal."""
+def add_profile(folder: Path, machine: str, graphs: Mapping[str, str]) -> None:
+    """Put a machine's flame graphs, SVG by file name, into a run; BadInput as in check_seal."""
     check_seal(folder)
     (folder / "profile").mkdir(exist_ok=True)
     for name, svg in graphs.items():
-        write_whole(folder / "profile" / name, svg)
+        write_whole(folder / "profile" / f"{machine}-{name}", svg)
     seal(folder)
 
 

@@ -53,9 +53,10 @@ class Profiler:
     path: Path
     every_instructions: int
 
-    def arguments(self) -> list[str]:
+    def arguments(self, machine: Machine) -> list[str]:
         """Return what is added to QEMU's command line. Paths are the container's."""
-        return ["-plugin", f"/profile.so,out=/out/{PROFILE},every={self.every_instructions}"]
+        line = f"/profile.so,out=/out/{PROFILE},every={self.every_instructions}"
+        return ["-plugin", f"{line},timelines={_PLUGIN}" if machine.timelines else line]
 
 
 def jitter_of(seed: int) -> int:
@@ -159,7 +160,7 @@ class Hypervisor:
         own(out)
         deadline = str(machine.boot_timeout_s + _GRACE_S)
         watch = host.Watch()
-        plugin = self._profiler.arguments() if self._profiler else []
+        plugin = self._profiler.arguments(machine) if self._profiler else []
         done = self._engine.run(
             self._image,
             ["timeout", "--kill-after=1", deadline, *command(machine, workload, seed), *plugin],

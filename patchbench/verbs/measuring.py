@@ -79,6 +79,7 @@ def bench(
     | {
         "seed": "which seed to boot with",
         "series": "folders in patches/, with commas; each is compared with AGAINST",
+        "machine": "exact files in qemu/machines/, with commas; each is profiled by itself",
         "run": "profile the arms of this run, and put the flame graphs into its report",
         "top": "list so many functions; 0: all of one per cent and more",
         "by": "sort functions by own, change or calls",
@@ -101,7 +102,7 @@ def profile(
     top: int = 0,
     by: str = "own",
 ) -> None:
-    """Count the instructions of a storm by function, exactly, in every arm."""
+    """Count a storm's instructions by function and CPU, and its waiting for locks, in every arm."""
     from patchbench import pipeline
     from patchbench.intake import taking
     from patchbench.profile import profiling
@@ -130,19 +131,25 @@ def profile(
             bench_run = archive.find_bench(ROOT / "results", run)
             request = profiling.of_run(runs.read_plan(bench_run), seed)
         with pipeline.opened(ROOT, Terminal()) as opened:
-            folder, profiled = profiling.profile(opened, taking.resolved(opened, request))
+            folder, by_machine = profiling.by_machine(opened, taking.resolved(opened, request))
         out = ROOT / "results/reports" / folder.name
-        out.mkdir(parents=True, exist_ok=True)
-        files = profiles.files(profiled, shown)
-        for name, text in files.items():
-            write_whole(out / name, text)
-        if run:
-            graphs = {name: text for name, text in files.items() if name.endswith(".svg")}
-            runs.add_profile(bench_run, graphs)
-        for table in profiles.tables(profiled, shown):
+        for profiled in by_machine:
+            files = profiles.files(profiled, shown)
+            below = out / profiled.machine if len(by_machine) > 1 else out
+            below.mkdir(parents=True, exist_ok=True)
+            for name, text in files.items():
+                write_whole(below / name, text)
+            if run:
+                graphs = {name: text for name, text in files.items() if name.endswith(".svg")}
+                runs.add_profile(bench_run, profiled.machine, graphs)
+            for table in profiles.tables(profiled, shown):
+                print_table(table.headings, table.rows, table.title, words=table.words)
+            for note in profiles.notes(profiled):
+                print(f"- {note}")
+        if len(by_machine) > 1:
+            table, text = profiles.across(by_machine, request.command())
+            write_whole(out / "profile.md", text)
             print_table(table.headings, table.rows, table.title, words=table.words)
-        for note in profiles.notes(profiled):
-            print(f"- {note}")
         print(f"report {out}")
 
 

@@ -16,13 +16,14 @@ from patchbench.tools.qemu import PROFILE, Ran
 from tests.fakes import FakeHypervisor, arm, machine, results
 
 DATA = Path(__file__).parents[1] / "data/profile"
-RAW = """patchbench-profile 1
+RAW = """patchbench-profile 2
 every 2000
 marks 2
 vbar ffff800080010014
+vcpus 1
 run ffff800080010000 2 aa0103e0 7
 run 400000 3 00000000 2
-stack 4 ffff800080010000 ffff800080010010 0
+stack 0 4 0 ffff800080010000 ffff800080010010 0
 end ok
 """
 

@@ -8,8 +8,9 @@ import pytest
 
 from patchbench.binaries.addresses import Symbol, Symbols
 from patchbench.errors import BadInput, ToolFailed
+from patchbench.model import OnCpu
 from patchbench.profile import counts
-from patchbench.profile.counts import Raw, Run
+from patchbench.profile.counts import Raw, RawStack, Run
 
 DATA = Path(__file__).parents[1] / "data/profile"
 RECORDED = (DATA / "exit-storm.raw").read_text()
@@ -46,9 +47,10 @@ def at(function: str, instruction: int) -> int:
 
 
 def stack_of(*frames: int) -> tuple[str, ...]:
-    raw = Raw(TEXT + MOVED, (Run(at("leaf", 0), 1, 0, 1),), ((1, *frames),))
-    (stack,) = counts.profile(raw, small_kernel(), series="none", pages=None).stacks
-    return stack
+    stack = RawStack(0, 1, 0, frames)
+    raw = Raw(TEXT + MOVED, 1, (Run(at("leaf", 0), 1, 0, (1,)),), (stack,))
+    (named,) = counts.profile(raw, small_kernel(), series="none", pages=None).stacks
+    return named
 
 
 def test_the_place_of_a_recorded_kernel_is_found() -> None:
@@ -58,14 +60,14 @@ def test_the_place_of_a_recorded_kernel_is_found() -> None:
 def test_vectors_that_a_mitigation_put_in_place_are_known_too() -> None:
     raw = counts.parse(RECORDED, "storm")
     second = recorded_kernel().names["__bp_harden_el1_vectors"] + 2048 + MOVED
-    assert counts.place(Raw(second, raw.runs, raw.stacks), recorded_kernel()) == MOVED
+    assert counts.place(replace(raw, vbar=second), recorded_kernel()) == MOVED
 
 
 @pytest.mark.parametrize("wrong", [0x10000, -0x800, 1 << 63])
 def test_a_place_whose_code_is_another_is_refused(wrong: int) -> None:
     raw = counts.parse(RECORDED, "storm")
     with pytest.raises(ToolFailed, match="cannot tell where the kernel was"):
-        counts.place(Raw(raw.vbar + wrong, raw.runs, raw.stacks), recorded_kernel())
+        counts.place(replace(raw, vbar=raw.vbar + wrong), recorded_kernel())
 
 
 def test_another_kernel_than_the_one_that_ran_is_refused() -> None:
@@ -78,7 +80,7 @@ def test_every_recorded_instruction_is_counted_once() -> None:
     raw = counts.parse(RECORDED, "storm")
     profile = counts.profile(raw, recorded_kernel(), series="none", pages=1)
     assert sum(profile.instructions.values()) == sum(
-        run.count * run.instructions for run in raw.runs
+        sum(run.counts) * run.instructions for run in raw.runs
     )
     assert profile.instructions["zs_free"] > 900_000
     assert profile.instructions[counts.USER] > 0
@@ -88,7 +90,7 @@ def test_every_recorded_instruction_is_counted_once() -> None:
 def test_recorded_stacks_reach_from_entry_to_zram_without_a_gap() -> None:
     raw = counts.parse(RECORDED, "storm")
     profile = counts.profile(raw, recorded_kernel(), series="none", pages=1)
-    assert sum(profile.stacks.values()) == sum(count for count, *_ in raw.stacks)
+    assert sum(profile.stacks.values()) == sum(stack.samples for stack in raw.stacks)
     for stack in profile.stacks:
         assert stack[0] == "el0t_64_sync"
         if "slot_free" in stack:
@@ -98,27 +100,47 @@ def test_recorded_stacks_reach_from_entry_to_zram_without_a_gap() -> None:
 
 
 def test_straight_line_code_across_two_functions_is_split_between_them() -> None:
-    raw = Raw(TEXT + MOVED, (Run(at("middle", 14), 5, 0, 10),), ())
+    raw = Raw(TEXT + MOVED, 1, (Run(at("middle", 14), 5, 0, (10,)),), ())
     profile = counts.profile(raw, small_kernel(), series="none", pages=None)
     assert profile.instructions == {"middle": 20, "leaf": 30}
 
 
 def test_a_call_is_counted_where_the_first_instruction_runs() -> None:
     runs = (
-        Run(at("middle", 0), 3, 0, 7),
-        Run(at("middle", 3), 2, 0, 9),
-        Run(at("leaf", 0), 1, 0, 2),
+        Run(at("middle", 0), 3, 0, (7,)),
+        Run(at("middle", 3), 2, 0, (9,)),
+        Run(at("leaf", 0), 1, 0, (2,)),
     )
     profiled = counts.profile(
-        Raw(TEXT + MOVED, runs, ()), small_kernel(), series="none", pages=None
+        Raw(TEXT + MOVED, 1, runs, ()), small_kernel(), series="none", pages=None
     )
     assert profiled.calls == {"middle": 7, "leaf": 2}
+
+
+def test_instructions_and_waits_are_told_by_cpu() -> None:
+    runs = (Run(at("leaf", 0), 4, 0, (5, 2)),)
+    waiting = RawStack(1, 3, 7_000, (at("leaf", 5), at("leaf", 5), at("outer", 3)))
+    raw = Raw(TEXT + MOVED, 2, runs, (waiting,))
+    profiled = counts.profile(raw, small_kernel(), series="none", pages=None)
+    assert profiled.instructions == {"leaf": 28}
+    assert profiled.cpus == (
+        OnCpu({"leaf": 20}, {}, {}),
+        OnCpu({"leaf": 8}, {("outer", "leaf"): 3}, {("outer", "leaf"): 7.0}),
+    )
+
+
+@pytest.mark.parametrize("damaged", ["stack 1 1 0 400000", "run 400000 1 0 1 1"])
+def test_a_line_about_a_cpu_that_is_not_there_is_damaged(damaged: str) -> None:
+    with pytest.raises(ToolFailed, match="damaged"):
+        counts.parse(RECORDED.replace("end ok", f"{damaged}\nend ok"), "storm")
 
 
 def test_a_function_s_file_is_where_its_code_is() -> None:
     files = ((TEXT, "entry.o"), (TEXT + 128, "swapfile.c"))
     kernel = replace(small_kernel(), files=files)
-    raw = Raw(TEXT + MOVED, (Run(at("outer", 0), 1, 0, 1), Run(at("leaf", 1), 1, 0, 1)), ())
+    raw = Raw(
+        TEXT + MOVED, 1, (Run(at("outer", 0), 1, 0, (1,)), Run(at("leaf", 1), 1, 0, (1,))), ()
+    )
     profiled = counts.profile(raw, kernel, series="none", pages=None)
     assert profiled.files == {"outer": "entry.o", "leaf": "swapfile.c"}
 
@@ -162,7 +184,7 @@ def test_a_workload_without_marks_is_bad_input_that_names_the_remedy() -> None:
     "text",
     [
         "",
-        "patchbench-profile 2\nend ok\n",
+        "patchbench-profile 1\nend ok\n",
         RECORDED.replace("marks 2", "marks 1"),
         RECORDED.removesuffix("end ok\n"),
     ],

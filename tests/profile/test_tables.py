@@ -8,17 +8,19 @@ import pytest
 
 from patchbench.catalog import Context, FunctionGroup, ProfileMap, WorkUnit
 from patchbench.errors import BadInput
-from patchbench.model import Profile
+from patchbench.model import OnCpu, Profile
 from patchbench.profile import tables as reports
 from patchbench.profile.listing import Listing
-from patchbench.profile.sorting import NO_FILE, OTHER, Profiles
-from patchbench.profile.tables import Table
+from patchbench.profile.sorting import NO_FILE, OTHER, Profiles, Table
 
 MAP = ProfileMap(
     top="do_exit",
+    waiting=("slowpath",),
+    locks="locks",
     context=(Context("exits", ("do_exit",)), Context("work queues", ("worker",))),
     group=(
         FunctionGroup("user space", functions=("[user space]",)),
+        FunctionGroup("locks", functions=("spin_lock",)),
         FunctionGroup("zsmalloc", files=("zsmalloc.c",)),
         FunctionGroup("swap core", files=("swapfile.c",), functions=("zs_swap_*",)),
     ),
@@ -47,13 +49,18 @@ TEST = replace(
 )
 
 
+def on_one_cpu(arm: Profile) -> Profile:
+    return replace(arm, cpus=(OnCpu(arm.instructions, arm.stacks, {}),))
+
+
 def profiled(*arms: Profile) -> Profiles:
     return Profiles(
         title="a storm",
         command="./bootstrap profile",
-        arms=arms,
+        arms=tuple(arm if arm.cpus else on_one_cpu(arm) for arm in arms),
         map=MAP,
-        ns_per_instruction=2,
+        machine="exact",
+        ns_per_instruction=(2.0,) * max(1, len(arms[0].cpus)),
         every_instructions=100,
         overheads={arm.series: (12.0, 10.0) for arm in arms},
     )
@@ -80,7 +87,9 @@ def test_a_function_that_the_kernel_lacks_is_missing_and_not_zero() -> None:
 
 def test_a_name_of_the_map_that_a_kernel_lacks_is_listed() -> None:
     lines = reports.notes(profiled(BASE))
-    assert any("none: not in this kernel, or inlined: zs_swap_*" in line for line in lines)
+    assert any(
+        "none: not in this kernel, or inlined: spin_lock, zs_swap_*" in line for line in lines
+    )
 
 
 @pytest.mark.parametrize(
@@ -174,8 +183,8 @@ def test_each_arm_is_compared_with_the_first() -> None:
 def test_the_csv_has_every_function_of_every_arm() -> None:
     lines = reports.files(profiled(BASE, TEST))["functions.csv"].splitlines()
     assert len(lines) == 1 + len(BASE.instructions) + len(TEST.instructions)
-    assert lines[1] == "none,zs_free,zsmalloc.c,zsmalloc,500,50,10.00,5.00,10.00"
-    assert "v0,helper,gather.c,gather.c,400,,,4.26,16.00" in lines
+    assert lines[1] == "none,zs_free,zsmalloc.c,zsmalloc,500,50,10.00,5.00,10.00,500"
+    assert "v0,helper,gather.c,gather.c,400,,,4.26,16.00,400" in lines
 
 
 def test_a_symbol_s_name_is_no_formula() -> None:

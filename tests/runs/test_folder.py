@@ -216,11 +216,11 @@ def test_flame_graphs_are_part_of_what_a_run_says(tmp_path: Path) -> None:
 
 def test_flame_graphs_are_added_to_a_run_that_stays_sealed(tmp_path: Path) -> None:
     folder = write_run(tmp_path, plan())
-    runs.add_profile(folder, {"v0.svg": "<svg/>"})
-    assert reading.comparison(ROOT, folder).profiles == {"v0": "<svg/>"}
-    (folder / "profile/v0.svg").write_text("<svg>edited</svg>")
+    runs.add_profile(folder, "exact", {"v0.svg": "<svg/>"})
+    assert reading.comparison(ROOT, folder).profiles == {"exact-v0": "<svg/>"}
+    (folder / "profile/exact-v0.svg").write_text("<svg>edited</svg>")
     with pytest.raises(BadInput, match=r"v0\.svg is not what was measured"):
-        runs.add_profile(folder, {})
+        runs.add_profile(folder, "exact", {})
 
 
 NOTHING_RAN = FunctionProof("exact", 1, {}, ("vmscan.c:kswapd",))

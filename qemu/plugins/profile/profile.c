@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * profile - count a guest's instructions and sample its kernel's call stacks.
+ * profile - count a guest's instructions on each vCPU and sample its kernel's call stacks.
  *
- *   -plugin profile.so,out=FILE,every=INSTRUCTIONS
+ *   -plugin profile.so,out=FILE,every=INSTRUCTIONS[,timelines=FILE]
  *
  * Only what runs between the workload's two marks is told (`hint` instructions
  * that no CPU gives a meaning, see workloads/harness.h). The counts are exact:
@@ -11,20 +11,22 @@
  * these. An instruction that faults and is then repeated has begun twice and
  * counts twice. A stack is taken about every so many instructions; the distances
  * are drawn from a fixed sequence, so that a loop cannot keep step with them and
- * the same boot gives the same samples.
+ * the same boot gives the same samples. With the plugin timelines, which must be loaded
+ * before, each stack that waits (WFE, YIELD) is told with how long it waited: exactly.
  *
  * What an address means is for whoever reads the file to say. Its lines:
  *
- *   patchbench-profile 1
- *   every INSTRUCTIONS | marks PASSED | vbar ADDRESS
- *   run ADDRESS INSTRUCTIONS FIRST-WORD COUNT
- *   stack COUNT PC LINK-REGISTER RETURN-ADDRESS ...     innermost first
+ *   patchbench-profile 2
+ *   every INSTRUCTIONS | marks PASSED | vbar ADDRESS | vcpus NUMBER
+ *   run ADDRESS INSTRUCTIONS FIRST-WORD COUNT ...       one for each vCPU
+ *   stack VCPU SAMPLES WAITED-PS PC LINK-REGISTER RETURN-ADDRESS ...   innermost first
  *   end ok
  *
  * Nothing here changes what the guest sees. It counts with callbacks, because
  * QEMU 10.0 aborts with its own inline counters where several vCPUs share one
  * thread; and in that one thread only (-accel tcg,thread=single).
  */
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +35,9 @@
 
 #define MARK_BEGIN	0xd5032e1f	/* hint #112 */
 #define MARK_END	0xd5032e3f	/* hint #113 */
+#define YIELD		0xd503203f
+#define WFE		0xd503205f
+#define MAX_VCPUS	8
 #define MAX_RUNS	(1U << 19)	/* a boot with a storm has 150,000 */
 #define MAX_STACKS	(1U << 19)
 #define MAX_FRAMES	64
@@ -53,7 +58,7 @@ enum { PLACE, LENGTH, FIRST, BLOCK, RUN_WORDS };
 
 static struct table runs = { .full = "too many runs", .capacity = MAX_RUNS };
 static struct table stacks = { .full = "too many stacks", .capacity = MAX_STACKS };
-static uint64_t stack_counts[MAX_STACKS];
+static uint64_t stack_samples[MAX_STACKS], stack_waited_ps[MAX_STACKS];
 static bool broken;
 
 static void complain(const char *what)
@@ -102,11 +107,28 @@ static uint32_t intern(struct table *table, const uint64_t *words, size_t length
 
 /* ---- what is counted ------------------------------------------------------- */
 
-static uint64_t began[MAX_RUNS];	/* how often each run was begun between the marks */
-static uint64_t counting;		/* 1 between the marks */
+/* how often each vCPU began each run between the marks */
+static uint64_t began[MAX_VCPUS][MAX_RUNS];
+static bool counting;			/* between the marks */
 static int64_t left;			/* instructions until the next sample */
 static uint64_t every, dice, marks, vbar = UINT64_MAX;
 static const char *path;
+static int vcpus;
+
+/* What timelines tells; without it there is one vCPU, which has nobody to wait for. */
+static int (*running_vcpu)(void);
+static int64_t (*waited_ps)(int vcpu);
+
+/* The stack with which a vCPU waits, or 0, and how long it had waited before. */
+static struct {
+	uint32_t stack;
+	int64_t before_ps;
+} waits[MAX_VCPUS];
+
+static int vcpu_now(void)
+{
+	return running_vcpu ? running_vcpu() : 0;
+}
 
 /* Set the next sample between half and one and a half times `every` from now. */
 static void wind(void)
@@ -188,10 +210,10 @@ static size_t walk(uint64_t *frames, uint64_t frame)
 	return length;
 }
 
-static void take_sample(uint64_t place)
+static uint32_t take_stack(int vcpu, uint64_t place)
 {
-	uint64_t stack[2 + MAX_FRAMES] = { place };
-	size_t length = 1;
+	uint64_t stack[3 + MAX_FRAMES] = { vcpu, place };
+	size_t length = 2;
 
 	if (place & KERNEL) {
 		/* near user space it points to a trampoline, which is above all else */
@@ -199,11 +221,32 @@ static void take_sample(uint64_t place)
 
 		if (vectors < vbar)
 			vbar = vectors;
-		stack[1] = read_register(link_register);
-		length = 2 + walk(stack + 2, read_register(fp_register));
+		stack[2] = read_register(link_register);
+		length = 3 + walk(stack + 3, read_register(fp_register));
 	}
-	stack_counts[intern(&stacks, stack, length)]++;
-	wind();
+	return intern(&stacks, stack, length);
+}
+
+/* ---- waiting --------------------------------------------------------------- */
+
+/* A wait's length is known once it is over, when the vCPU goes on. */
+static void end_wait(int vcpu)
+{
+	stack_waited_ps[waits[vcpu].stack] += waited_ps(vcpu) - waits[vcpu].before_ps;
+	waits[vcpu].stack = 0;
+}
+
+static void begin_wait(unsigned int unused, void *place)
+{
+	int vcpu = vcpu_now();
+
+	(void)unused;
+	if (!counting)
+		return;
+	if (waits[vcpu].stack)
+		end_wait(vcpu);
+	waits[vcpu].stack = take_stack(vcpu, (uintptr_t)place);
+	waits[vcpu].before_ps = waited_ps(vcpu);
 }
 
 /* ---- marks ----------------------------------------------------------------- */
@@ -215,7 +258,7 @@ static void begin(unsigned int vcpu, void *unused)
 	marks++;
 	if (counting)
 		complain("the workload began twice");
-	counting = 1;
+	counting = true;
 	left = 0;
 	wind();
 }
@@ -227,7 +270,10 @@ static void end(unsigned int vcpu, void *unused)
 	marks++;
 	if (!counting)
 		complain("the workload ended before it began");
-	counting = 0;
+	counting = false;
+	for (int i = 0; i < vcpus; i++)
+		if (waits[i].stack)
+			end_wait(i);
 }
 
 /* ---- translation ----------------------------------------------------------- */
@@ -263,23 +309,30 @@ static void *intern_run(struct qemu_plugin_insn *first, size_t length, size_t bl
 	return (void *)(uintptr_t)intern(&runs, row, RUN_WORDS);
 }
 
-static void pass(unsigned int vcpu, void *run)
+/* QEMU's number is that of the vCPU for which it translated the block: of no use here. */
+static void pass(unsigned int unused, void *run)
 {
-	(void)vcpu;
-	began[(uintptr_t)run] += counting;
+	(void)unused;
+	if (counting)
+		began[vcpu_now()][(uintptr_t)run]++;
 }
 
-/*
- * At the start of a block every register is in its place. The number of the vCPU is
- * that of the one that QEMU translated the block for, so nothing here relies on it.
- */
-static void enter(unsigned int vcpu, void *run)
+/* At the start of a block every register is in its place. */
+static void enter(unsigned int unused, void *run)
 {
 	const uint64_t *row = runs.rows[(uintptr_t)run] + 1;
+	int vcpu = vcpu_now();
 
-	pass(vcpu, run);
-	if (counting && (left -= row[BLOCK]) <= 0)
-		take_sample(row[PLACE]);
+	(void)unused;
+	if (!counting)
+		return;
+	began[vcpu][(uintptr_t)run]++;
+	if (waits[vcpu].stack)
+		end_wait(vcpu);
+	if ((left -= row[BLOCK]) <= 0) {
+		stack_samples[take_stack(vcpu, row[PLACE])]++;
+		wind();
+	}
 }
 
 static void translate(uint64_t id, struct qemu_plugin_tb *tb)
@@ -296,6 +349,10 @@ static void translate(uint64_t id, struct qemu_plugin_tb *tb)
 		if (in_user && (word == MARK_BEGIN || word == MARK_END))
 			qemu_plugin_register_vcpu_insn_exec_cb(
 				insn, word == MARK_BEGIN ? begin : end, CB_NO_REGS, NULL);
+		if (waited_ps && (word == WFE || word == YIELD))
+			qemu_plugin_register_vcpu_insn_exec_cb(
+				insn, begin_wait, CB_R_REGS,
+				(void *)(uintptr_t)qemu_plugin_insn_vaddr(insn));
 		if (i + 1 < length && !ends_run(word))
 			continue;
 		if (!start)
@@ -311,6 +368,37 @@ static void translate(uint64_t id, struct qemu_plugin_tb *tb)
 
 /* ---- the file -------------------------------------------------------------- */
 
+static bool was_begun(uint32_t run)
+{
+	for (int i = 0; i < vcpus; i++)
+		if (began[i][run])
+			return true;
+	return false;
+}
+
+static void write_run(FILE *file, uint32_t run)
+{
+	const uint64_t *row = runs.rows[run] + 1;
+
+	fprintf(file, "run %llx %llu %08llx", (unsigned long long)row[PLACE],
+		(unsigned long long)row[LENGTH], (unsigned long long)row[FIRST]);
+	for (int i = 0; i < vcpus; i++)
+		fprintf(file, " %llu", (unsigned long long)began[i][run]);
+	fputc('\n', file);
+}
+
+static void write_stack(FILE *file, uint32_t stack)
+{
+	const uint64_t *row = stacks.rows[stack];
+
+	fprintf(file, "stack %llu %llu %llu", (unsigned long long)row[1],
+		(unsigned long long)stack_samples[stack],
+		(unsigned long long)stack_waited_ps[stack]);
+	for (uint64_t i = 2; i <= row[0]; i++)
+		fprintf(file, " %llx", (unsigned long long)row[i]);
+	fputc('\n', file);
+}
+
 static void write_file(uint64_t id, void *unused)
 {
 	FILE *file = fopen(path, "w");
@@ -321,28 +409,29 @@ static void write_file(uint64_t id, void *unused)
 		perror(path);
 		return;
 	}
-	fprintf(file, "patchbench-profile 1\nevery %llu\nmarks %llu\nvbar %llx\n",
-		(unsigned long long)every, (unsigned long long)marks, (unsigned long long)vbar);
-	for (uint32_t run = 1; run <= runs.used; run++) {
-		const uint64_t *row = runs.rows[run] + 1;
-
-		if (began[run])
-			fprintf(file, "run %llx %llu %08llx %llu\n", (unsigned long long)row[PLACE],
-				(unsigned long long)row[LENGTH], (unsigned long long)row[FIRST],
-				(unsigned long long)began[run]);
-	}
-	for (uint32_t stack = 1; stack <= stacks.used; stack++) {
-		const uint64_t *row = stacks.rows[stack];
-
-		fprintf(file, "stack %llu", (unsigned long long)stack_counts[stack]);
-		for (uint64_t i = 1; i <= row[0]; i++)
-			fprintf(file, " %llx", (unsigned long long)row[i]);
-		fputc('\n', file);
-	}
+	fprintf(file, "patchbench-profile 2\nevery %llu\nmarks %llu\nvbar %llx\nvcpus %d\n",
+		(unsigned long long)every, (unsigned long long)marks, (unsigned long long)vbar,
+		vcpus);
+	for (uint32_t run = 1; run <= runs.used; run++)
+		if (was_begun(run))
+			write_run(file, run);
+	for (uint32_t stack = 1; stack <= stacks.used; stack++)
+		write_stack(file, stack);
 	if (!broken)
 		fprintf(file, "end ok\n");
 	if (fclose(file))
 		perror(path);
+}
+
+static bool find_timelines(const char *plugin)
+{
+	void *loaded = dlopen(plugin, RTLD_NOW | RTLD_NOLOAD);
+
+	if (!loaded)
+		return false;
+	running_vcpu = (int (*)(void))dlsym(loaded, "timelines_vcpu");
+	waited_ps = (int64_t (*)(int))dlsym(loaded, "timelines_waited_ps");
+	return running_vcpu && waited_ps;
 }
 
 EXPORT int qemu_plugin_install(uint64_t id, const struct qemu_info *info, int argc, char **argv)
@@ -356,6 +445,16 @@ EXPORT int qemu_plugin_install(uint64_t id, const struct qemu_info *info, int ar
 			path = argv[i] + 4;
 		else if (!strncmp(argv[i], "every=", 6))
 			every = strtoull(argv[i] + 6, NULL, 10);
+		else if (!strncmp(argv[i], "timelines=", 10) && !find_timelines(argv[i] + 10)) {
+			fprintf(stderr, "profile: %s is not loaded, or another\n", argv[i] + 10);
+			return -1;
+		}
+	}
+	vcpus = info->system.smp_vcpus;
+	if (vcpus > (running_vcpu ? MAX_VCPUS : 1)) {
+		fprintf(stderr, "profile: more than one vCPU, up to %d, only with timelines\n",
+			MAX_VCPUS);
+		return -1;
 	}
 	if (!path || !every) {
 		fprintf(stderr, "profile: needs out=FILE and every=INSTRUCTIONS\n");

@@ -112,10 +112,12 @@ static bool begin_slice(struct slice *slice)
 static void wait_behind_others(struct vcpu *vcpu)
 {
 	const struct vcpu *next = find_hindmost(vcpu);
+	int64_t began_ps = vcpu->clock_ps;
 
 	if (next && next->clock_ps > vcpu->clock_ps)
 		vcpu->clock_ps = next->clock_ps;
 	vcpu->clock_ps += timelines.spin_ps;
+	vcpu->waited_ps += vcpu->clock_ps - began_ps;
 	vcpu->waiting = true;
 }
 

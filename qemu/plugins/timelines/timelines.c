@@ -57,6 +57,24 @@ static void start(struct cpu *unused, uintptr_t unused_data)
 	take_over();
 }
 
+/*
+ * For a plugin that counts beside this one: which vCPU runs, as QEMU tells it only for which the
+ * code was translated, and how long each has waited. It cannot ask for the time, for a clock that
+ * is read moves what others are shown.
+ */
+EXPORT int timelines_vcpu(void)
+{
+	for_each_vcpu(vcpu)
+		if (vcpu->cpu == current_cpu)
+			return vcpu - timelines.vcpus;
+	return -1;
+}
+
+EXPORT int64_t timelines_waited_ps(int vcpu)
+{
+	return timelines.vcpus[vcpu].waited_ps;
+}
+
 /* The first translation is the first thing that happens in the thread of the vCPUs. */
 static void on_translation(uint64_t id, struct qemu_plugin_tb *tb)
 {

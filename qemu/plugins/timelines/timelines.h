@@ -15,6 +15,7 @@ struct vcpu {
 	struct cpu *cpu;
 	int64_t clock_ps;
 	int64_t ps_per_instruction;
+	int64_t waited_ps;	/* with WFE and YIELD, in all */
 	bool awake;
 	bool waiting;		/* gave up its slice with WFE or YIELD */
 };
