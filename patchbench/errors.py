@@ -104,7 +104,10 @@ class BadRecord(BootFailed):
 
 
 class HostOverloaded(BootFailed):
-    """The guest's time was up while others had the host's CPUs, so nobody knows whether it hung."""
+    """The host kept the guest from its end, so nobody knows whether it would have hung.
+
+    Its CPUs were others', it was stopped, its disk was full, or QEMU was killed.
+    """
 
     exit_code = 30
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from patchbench.errors import ToolFailed
+from patchbench.errors import DiskFull, Overrun, ToolFailed
 from patchbench.model import Machine, Platform, Timelines, Toolchain
 from patchbench.tools import qemu
 from patchbench.tools.container import Engine, Finished
@@ -159,6 +159,39 @@ def test_a_full_disk_is_not_called_a_lost_guest(
 ) -> None:
     full: Callable[[object], SimpleNamespace] = lambda _: SimpleNamespace(f_bavail=3, f_frsize=4096)  # noqa: E731
     monkeypatch.setattr(os, "statvfs", full)
-    with pytest.raises(ToolFailed, match="disk is full") as caught:
-        boot(tmp_path, 0, "patchbench 1\n")
-    assert caught.value.exit_code == 30
+    assert "disk is full" in boot(tmp_path, 0, "patchbench 1\n").ended_by_host
+
+
+@pytest.mark.parametrize("log", ["patchbench 1\n", None])
+def test_a_qemu_that_somebody_killed_is_not_called_a_lost_guest(
+    tmp_path: Path, log: str | None
+) -> None:
+    assert "QEMU was killed" in boot(tmp_path, 137, log).ended_by_host
+
+
+@pytest.mark.parametrize("status", [124, 137])
+def test_a_qemu_that_its_own_timeout_ended_is_past_its_deadline(
+    tmp_path: Path, status: int
+) -> None:
+    ran = boot(tmp_path, status, "patchbench 1\n", on=machine(boot_timeout_s=2))
+    assert (ran.timed_out, ran.ended_by_host) == (True, "")
+
+
+@pytest.mark.parametrize(
+    ("error", "blamed"),
+    [(Overrun("it wrote 9 GiB"), "guest"), (DiskFull("2 GiB are left"), "host")],
+)
+def test_a_boot_that_fills_the_disk_ends_alone(
+    tmp_path: Path, error: Exception, blamed: str
+) -> None:
+    def run(*_: object, **__: object) -> Finished:
+        raise error
+
+    hypervisor = Hypervisor(cast(Engine, SimpleNamespace(run=run)), TOOLCHAIN)
+    ran = hypervisor.run(
+        machine(), workload(), image=tmp_path, initrd=tmp_path, seed=1, out=tmp_path
+    )
+    assert (str(error) in ran.ended_by_host, str(error) in ran.said) == (
+        blamed == "host",
+        blamed == "guest",
+    )

@@ -101,14 +101,14 @@ def answer(root: Path, folder: Path, result: CheckResult) -> Path | None:
 def publish(root: Path, folder: Path, name: str) -> Path:
     """Copy what a check found, and its answers, into results/published/NAME; return that folder.
 
-    Raises BadInput if its findings are damaged, or as published.new_folder.
+    Raises BadInput if its findings are damaged, or as published.publishing.
     """
     result = findings.read(folder)
-    target = published.new_folder(root, name)
-    findings.write(target, result)
-    _answer(root, folder, result, target)
-    runs.seal(target)
-    return target
+    with published.publishing(root, name) as new:
+        findings.write(new, result)
+        _answer(root, folder, result, new)
+        runs.seal(new)
+    return root / "results/published" / name
 
 
 def _answer(root: Path, folder: Path, result: CheckResult, out: Path) -> Path | None:

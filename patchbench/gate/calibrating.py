@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from patchbench.errors import BadInput, LostGuest
+from patchbench.errors import BadInput, HostOverloaded, LostGuest
 from patchbench.gate import policy as policies
 from patchbench.gate.calibration import Calibration, MachineBoots
 from patchbench.model import NONE, Arm, Boot, Image, Machine, Metric, Policy, Source
@@ -205,13 +205,18 @@ class _Booter:
 
 
 def _values(booted: Iterable[Boot], series: str) -> Values:
-    """Return what one kernel's boots measured; LostGuest if one of them has no samples."""
+    """Return what one kernel's boots measured.
+
+    Raises LostGuest if one of them has no samples, HostOverloaded if that is the host's fault.
+    """
     values: dict[str, dict[int, float]] = {}
     for one in sorted(booted, key=lambda one: one.seed):
         if one.series != series:
             continue
         if one.failure:
-            raise LostGuest(f"{series} seed {one.seed} has no usable samples: {one.failure}")
+            blameless = one.failure_status == HostOverloaded.exit_code
+            kind = HostOverloaded if blameless else LostGuest
+            raise kind(f"{series} seed {one.seed} has no usable samples: {one.failure}")
         for metric in one.record.metrics:
             values.setdefault(metric.name, {})[one.seed] = one.value(metric.name)
     return values

@@ -16,7 +16,8 @@ A console is long and, without splats, of no interest; its checksum proves that 
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from patchbench.model import Boot, Plan
 from patchbench.stages import boot
 from patchbench.stages import boots as booting
 from patchbench.store import write_whole
+from patchbench.tools import files
 from patchbench.tools.qemu import CONSOLE, RESULTS
 
 BOOTS = "boots.json"
@@ -47,15 +49,28 @@ def is_published(folder: Path) -> bool:
     return (folder / BOOTS).is_file()
 
 
-def new_folder(root: Path, name: str) -> Path:
-    """Return results/published/NAME, made; BadInput for a name that is none, or is taken."""
-    folder = root / "results/published" / name
-    if Path(name).name != name:
+@contextmanager
+def publishing(root: Path, name: str) -> Iterator[Path]:
+    """Give a folder to fill, which is results/published/NAME when the block ends without an error.
+
+    Raises BadInput for a name that is none, or is taken.
+    """
+    final = root / "results/published" / name
+    if not name or Path(name).name != name:
         raise BadInput(f"--name {name}: a folder's name, without a slash")
-    if folder.exists():
-        raise BadInput(f"{folder} is published already; choose another name, or remove it")
-    folder.mkdir(parents=True)
-    return folder
+    if final.exists():
+        raise BadInput(f"{final} is published already; choose another name, or remove it")
+    # Outside of published/, where half of it would pass for a whole one.
+    new = root / "results" / f".new-{name}"
+    files.remove(new)
+    new.mkdir(parents=True)
+    try:
+        yield new
+        final.parent.mkdir(exist_ok=True)
+        new.rename(final)
+    except BaseException:
+        files.remove(new)
+        raise
 
 
 def publish(run: Path, boots: Sequence[Boot], folder: Path) -> None:

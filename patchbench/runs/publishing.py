@@ -12,15 +12,15 @@ def publish(root: Path, run: Path, name: str) -> Path:
     """Copy a run into results/published/NAME and return that folder.
 
     Raises why the run cannot be relied on, or BadInput if it booted nothing or as
-    published.new_folder.
+    published.publishing.
     """
     compared, boots = reading.read(root, run)
     if error := reading.verdict_error(compared):
         raise error
     if compared.nothing_to_measure:
         raise BadInput(f"{run.name} booted nothing: its two kernels are the same")
-    target = published.new_folder(root, name)
-    published.publish(run, boots, target)
-    formats.write(target, scaling.add(root, compared), boots)
-    folder.seal(target)
-    return target
+    with published.publishing(root, name) as new:
+        published.publish(run, boots, new)
+        formats.write(new, scaling.add(root, compared), boots)
+        folder.seal(new)
+    return root / "results/published" / name

@@ -3,17 +3,17 @@
 
 import hashlib
 import random
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from patchbench.errors import NotComparable, NotRepeatable, PipelineError
+from patchbench.errors import HostOverloaded, NotComparable, NotRepeatable, PipelineError
 from patchbench.model import Arm, ArmNote, Machine, Plan
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
 from patchbench.runs import published
 from patchbench.stages import boot, boots
+from patchbench.tools import files
 from patchbench.tools.qemu import CONSOLE, RESULTS, Hypervisor
 
 HEADINGS = ("what", "published", "here", "says")
@@ -143,8 +143,10 @@ def _replay(
     pipeline: Pipeline, folder: Path, machine: Machine, note: ArmNote, arm: Arm, seed: int
 ) -> Replay:
     out = pipeline.cache / "work/verify"
-    shutil.rmtree(out, ignore_errors=True)
-    boot.run(Hypervisor(pipeline.engine, pipeline.toolchain), arm, seed, out)
+    files.remove(out)
+    ran = boot.run(Hypervisor(pipeline.engine, pipeline.toolchain), arm, seed, out)
+    if not ran.orderly and (why := ran.ended_by_host or boot.find_overload(ran.host)):
+        raise HostOverloaded(f"{note.series} seed {seed} did not finish when booted again; {why}")
     theirs = published.results_log(folder, machine.name, note.series, seed).read_bytes()
     ours = boot.read_log(out, RESULTS) or b""
     difference = boots.describe_difference(theirs, ours)

@@ -42,6 +42,9 @@ _SHOWN_CHARS = 200
 #: cores, alone on it, keeps its own helper threads waiting for a quarter of the time.
 _MAX_STEAL_PCT = 5.0
 _MAX_WAITED_PCT = 40.0
+#: The same of a kernel that was configured without pressure stall information.
+_MAX_LOAD_PER_CORE = 2.0
+_MAX_STOPPED_S = 5.0
 
 
 class CanBoot(Protocol):
@@ -161,6 +164,10 @@ def find_overload(host: Mapping[str, float]) -> str:
         reasons.append(f"other guests of its host stole {stolen:.0f} % of the CPU time")
     if (waited := host.get("waited_pct", 0.0)) > _MAX_WAITED_PCT:
         reasons.append(f"tasks waited for a CPU {waited:.0f} % of the time")
+    if "waited_pct" not in host and (load := host.get("load_per_core", 0.0)) > _MAX_LOAD_PER_CORE:
+        reasons.append(f"{load:.0f} tasks wanted each of its CPUs")
+    if (stopped := host.get("stopped_s", 0.0)) > _MAX_STOPPED_S:
+        reasons.append(f"it or this run was stopped for {stopped:.0f} s")
     return " and ".join(reasons)
 
 
@@ -206,7 +213,7 @@ def _judge(logs: _Logs, wanted: Wanted, splats: Sequence[Splat]) -> Boot:
             f"  {logs.folder}"
         )
     if not record.complete:
-        _lost(logs, record, exact=wanted.exact)
+        _lost(logs, record)
     if splats:
         raise KernelSplat(
             f"kernel splat, {splats[0].kind}: {splats[0].rule.why}\n"
@@ -242,14 +249,18 @@ def _lack(record: Record, release: str | None, console: str) -> str:
     return ""
 
 
-def _lost(logs: _Logs, record: Record, *, exact: bool) -> NoReturn:
+def _lost(logs: _Logs, record: Record) -> NoReturn:
     lines, ran = logs.console.splitlines(), logs.ran
     panic = next((line for line in lines if "Kernel panic" in line), None)
     if panic:
         how = f"the guest panicked: {panic}"
+    elif ran and ran.ended_by_host:
+        raise HostOverloaded(
+            f"the guest did not finish, and is not to blame: {ran.ended_by_host}\n  {logs.folder}"
+        )
     elif ran and ran.timed_out:
-        # A virtual clock cannot tell a slow host from a hung guest, unless the host was free.
-        if exact and (overload := find_overload(ran.host)):
+        # No clock can tell a slow host from a hung guest, unless the host was free.
+        if overload := find_overload(ran.host):
             raise HostOverloaded(
                 f"the guest did not finish in {ran.seconds:.0f} s, while {overload}\n"
                 f"  boot it again on an idle host  {logs.folder}"

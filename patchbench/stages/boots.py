@@ -24,6 +24,7 @@ from patchbench.stages import boot
 from patchbench.stages.splats import SplatPolicy
 from patchbench.store import Store
 from patchbench.story import Story
+from patchbench.tools import files
 from patchbench.tools.qemu import CONSOLE, RESULTS, Ran
 
 #: After so many lost boots of one arm the others would only cost time.
@@ -151,13 +152,14 @@ class Booter:
             f"booting {job.arm.image.series} seed {job.seed} again, to prove it repeats to the byte"
         )
         ran = boot.run(self._hypervisor, job.arm, job.seed, again)
-        if ran.timed_out:
+        if not ran.orderly:
+            why = ran.ended_by_host or "is the host overloaded?"
             raise ToolFailed(
-                f"{job.arm.image.series} seed {job.seed} did not finish in time when booted again; "
-                f"is the host overloaded?  {again}"
+                f"{job.arm.image.series} seed {job.seed} did not finish when booted again; "
+                f"{why}  {again}"
             )
         _check_same(again, shelved, job)
-        shutil.rmtree(again)
+        files.remove(again)
         self._proved.add(job.arm.machine.name)
 
     def _boot(self, job: Job) -> Ran:

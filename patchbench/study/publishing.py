@@ -22,7 +22,7 @@ def publish(root: Path, folder: Path, name: str) -> Path:
     """Copy a study and its runs into results/published/NAME, and return that folder.
 
     Raises BadInput for a study that did not finish, the error of a run that lost boots, and as
-    published.new_folder. A run in which the series was not at work is copied as well: the page
+    published.publishing. A run in which the series was not at work is copied as well: the page
     says so.
     """
     logbook = studies.read(folder)
@@ -30,18 +30,14 @@ def publish(root: Path, folder: Path, name: str) -> Path:
         raise BadInput(f"{folder} did not finish: {missing[0]} was not run; carry it on")
     study = evidence.study_of(root, folder)
     names = [logbook.run(one.leg) for one in logbook.legs if one.state == "done"]
-    target = published.new_folder(root, name)
-    try:
+    with published.publishing(root, name) as new:
         for run in names:
-            _copy(root, evidence.runs_of(root, folder) / run, target / "runs" / run)
+            _copy(root, evidence.runs_of(root, folder) / run, new / "runs" / run)
         for file, text in page.files(study).items():
-            write_whole(target / file, text)
-        shutil.copyfile(folder / STUDY, target / STUDY)
-        runs.seal(target)
-    except BaseException:
-        shutil.rmtree(target)  # half a study would pass for a whole one
-        raise
-    return target
+            write_whole(new / file, text)
+        shutil.copyfile(folder / STUDY, new / STUDY)
+        runs.seal(new)
+    return root / "results/published" / name
 
 
 def weigh_again(root: Path, name: str) -> Path:

@@ -37,6 +37,9 @@ _UNPRIVILEGED = 65534
 _MAX_LOG = "100m"
 #: What is left to the host of its memory, at least.
 _HOST_MIB = 512
+#: What one look at a container counts at most towards its timeout. A process that was stopped, or a
+#: host that slept, has not waited meanwhile.
+_LONGEST_LOOK_S = 2.0
 #: Runs a command and prints on stdout, after its own output, what CPU time it used.
 _TIMED = (
     "bash",
@@ -224,11 +227,13 @@ class Engine:
             output = Output(on_line)
             reader = threading.Thread(target=_read, args=(container, output), daemon=True)
             reader.start()
-            deadline = time.monotonic() + limits.timeout_s
-            while reader.is_alive() and time.monotonic() < deadline:
+            left_s = limits.timeout_s
+            while reader.is_alive() and left_s > 0:
+                began = time.monotonic()
                 poll()
                 watch.look()
                 reader.join(0.1)
+                left_s -= min(time.monotonic() - began, _LONGEST_LOOK_S)
             poll()
             if reader.is_alive():
                 with suppress(APIError):

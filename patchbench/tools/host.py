@@ -32,19 +32,31 @@ class Watch:
 
     steal_pct: CPU time that a hypervisor below gave to others. waited_pct: time in which some
     task waited for a CPU (pressure stall information). busy_cores: cores busy with anything,
-    in the mean. load: tasks that ran or waited to, over the minute before. mhz: the slowest
-    core's clock now. What the host does not report is missing.
+    in the mean. load: tasks that ran or waited to, over the minute before; load_per_core: now, if
+    that is more, for each core that this run may use. stopped_s: the longest time between two
+    looks. mhz: the slowest core's clock now. What the host does not report is missing.
     """
 
     def __init__(self) -> None:
         self._load = os.getloadavg()[0]
         self._jiffies, self._waited_us = _jiffies(), _cpu_pressure_us()
         self._began = time.monotonic()
+        self._looked_s: float | None = None
+        self._longest_s = 0.0
+
+    def look(self) -> None:
+        """Be here: who is stopped, or on a host that sleeps, does not come for a long time."""
+        now_s = _boot_time_s()
+        if self._looked_s is not None:  # what comes before the first look takes what it takes
+            self._longest_s = max(self._longest_s, now_s - self._looked_s)
+        self._looked_s = now_s
 
     def seen(self) -> dict[str, float]:
         """Return what happened since the watch began, by name."""
         spent = [now - then for now, then in zip(_jiffies(), self._jiffies, strict=False)]
-        seen = {"load": self._load}
+        load = max(self._load, os.getloadavg()[0])
+        cores = len(os.sched_getaffinity(0))
+        seen = {"load": self._load, "load_per_core": load / cores, "stopped_s": self._longest_s}
         if (whole := sum(spent[:8])) > 0:  # user .. steal; guest time is in user already
             idle = spent[3] + spent[4]
             seen["steal_pct"] = 100 * spent[7] / whole
@@ -105,6 +117,11 @@ def _memory_gib() -> float:
 def _jiffies() -> list[int]:
     first = next(iter(_lines(Path("/proc/stat"))), "cpu")
     return [int(field) for field in first.split()[1:]]
+
+
+def _boot_time_s() -> float:
+    """Return a clock that goes on while the host sleeps, and that nobody sets."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _cpu_pressure_us() -> int | None:

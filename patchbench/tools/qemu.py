@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from patchbench.errors import ToolFailed
+from patchbench.errors import DiskFull, Overrun, ToolFailed
 from patchbench.model import Machine, Platform, Timelines, Toolchain, Workload
 from patchbench.tools import host
 from patchbench.tools.container import Bind, Engine, Limits, own
@@ -24,6 +24,9 @@ _DEVICE_TREE = "/machine.dtb"
 _GRACE_S = 10
 #: A guest that writes without end is ended by it; a profile of the largest storm has 40 MB.
 _MAX_FILE_BYTES = 128 << 20
+#: What is left where SIGKILL ended QEMU, and what `timeout` leaves where it did.
+_KILLED = 137
+_ENDED_BY_TIMEOUT = (124, _KILLED)
 _ACCELERATORS = {
     "icount": ["-accel", "tcg,thread=single"],
     "tcg": ["-accel", "tcg,thread=multi"],
@@ -36,7 +39,8 @@ class Ran:
 
     `orderly` is that QEMU ended by itself and said so; only then are the logs known to be
     whole. `said` is what QEMU itself had to say. `host` is what else the host had to do
-    meanwhile, as tools.host.Watch tells it.
+    meanwhile, as tools.host.Watch tells it. `ended_by_host` is why the host ended it, or never
+    began it, where that is no doing of the guest's: its disk was full, somebody killed QEMU.
     """
 
     seconds: float
@@ -44,6 +48,7 @@ class Ran:
     orderly: bool
     said: str = ""
     host: Mapping[str, float] = field(default_factory=dict)
+    ended_by_host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,36 +160,50 @@ class Hypervisor:
     ) -> Ran:
         """Boot once, until the guest powers off, panics, or its time is up.
 
-        Raises ToolFailed where QEMU does not start, or not with the clocks that it was to have.
+        A full disk, or a guest that fills it, ends this boot alone. Raises ToolFailed where QEMU
+        does not start, or not with the clocks that it was to have.
         """
         own(out)
         deadline = str(machine.boot_timeout_s + _GRACE_S)
         watch = host.Watch()
         plugin = self._profiler.arguments(machine) if self._profiler else []
-        done = self._engine.run(
-            self._image,
-            ["timeout", "--kill-after=1", deadline, *command(machine, workload, seed), *plugin],
-            Limits(
-                timeout_s=machine.boot_timeout_s,
-                memory_gib=machine.memory_mib // 1024 + 2,
-                processes=256,
-                file_bytes=_MAX_FILE_BYTES,
-            ),
-            binds=[
-                Bind(image, "/image"),
-                Bind(initrd, "/initrd"),
-                Bind(out, "/out", True),
-                *([Bind(self._profiler.path, "/profile.so")] if self._profiler else []),
-                *(_binds(platform) if platform else []),
-            ],
-        )
+        line = ["timeout", "--kill-after=1", deadline, *command(machine, workload, seed), *plugin]
+        binds = [
+            Bind(image, "/image"),
+            Bind(initrd, "/initrd"),
+            Bind(out, "/out", True),
+            *([Bind(self._profiler.path, "/profile.so")] if self._profiler else []),
+            *(_binds(platform) if platform else []),
+        ]
+        try:
+            done = self._engine.run(
+                self._image, line, _limits(machine), binds=binds, poll=watch.look
+            )
+        except Overrun as err:
+            return Ran(0.0, timed_out=False, orderly=False, said=str(err), host=watch.seen())
+        except DiskFull as err:
+            return Ran(0.0, timed_out=False, orderly=False, ended_by_host=str(err))
+        late = done.seconds >= machine.boot_timeout_s
+        if done.status == _KILLED and not late:
+            why = "QEMU was killed: the host is short of memory, or somebody ended it"
+            return Ran(done.seconds, timed_out=False, orderly=False, ended_by_host=why)
         if done.status and not any(_size(out / log) for log in (RESULTS, CONSOLE)):
             raise ToolFailed(f"QEMU does not start (status {done.status}):\n{done.said[-2000:]}")
         _check_clocks(machine, done.said)
         if _disk_full(out):
-            raise ToolFailed(f"the disk is full; make room below {out}, then run again")
-        said, seen = done.said[-2000:], watch.seen()
-        return Ran(done.seconds, done.status is None, done.status == 0, said, seen)
+            why = f"the disk is full; make room below {out}, then run again"
+            return Ran(done.seconds, timed_out=False, orderly=False, ended_by_host=why)
+        timed_out = done.status is None or (done.status in _ENDED_BY_TIMEOUT and late)
+        return Ran(done.seconds, timed_out, done.status == 0, done.said[-2000:], watch.seen())
+
+
+def _limits(machine: Machine) -> Limits:
+    return Limits(
+        timeout_s=machine.boot_timeout_s,
+        memory_gib=machine.memory_mib // 1024 + 2,
+        processes=256,
+        file_bytes=_MAX_FILE_BYTES,
+    )
 
 
 def _binds(platform: Platform) -> list[Bind]:

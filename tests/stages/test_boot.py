@@ -64,9 +64,9 @@ def test_a_hung_guest_shows_its_last_record_and_the_console_tail(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("waited_pct", "exact", "error"),
-    [(12.0, True, LostGuest), (91.0, True, HostOverloaded), (91.0, False, LostGuest)],
+    [(12.0, True, LostGuest), (91.0, True, HostOverloaded), (91.0, False, HostOverloaded)],
 )
-def test_an_exact_guest_whose_time_was_up_hung_only_if_the_host_was_its_own(
+def test_a_guest_whose_time_was_up_hung_only_if_the_host_was_its_own(
     tmp_path: Path, waited_pct: float, error: type[BootFailed], *, exact: bool
 ) -> None:
     leave(tmp_path, "patchbench 1\n", timed_out=True)
@@ -74,6 +74,14 @@ def test_an_exact_guest_whose_time_was_up_hung_only_if_the_host_was_its_own(
     with pytest.raises(error) as caught:
         boot.read(tmp_path, replace(WANTED, exact=exact), POLICY)
     assert caught.type is error
+
+
+def test_a_guest_that_the_host_ended_is_not_to_blame(tmp_path: Path) -> None:
+    leave(tmp_path, "patchbench 1\n")
+    ran = {"seconds": 1, "timed_out": False, "orderly": False, "ended_by_host": "its disk was full"}
+    (tmp_path / "host.json").write_text(json.dumps(ran))
+    with pytest.raises(HostOverloaded, match="not to blame: its disk was full"):
+        read(tmp_path)
 
 
 def test_a_panic_on_an_overloaded_host_is_a_panic(tmp_path: Path) -> None:
@@ -207,6 +215,9 @@ def test_a_failed_boot_is_counted_with_its_status_and_never_empty(tmp_path: Path
         ({"steal_pct": 1.0, "waited_pct": 12.0, "load": 9.0}, ""),
         ({"steal_pct": 31.0}, "other guests of its host stole 31 % of the CPU time"),
         ({"waited_pct": 77.7}, "tasks waited for a CPU 78 % of the time"),
+        ({"waited_pct": 9.0, "load_per_core": 6.0}, ""),
+        ({"load_per_core": 6.0}, "6 tasks wanted each of its CPUs"),
+        ({"stopped_s": 45.0}, "it or this run was stopped for 45 s"),
     ],
 )
 def test_a_host_that_had_other_things_to_do_is_described(host: dict[str, float], says: str) -> None:
