@@ -180,7 +180,7 @@ class Catalog:
             new = [name for name in _INCLUDED.findall(text) if name not in seen]
             seen.update(new)
             texts += [read_text(self.root / "workloads" / name) for name in new]
-        found = ctables.parameters("\n".join(texts))
+        found = _read_parameters("\n".join(texts))
         return {name: one for name, one in found.items() if name != "seed"}
 
     def _source(self, program: str) -> str:
@@ -273,6 +273,7 @@ def adapter(kind: type[T]) -> TypeAdapter[T]:
 _adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 #: A study names the same few files hundreds of times.
 _parse = lru_cache(tomllib.loads)
+_read_parameters = lru_cache(ctables.parameters)
 
 
 def load_toml(path: Path, kind: type[T], **known: str) -> T:

@@ -4,10 +4,11 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from pydantic import TypeAdapter
-
+from patchbench.catalog import adapter
 from patchbench.model import Boot, Comparison, Plan
 from patchbench.runs import folder as runs
 from patchbench.runs import reading
@@ -30,7 +31,7 @@ def add_run(checkout: Path, name: str, **changes: object) -> Path:
     shutil.copytree(DATA / "runs" / RUN, folder)
     for log in folder.glob("boots/*/*/*/results.log"):
         shutil.copyfile(DATA / "consoles/clean.log", log.with_name("console.log"))
-    plan = TypeAdapter(Plan).validate_json((folder / "plan.json").read_text())
+    plan = adapter(Plan).validate_json((folder / "plan.json").read_text())
     write_plan(folder, replace(plan, run=name, **changes))  # type: ignore[arg-type]  # any field
     return folder
 
@@ -56,6 +57,8 @@ def lose(folder: Path, *logs: str) -> None:
     runs.seal(folder)
 
 
-def told(folder: Path) -> tuple[Comparison, Sequence[Boot]]:
-    """Return what the recorded run says, and its boots."""
-    return reading.read(PROJECT, root(folder) / "results/runs" / RUN)
+@cache
+def read() -> tuple[Comparison, Sequence[Boot]]:
+    """Return what the recorded run says, and its boots; many tests ask, and none changes them."""
+    with TemporaryDirectory() as folder:
+        return reading.read(PROJECT, root(Path(folder)) / "results/runs" / RUN)

@@ -29,10 +29,10 @@ def bench(*flags: str) -> Done:
     return invoke("bench", "--machine", "exact", "--seeds", "6", *flags)
 
 
-def test_a_bench_reports_what_a_series_makes_faster(checkout: Path) -> None:
+def test_a_bench_reports_what_a_series_makes_faster(undrawn: Path) -> None:
     done = bench()
     assert done.status == 0, done.stderr
-    (report,) = (checkout / "results/reports").iterdir()
+    (report,) = (undrawn / "results/reports").iterdir()
     compared = json.loads((report / "comparison.json").read_text())
     (exits,) = (one for one in compared["metrics"] if one["name"] == "exit_ns")
     assert (exits["base"], exits["test"]) == (100_003_500, 90_003_150)

@@ -23,8 +23,8 @@ HOSTILE = (
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return recorded.told(tmp_path)
+def run() -> Run:
+    return recorded.read()
 
 
 def hostile(comparison: Comparison) -> Comparison:

@@ -7,7 +7,7 @@ import pytest
 
 import tasks
 from patchbench.verbs.needs import needed
-from tests import recorded
+from tests import engine, recorded
 from tests.command import in_checkout, invoke
 
 STORED = recorded.RUN
@@ -47,6 +47,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("patches", "qemu", "workloads", "docs"):
         (tmp_path / name).symlink_to(recorded.PROJECT / name)
     in_checkout(monkeypatch, recorded.root(tmp_path))
+    engine.draw_nothing(monkeypatch)
     monkeypatch.setenv("PATCHBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     return tmp_path

@@ -25,11 +25,12 @@ def calls(tree: ast.Module) -> set[str]:
     }
 
 
-PURE = [
-    path
-    for path in sorted(PACKAGE.rglob("*.py"))
-    if "Pure" in (ast.get_docstring(ast.parse(path.read_text())) or "")
-]
+def opening(source: str) -> str:
+    """Return a module's docstring, without reading the rest of it."""
+    return source.partition('"""')[2].partition('"""')[0]
+
+
+PURE = [path for path in sorted(PACKAGE.rglob("*.py")) if "Pure" in opening(path.read_text())]
 
 
 def test_there_are_pure_modules() -> None:

@@ -4,6 +4,7 @@
 import re
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,7 @@ def verbs_of(cell: str) -> list[str]:
     return [code.split()[0] for code in re.findall(r"`([^`]+)`", cell) if code[0] != "-"]
 
 
+@cache
 def helped(verb: str) -> set[str]:
     """Return the flags that `invoke --help VERB` tells of, but for Invoke's own."""
     return flags(invoke("--help", verb).stdout.partition("Options:")[2])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which functions differ and which ran, in; whether the series was at work, out. Pure."""
+"""Which functions differ and which ran, in; whether the series was at work, out."""
 
 from pathlib import Path
 

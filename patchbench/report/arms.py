@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Comparisons of one run of several series in; one report with a column for each out. Pure.
+"""Comparisons of one run of several series in; one report with a column for each out.
 
 The more comparisons, the likelier that one of them differs by chance: for each metric and
 machine the p-values of all comparisons (signed-rank, two-sided) are adjusted by Holm's rule.

@@ -2,7 +2,7 @@
 """Which console lines mean that the kernel is in trouble, by configs/splats.toml."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -80,8 +80,9 @@ class SplatPolicy:
 
     def find(self, console: str) -> Iterator[tuple[int, Splat]]:
         """Give each splat of a console with the index of its line; the first rule that matches."""
+        deny = [(re.compile(rule.pattern), rule) for rule in self.deny]
         for number, line in enumerate(console.splitlines()):
-            if splat := self._match(line):
+            if splat := self._match(line, deny):
                 yield number, splat
 
     def missing(self, flavour: str, console: str) -> tuple[ExpectedLine, ...]:
@@ -94,9 +95,9 @@ class SplatPolicy:
         more = tuple(AllowedSplat(pattern, why) for pattern in patterns)
         return replace(self, allow=(*self.allow, *more))
 
-    def _match(self, line: str) -> Splat | None:
-        for rule in self.deny:
-            if found := re.search(rule.pattern, line):
+    def _match(self, line: str, deny: Sequence[tuple[re.Pattern[str], SplatRule]]) -> Splat | None:
+        for pattern, rule in deny:
+            if found := pattern.search(line):
                 if any(re.search(allowed.pattern, line) for allowed in self.allow):
                     return None
                 return Splat(line, rule, found.groupdict().get("what") or "")

@@ -117,6 +117,8 @@ def test(_: Context, fast: bool = False) -> None:
     from patchbench.tools import process
 
     with exits():
+        # Many containers set this; every worker would then compile all tests again.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         if fast:
             finish(process.call([*_PYTEST, "-m", "not e2e and not slow", *_PARALLEL], cwd=ROOT))
             return

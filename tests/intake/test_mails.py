@@ -103,7 +103,7 @@ def test_any_bytes_are_mails(data: bytes) -> None:
 def test_any_mutation_of_a_mail_is_one_that_can_be_read() -> None:
     whole = mbox(text("=?utf-8?b?W1BBVENIXSBh?=", ident="1"), encoded("base64", b"AAAA"))
     draw = random.Random(1)
-    for _ in range(2000):
+    for _ in range(500):
         data = bytearray(whole)
         for _ in range(draw.randint(1, 6)):
             data[draw.randrange(len(data))] = draw.randrange(256)

@@ -22,8 +22,8 @@ RUN = "20261123T115314"
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return recorded.told(tmp_path)
+def run() -> Run:
+    return recorded.read()
 
 
 def states(text: str, comparison: Run) -> list[str]:

@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import kcidb_io  # type: ignore[import-untyped]
 import pytest
@@ -25,8 +24,8 @@ Run = tuple[Comparison, Sequence[Boot]]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return recorded.told(tmp_path)
+def run() -> Run:
+    return recorded.read()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter
@@ -82,8 +81,8 @@ def test_an_undecided_rule_says_how_many_seeds_may_decide_it(storm: Reading) -> 
     assert "more seeds tell how often" in never.why
 
 
-def test_too_few_seeds_decide_nothing_and_say_how_many_do(tmp_path: Path) -> None:
-    comparison, _ = recorded.told(tmp_path)
+def test_too_few_seeds_decide_nothing_and_say_how_many_do() -> None:
+    comparison, _ = recorded.read()
     found = weighed(rule(at_most_pct=0), reading(comparison))
     assert found.outcome == "undecided"
     assert found.why == "3 pairs are too few for a 95% interval; 6 are enough"

@@ -37,11 +37,11 @@ def test_a_line_of_the_longest_length_is_whole() -> None:
     assert read(b"x" * MOST_LINE_BYTES + b"\n").text() == "x" * MOST_LINE_BYTES
 
 
-def test_a_gigabyte_of_long_lines_takes_no_more_memory_than_the_bound() -> None:
+def test_a_hundred_megabytes_of_long_lines_takes_no_more_memory_than_the_bound() -> None:
     line = b"x" * (1 << 20) + b"\n"
     lines = Output()
     tracemalloc.start()
-    for _ in range(1024):
+    for _ in range(100):
         lines.feed(line)
     peak_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
