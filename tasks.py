@@ -3,7 +3,7 @@
 
 from invoke.collection import Collection
 
-from patchbench.verbs import intake, judging, kernels, measuring, studies, upkeep
+from patchbench.verbs import intake, iterating, judging, kernels, measuring, studies, upkeep
 
 namespace = Collection(
     upkeep.list_,
@@ -14,6 +14,7 @@ namespace = Collection(
     kernels.build,
     kernels.boot,
     measuring.bench,
+    iterating.iterate,
     measuring.profile,
     measuring.report,
     measuring.compare,
