@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Drop-in TOML files become model objects here, or an error that names file and key."""
 
+import json
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -290,6 +291,14 @@ def load_toml(path: Path, kind: type[T], **known: str) -> T:
             for problem in err.errors()
         )
         raise BadInput(f"{path} is not a valid {kind.__name__}:\n{wrong}") from err
+
+
+def load_json(path: Path) -> Any:
+    """Return what a stored JSON file says; ValueError for what is none, or nests too deep."""
+    try:
+        return json.loads(path.read_bytes())
+    except RecursionError as err:
+        raise ValueError("it nests too deep") from err
 
 
 def read_text(path: Path) -> str:

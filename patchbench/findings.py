@@ -5,7 +5,6 @@ findings.json holds a CheckResult. It names the series that is judged and the on
 with: the findings alone do not tell which of two revisions is the newer one.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import ValidationError
 
-from patchbench.catalog import adapter
+from patchbench.catalog import adapter, load_json
 from patchbench.errors import BadInput
 from patchbench.model import NONE, SeriesName
 from patchbench.store import write_whole
@@ -146,7 +145,7 @@ def read(folder: Path) -> CheckResult:
     """Return what a check found; BadInput if its file is damaged, too new, or too old to judge."""
     path = folder / FILE
     try:
-        stored = json.loads(path.read_bytes())
+        stored = load_json(path)
         if isinstance(stored, list):
             stored = _with_header(stored, path)
         if stored["schema"] > _SCHEMA:

@@ -8,13 +8,13 @@
 All three are in results/published/NAME as well.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from patchbench import findings
+from patchbench.catalog import load_json
 from patchbench.errors import BadInput
 
 PLAN = "plan.json"
@@ -151,6 +151,6 @@ def _beginning(names: Iterable[str], name: str) -> list[str]:
 def _run_of(plan: Path) -> str:
     """Return the name of the run that a published plan is of, or of its folder if it is broken."""
     try:
-        return str(json.loads(plan.read_text())["run"])
+        return str(load_json(plan)["run"])
     except (OSError, ValueError, LookupError, TypeError):
         return plan.parent.name

@@ -13,13 +13,12 @@
 `reading` works out what a run says from its plan and logs each time; that is never stored.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from patchbench.binaries import codemap
-from patchbench.catalog import adapter
+from patchbench.catalog import adapter, load_json
 from patchbench.errors import BadInput
 from patchbench.model import ArmNote, Boot, CodeMap, Comparison, Plan
 from patchbench.runs import published
@@ -94,17 +93,26 @@ def check_seal(folder: Path, *, below: str = "") -> None:
 
     below: look only at files whose names begin with this.
     """
-    for line in (folder / SUMS).read_text().splitlines():
+    for line in (folder / SUMS).read_text(errors="replace").splitlines():
         digest, _, name = line.partition("  ")
         if not name.startswith(below):
             continue
-        if not (folder / name).is_file():
+        found = _sha256(folder / name)
+        if not found:
             raise BadInput(f"{folder / name} is missing; {SUMS} lists it")
-        if file_sha256(folder / name) != digest:
+        if found != digest:
             raise BadInput(
                 f"{folder / name} is not what was measured: its checksum in {SUMS} is another\n"
                 "  an edited sample is no sample; boot again"
             )
+
+
+def _sha256(path: Path) -> str:
+    """Return a file's checksum; empty for what is no file, or cannot be the name of one."""
+    try:
+        return file_sha256(path) if path.is_file() else ""
+    except (OSError, ValueError):
+        return ""
 
 
 def read_boots(root: Path, folder: Path, plan: Plan) -> list[Boot]:
@@ -128,7 +136,7 @@ def read_plan(folder: Path) -> Plan:
     """Return a run's plan; BadInput if it is broken, of a newer schema or another run's."""
     path = folder / PLAN
     try:
-        read = json.loads(path.read_text())
+        read = load_json(path)
         # First of all: this version cannot know what the rest of a newer schema means.
         schema = read.get("schema", 0) if isinstance(read, dict) else 0
         if isinstance(schema, int) and schema > Comparison.known_schema:

@@ -21,8 +21,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from patchbench import records
 from patchbench.catalog import adapter
 from patchbench.errors import BadInput
@@ -112,7 +110,7 @@ def notes(folder: Path) -> dict[str, BootNote]:
     """Return what is kept of each boot, by MACHINE/SERIES/seed-N."""
     try:
         return adapter(dict[str, BootNote]).validate_json((folder / BOOTS).read_text())
-    except (OSError, ValidationError) as err:
+    except (OSError, ValueError) as err:
         raise BadInput(f"{folder / BOOTS} is broken:\n  {err}") from err
 
 

@@ -4,7 +4,9 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from patchbench.catalog import load_json
 from patchbench.errors import BadInput
 from patchbench.model import Json
 from patchbench.store import write_whole
@@ -27,9 +29,14 @@ def rows(folder: Path) -> list[tuple[str, str, str]]:
     trees) has rows of its own; the remainder is the pipeline's. BadInput if the run was cut off.
     """
     try:
-        note = json.loads((folder / TIMINGS).read_text())
+        return _rows(load_json(folder / TIMINGS))
     except OSError as err:
         raise BadInput(f"{folder} has no {TIMINGS}: the run did not finish") from err
+    except (ValueError, LookupError, TypeError, ArithmeticError) as err:
+        raise BadInput(f"{folder / TIMINGS} is damaged: {err}") from err
+
+
+def _rows(note: Any) -> list[tuple[str, str, str]]:
     wall = note["ended"] - note["started"]
     spans: dict[str, list[tuple[float, float]]] = {name: [] for name in _PROGRAMS.values()}
     for program, start, end in note["busy"]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 
 from patchbench import records
+from patchbench.catalog import adapter
 from patchbench.errors import (
     BadRecord,
     BootFailed,
@@ -278,8 +279,8 @@ def _lost(logs: _Logs, record: Record) -> NoReturn:
 
 def _ran(folder: Path) -> Ran | None:
     try:
-        return Ran(**json.loads((folder / HOST_NOTE).read_text()))
-    except (OSError, ValueError, TypeError):
+        return adapter(Ran).validate_json((folder / HOST_NOTE).read_bytes())
+    except (OSError, ValueError):
         return None
 
 

@@ -16,12 +16,12 @@ _COMPILER = re.compile(
 _KERNEL_DOC = re.compile(rf"(?P<kind>Warning|Error): {_PLACE} (?P<text>.+)")
 _IN_FUNCTION = re.compile(r"(?:\S*ld: )?(?P<object>\S+?): in function [`'](?P<function>[^']+)':$")
 _UNDEFINED = re.compile(
-    r"(?:\S*ld: )?(?P<where>\S+?):\s?(?:\((?P<offset>[^)]*)\): )?"
+    r"(?:\S*ld: )?(?P<where>\S+?):\s?(?:\((?P<offset>[^()]*)\): )?"
     r"undefined reference to [`'](?P<symbol>[^']+)'$"
 )
 _TWICE = re.compile(
-    r"(?:\S*ld: )?(?P<where>\S+?):\s?\([^)]*\): multiple definition of [`'](?P<symbol>[^']+)'; "
-    r"(?P<first>\S+?):\([^)]*\): first defined here$"
+    r"(?:\S*ld: )?(?P<where>\S+?):\s?\([^()]*\): multiple definition of [`'](?P<symbol>[^']+)'; "
+    r"(?P<first>\S+?):\([^()]*\): first defined here$"
 )
 _MODPOST = re.compile(r'ERROR: modpost: "(?P<symbol>\S+)" \[(?P<module>\S+)\] undefined!$')
 #: A line of `nm --format=sysv`: NAME | value | class | type | ...

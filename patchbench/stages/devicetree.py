@@ -34,7 +34,13 @@ def with_capacities(blob: bytes, capacities_dmips_mhz: Sequence[int]) -> bytes:
 
     Raises ToolFailed for what is no device tree, or one with another number of CPUs.
     """
-    parts = _split(blob)
+    try:
+        return _changed(_split(blob), capacities_dmips_mhz)
+    except (struct.error, ValueError) as err:  # an offset beyond its end, a name that has none
+        raise ToolFailed(f"QEMU's device tree is damaged: {err}") from err
+
+
+def _changed(parts: _Blob, capacities_dmips_mhz: Sequence[int]) -> bytes:
     name = len(parts.strings)
     left = list(capacities_dmips_mhz)
     structure = b""

@@ -2,9 +2,10 @@
 """Which console lines mean that the kernel is in trouble, by configs/splats.toml."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 
 from pydantic import with_config
@@ -80,9 +81,10 @@ class SplatPolicy:
 
     def find(self, console: str) -> Iterator[tuple[int, Splat]]:
         """Give each splat of a console with the index of its line; the first rule that matches."""
+        suspect = _any_of(tuple(rule.pattern for rule in self.deny))
         deny = [(re.compile(rule.pattern), rule) for rule in self.deny]
         for number, line in enumerate(console.splitlines()):
-            if splat := self._match(line, deny):
+            if suspect(line) and (splat := self._match(line, deny)):
                 yield number, splat
 
     def missing(self, flavour: str, console: str) -> tuple[ExpectedLine, ...]:
@@ -104,10 +106,35 @@ class SplatPolicy:
         return None
 
 
+@cache
+def _any_of(patterns: tuple[str, ...]) -> Callable[[str], object]:
+    """Return what asks at once whether any pattern matches: a console may have a million lines.
+
+    A pattern with a flag, or whose groups refer to one another, cannot be one of many; then all
+    lines are looked at one by one.
+    """
+    nameless = [re.sub(r"\(\?P<\w+>", "(", pattern) for pattern in patterns]
+    if any(re.search(r"\\[1-9]|\(\?P=|\(\?[a-zA-Z]", pattern) for pattern in nameless):
+        return lambda _: True
+    return re.compile("|".join(f"(?:{pattern})" for pattern in nameless)).search
+
+
+def _check_patterns(policy: SplatPolicy, path: Path) -> None:
+    rules = [(rule.kind, rule.pattern) for rule in policy.deny]
+    rules += [("allow", rule.pattern) for rule in policy.allow]
+    rules += [("expect", rule.pattern) for rule in policy.expect]
+    for what, pattern in rules:
+        try:
+            re.compile(pattern)
+        except (re.error, RecursionError, OverflowError) as err:
+            raise BadInput(f"{path}: {what}: {pattern!r} is no pattern: {err}") from err
+
+
 def load(root: Path, today: date | None = None) -> SplatPolicy:
     """Return configs/splats.toml; BadInput if an `allow` has no ground, or has expired."""
     path = root / FILE
     policy = load_toml(path, SplatPolicy)
+    _check_patterns(policy, path)
     for rule in policy.allow:
         if not (rule.link or rule.expires):
             raise BadInput(f"{path}: allow {rule.pattern!r} needs a `link` or an `expires`")

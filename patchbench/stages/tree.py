@@ -19,7 +19,7 @@ from dataclasses import asdict
 from io import BufferedReader
 from pathlib import Path
 
-from patchbench.catalog import TREE
+from patchbench.catalog import TREE, load_json
 from patchbench.errors import BadInput, DoesNotApply, ToolFailed, Unfit
 from patchbench.model import (
     DebianOrigin,
@@ -65,7 +65,7 @@ def known_source(spec: KernelSpec, cache: Path) -> Source | None:
     """Return the source as it was fetched before, if the kernel file still asks for it."""
     folder = cache / "kernels" / spec.name
     try:
-        stamp = json.loads((folder / _STAMP).read_text())
+        stamp = load_json(folder / _STAMP)
         if stamp["origin"] != asdict(spec.origin) or not _is_ours(folder / "repo.git"):
             return None
         makefile = Repository(folder / "repo.git").show(f"{stamp['commit']}:Makefile")

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from patchbench import findings
 from patchbench.catalog import Catalog, adapter
 from patchbench.errors import PipelineError
@@ -61,7 +59,7 @@ def read(root: Path, folder: Path, leg: Leg, machine: Machine) -> Reading | str:
             folder.name, command, machine, leg.at_work, result,
             program=workload.program, parameters={**workload.parameters, **leg.parameters},
         )  # fmt: skip
-    except (PipelineError, OSError, ValidationError) as err:
+    except (PipelineError, OSError, ValueError) as err:
         return str(err).splitlines()[0]
 
 

@@ -5,13 +5,12 @@ The file is the study's logbook: the plan that is in force, and the state of eac
 legs measured is in results/runs/, in runs named after study and leg.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from patchbench.catalog import adapter
+from patchbench.catalog import adapter, load_json
 from patchbench.errors import BadInput
 from patchbench.runs.archive import STUDY
 from patchbench.store import write_whole
@@ -59,7 +58,7 @@ def read(folder: Path) -> Logbook:
     """Return a study's logbook; BadInput if it is damaged or too new."""
     path = folder / STUDY
     try:
-        stored = json.loads(path.read_text())
+        stored = load_json(path)
         if stored.get("schema", 0) > SCHEMA:
             raise BadInput(f"{path} has schema {stored['schema']}: update patchbench")
         return adapter(Logbook).validate_python(upgrade.upgraded(stored))

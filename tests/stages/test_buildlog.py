@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a build's log reports."""
 
+import time
 from pathlib import Path
+
+import pytest
 
 from patchbench.stages import buildlog
 from patchbench.stages.buildlog import Message, Undefined
@@ -131,3 +134,13 @@ def test_a_line_number_within_a_message_does_not_make_it_new() -> None:
     text = "mm/memory.c:{}:2: sparse: warning: symbol 'f' redeclared (originally at mm/a.h:{})\n"
     ours, theirs = (buildlog.messages(text.format(line, line), FILES) for line in (1, 30))
     assert ours == theirs
+
+
+@pytest.mark.parametrize("part", ["x:(", "x: (", "ld: ", "a|", "`", ":1: "])
+def test_a_line_without_end_is_read_once(part: str) -> None:
+    began_s = time.process_time()
+    log = part * (64_000 // len(part))
+    buildlog.undefined(log)
+    buildlog.errors(log)
+    buildlog.link_errors(log)
+    assert time.process_time() - began_s < 1

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Which console lines are splats, and of what kind."""
 
+import time
 from datetime import date
 from pathlib import Path
 
@@ -57,3 +58,23 @@ def test_what_is_allowed_is_no_splat_whatever_rule_it_matches() -> None:
     allowed = AllowedSplat("in known_race", "settled", link="https://example.org/thread")
     policy = SplatPolicy((RACE, BUG), (allowed,))
     assert [*policy.find("BUG: KCSAN: data-race in known_race\n")] == []
+
+
+def test_a_pattern_that_is_none_is_refused(tmp_path: Path) -> None:
+    text = (ROOT / "configs/splats.toml").read_text()
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs/splats.toml").write_text(text.replace("'BUG: KASAN: '", "'BUG: (KASAN'"))
+    with pytest.raises(BadInput, match="is no pattern"):
+        splats.load(tmp_path)
+
+
+@pytest.mark.parametrize("pattern", [r"(a)\1", "(?i)AA"])
+def test_a_pattern_that_cannot_be_one_of_many_is_found_all_the_same(pattern: str) -> None:
+    rules = (SplatRule("one", pattern, "x"), SplatRule("other", "nothing", "x"))
+    assert len([*SplatPolicy(deny=rules).find("b\naa\n")]) == 1
+
+
+def test_a_console_of_a_million_lines_is_read_in_seconds() -> None:
+    began_s = time.process_time()
+    assert [*splats.load(ROOT).find("\n" * 1_000_000)] == []
+    assert time.process_time() - began_s < 5
