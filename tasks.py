@@ -3,7 +3,16 @@
 
 from invoke.collection import Collection
 
-from patchbench.verbs import intake, iterating, judging, kernels, measuring, studies, upkeep
+from patchbench.verbs import (
+    coverage,
+    intake,
+    iterating,
+    judging,
+    kernels,
+    measuring,
+    studies,
+    upkeep,
+)
 
 namespace = Collection(
     upkeep.list_,
@@ -16,6 +25,7 @@ namespace = Collection(
     measuring.bench,
     iterating.iterate,
     measuring.profile,
+    coverage.coverage,
     measuring.report,
     measuring.compare,
     measuring.history,

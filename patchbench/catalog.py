@@ -161,6 +161,10 @@ class Catalog:
         """Return the C source of a workload's program."""
         return self.root / "workloads" / f"{name.replace('-', '_')}.c"
 
+    def is_marked(self, program: str) -> bool:
+        """Return whether a workload's program marks what a profile counts."""
+        return "profile_begin()" in self._source(program)
+
     def metrics(self, program: str) -> dict[str, Metric]:
         """Return what a workload's program measures, by name, as its C source declares it."""
         return ctables.metrics(self._source(program))

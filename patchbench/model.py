@@ -17,6 +17,9 @@ from pydantic import ConfigDict, Field, with_config
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
+#: For a workload or a hazard: whichever runs what the series changes.
+AUTO = "auto"
+
 #: For nouns that are read from TOML: a key that is not a field is an error, not ignored.
 STRICT = ConfigDict(extra="forbid")
 
@@ -493,7 +496,8 @@ class Profile:
     `instructions` are exact and a function's own, `calls` are exact; `stacks` are samples,
     outermost function first. `functions` are all that the kernel has: one that is not among them
     is missing (inlined, renamed, not there yet), which is not the same as not called. `files` are
-    those of the functions that ran, without their folders. `cpus`: the same by CPU.
+    those of the functions that ran, without their folders. `cpus`: the same by CPU. `whole`: the
+    workload has no marks, and it is what ran since user space began.
     """
 
     series: str
@@ -506,6 +510,7 @@ class Profile:
     calls: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     cpus: tuple[OnCpu, ...] = ()
+    whole: bool = False
 
     @property
     def freed_pages(self) -> int | None:
@@ -638,6 +643,7 @@ class FunctionProof:
     ran: Mapping[str, int]
     idle: tuple[str, ...]
     untold: str = ""
+    whole: bool = False  # the workload has no marks: since user space began
     schema: int = 1
 
     known_schema: ClassVar[int] = 1

@@ -18,8 +18,9 @@ from patchbench.errors import (
     UnknownName,
 )
 from patchbench.findings import CheckResult, Finding, Target
-from patchbench.model import Boot, Source, Workload
+from patchbench.model import AUTO, Boot, Source, Workload
 from patchbench.pipeline import Pipeline, kernel_flag
+from patchbench.profile import covering
 from patchbench.runs import folder as runs
 from patchbench.runs import published
 from patchbench.stages import boot, splats
@@ -170,6 +171,8 @@ def verdict_error(
 
 def _workloads(pipeline: Pipeline, request: CheckRequest) -> list[Workload]:
     catalog = pipeline.catalog
+    if AUTO in request.hazards:
+        request = replace(request, hazards=_reaching(pipeline, request))
     known = [catalog.workload(name) for name in catalog.listing()["workload"]]
     asked = [catalog.workload(name) for name in request.hazards] or [
         one for one in known if one.conditions
@@ -189,6 +192,14 @@ def _workloads(pipeline: Pipeline, request: CheckRequest) -> list[Workload]:
         if not catalog.machine(name).exact:
             raise BadInput(f"--machine {name}: hazards are booted on exact machines only")
     return asked
+
+
+def _reaching(pipeline: Pipeline, request: CheckRequest) -> tuple[str, ...]:
+    """Return the hazards that run what the series changes, on the first of the kernels."""
+    source = pipeline.source(request.kernel, request.tree)
+    names = (request.against, request.series)
+    reached = covering.chosen(pipeline, source, names, machine="exact", hazards=True)
+    return tuple(one.workload for one in reached)
 
 
 def _target(request: CheckRequest, source: Source) -> Target:

@@ -9,7 +9,7 @@ from pathlib import Path
 from patchbench import stats
 from patchbench.catalog import Catalog, load_toml
 from patchbench.errors import BadInput, UnknownName
-from patchbench.model import Limit, Machine, Metric, Policy
+from patchbench.model import AUTO, Limit, Machine, Metric, Policy
 
 DEFAULT = Path("configs/gate.toml")
 
@@ -34,7 +34,7 @@ def load(catalog: Catalog, path: Path, seeds: int | None = None) -> Policy:
                 raise UnknownName("metric", limit.metric, [*metrics], source)
             _check_limit(limit, metrics[limit.metric], machine)
         for name in policy.hazards:
-            if not catalog.workload(name).conditions:
+            if name != AUTO and not catalog.workload(name).conditions:
                 raise BadInput(f"hazard {name} has no conditions, so it could not fail")
     except UnknownName:
         raise

@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from patchbench.catalog import adapter
-from patchbench.errors import BootFailed, NoMarks
+from patchbench.errors import BootFailed
 from patchbench.model import Arm, CodeMap, FunctionProof, Json, Machine, Profile
 from patchbench.pipeline import Pipeline
 from patchbench.profile import boots, proof
 from patchbench.stages import boot, plugin, splats
-from patchbench.store import write_whole
+from patchbench.store import key, write_whole
 from patchbench.tools.qemu import Hypervisor, Profiler
 
 #: A sample costs the host as much as some thousand guest instructions.
@@ -19,8 +19,11 @@ EVERY_INSTRUCTIONS = 2000
 _COUNTS = "counts.json"
 
 
-def profiler(run: Pipeline) -> Hypervisor:
-    """Return what boots with the plugin, which is compiled unless it is shelved."""
+def profiler(run: Pipeline, *, whole: bool = False) -> Hypervisor:
+    """Return what boots with the plugin, which is compiled unless it is shelved.
+
+    whole: count all since user space began, and not what lies between a workload's marks.
+    """
     compiled = plugin.build(
         run.engine,
         run.store,
@@ -30,7 +33,7 @@ def profiler(run: Pipeline) -> Hypervisor:
         work=run.cache / "work",
         story=run.story,
     )
-    return Hypervisor(run.engine, run.toolchain, Profiler(compiled, EVERY_INSTRUCTIONS))
+    return Hypervisor(run.engine, run.toolchain, Profiler(compiled, EVERY_INSTRUCTIONS, whole))
 
 
 def can_count(machine: Machine) -> bool:
@@ -41,27 +44,46 @@ def can_count(machine: Machine) -> bool:
 def counted(run: Pipeline, arm: Arm, seed: int) -> Profile:
     """Return what an arm's boot runs between its marks, without stacks; booted unless shelved.
 
-    Raises NoMarks for a workload without marks, BootFailed for a boot that gave no samples,
-    NotRepeatable if the same boot is shelved and printed something else.
+    Of a workload without marks it is all since user space began. Raises BootFailed for a boot that
+    gave no samples, NotRepeatable if the same boot is shelved and printed something else.
     """
-    made_of: dict[str, Json] = {
+    made_of = _ingredients(run, arm, seed)
+    whole = not run.catalog.is_marked(arm.workload.program)
+
+    def fill(new: Path) -> None:
+        run.story.say(f"counting what {arm.image.series} runs in {arm.workload.name}, seed {seed}")
+        out = run.cache / "work/counting" / key(made_of)[:12]
+        shutil.rmtree(out, ignore_errors=True)
+        plain = run.store.get("boots", boot.ingredients(arm, seed))
+        profile = boots.count(
+            profiler(run, whole=whole),
+            arm,
+            seed,
+            out,
+            policy=splats.load(run.root),
+            plain=plain,
+        )
+        kept = replace(profile, stacks={}, functions=frozenset(), cpus=(), whole=whole)
+        write_whole(new / _COUNTS, adapter(Profile).dump_json(kept).decode() + "\n")
+        shutil.rmtree(out)
+
+    return _read(run.store.ensure("counts", made_of, fill), arm)
+
+
+def shelved(run: Pipeline, arm: Arm, seed: int) -> Profile | None:
+    """Return what `counted` returns if no boot is needed for it."""
+    folder = run.store.get("counts", _ingredients(run, arm, seed))
+    return _read(folder, arm) if folder else None
+
+
+def _ingredients(run: Pipeline, arm: Arm, seed: int) -> dict[str, Json]:
+    return {
         "boot": boot.ingredients(arm, seed),
         "plugin": plugin.ingredients(run.root, run.toolchain, "profile"),
     }
 
-    def fill(new: Path) -> None:
-        run.story.say(f"counting what {arm.image.series} runs in {arm.workload.name}, seed {seed}")
-        out = run.cache / "work/counting"
-        shutil.rmtree(out, ignore_errors=True)
-        shelved = run.store.get("boots", boot.ingredients(arm, seed))
-        profile = boots.count(
-            profiler(run), arm, seed, out, policy=splats.load(run.root), plain=shelved
-        )
-        kept = replace(profile, stacks={}, functions=frozenset(), cpus=())
-        write_whole(new / _COUNTS, adapter(Profile).dump_json(kept).decode() + "\n")
-        shutil.rmtree(out)
 
-    folder = run.store.ensure("counts", made_of, fill)
+def _read(folder: Path, arm: Arm) -> Profile:
     kept = adapter(Profile).validate_json((folder / _COUNTS).read_text())
     return replace(kept, series=arm.image.series)
 
@@ -73,7 +95,5 @@ def prove(run: Pipeline, code: CodeMap, arm: Arm, seed: int) -> FunctionProof:
         return proof.untold(*place, "no function differs between the kernels")
     try:
         return proof.prove(code, counted(run, arm, seed), *place)
-    except NoMarks as err:
-        return proof.untold(*place, str(err).partition("\n")[0])
     except BootFailed as err:
         return proof.untold(*place, f"the profiled boot was lost: {str(err).partition(chr(10))[0]}")

@@ -31,9 +31,8 @@ def prove(code: CodeMap, profile: Profile, machine: str, seed: int) -> FunctionP
         else:
             idle[f"{one.file}:{name}"] = None
     sorted_ran = sorted(ran.items(), key=lambda item: (-item[1], item[0]))
-    return FunctionProof(
-        machine, seed, dict(sorted_ran), tuple(name for name in idle if name not in ran)
-    )
+    left = tuple(name for name in idle if name not in ran)
+    return FunctionProof(machine, seed, dict(sorted_ran), left, whole=profile.whole)
 
 
 def untold(machine: str, seed: int, why: str) -> FunctionProof:

@@ -130,7 +130,8 @@ def _ran(proof: FunctionProof) -> str:
     most = [f"{name} ({count:,} instructions)" for name, count in proof.ran.items()]
     shown = [*most[:_SHOWN_FUNCTIONS], *(["..."] if len(most) > _SHOWN_FUNCTIONS else [])]
     idle = f"; idle: {', '.join(proof.idle)}" if proof.idle else ""
-    some = f"{len(most) or 'NONE'} of {len(most) + len(proof.idle)} ran between the marks"
+    when = "since user space began" if proof.whole else "between the marks"
+    some = f"{len(most) or 'NONE'} of {len(most) + len(proof.idle)} ran {when}"
     return f"{place}: {some}{': ' if shown else ''}{', '.join(shown)}{idle}"
 
 

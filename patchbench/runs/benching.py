@@ -7,9 +7,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from patchbench.errors import BadInput
-from patchbench.model import Arm, ArmNote, Boot, CodeMap, Comparison, Image, Machine, Plan, Tree
+from patchbench.model import (
+    AUTO,
+    Arm,
+    ArmNote,
+    Boot,
+    CodeMap,
+    Comparison,
+    Image,
+    Machine,
+    Plan,
+    Tree,
+)
 from patchbench.pipeline import Pipeline, kernel_flag
-from patchbench.profile import counting, proof
+from patchbench.profile import counting, covering, proof
 from patchbench.runs import folder as runs
 from patchbench.runs import reading, times
 from patchbench.stages import boots as booting
@@ -151,6 +162,31 @@ class Prepared:
         """Note what ran when, and seal the run's folder against later changes."""
         times.write(self.folder, pipeline.timings())
         runs.seal(self.folder)
+
+
+def by_workload(pipeline: Pipeline, request: BenchRequest) -> list[BenchRequest]:
+    """Return the request for each workload that AUTO stands for, or as it is.
+
+    Raises NotEngaged if no workload runs what any of the series changes.
+    """
+    if request.workload != AUTO:
+        return [request]
+    source = pipeline.source(request.kernel, request.tree)
+    machines = map(pipeline.catalog.machine, request.machines)
+    machine = next((one.name for one in machines if counting.can_count(one)), "exact")
+    names: dict[str, None] = {}
+    for test in request.tests:
+        pair = request.against, test
+        reached = covering.chosen(pipeline, source, pair, machine=machine, hazards=False)
+        names |= dict.fromkeys(one.workload for one in reached)
+    return [
+        replace(
+            request,
+            workload=name,
+            typed=request.typed.replace(f"--workload {AUTO}", f"--workload {name}"),
+        )
+        for name in names
+    ]
 
 
 def bench(pipeline: Pipeline, request: BenchRequest) -> Prepared:

@@ -93,7 +93,8 @@ def nothing_ran(
         yield (
             f"none of the {len(proof.idle)} functions in which {plan.test.series} differs from "
             f"{plan.base.series} ran in {plan.workload.name} on {proof.machine}, so there is "
-            f"nothing that it can show: {', '.join(proof.idle)}"
+            f"nothing that it can show: {', '.join(proof.idle)}\n"
+            "  `bench --workload auto` looks for a workload that runs them"
         )
 
 

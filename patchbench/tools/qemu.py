@@ -53,14 +53,19 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Profiler:
-    """qemu/plugins/profile.c, compiled, and how many instructions there are to a sample."""
+    """qemu/plugins/profile.c, compiled, and how many instructions there are to a sample.
+
+    whole: for a workload without marks, all since user space began.
+    """
 
     path: Path
     every_instructions: int
+    whole: bool = False
 
     def arguments(self, machine: Machine) -> list[str]:
         """Return what is added to QEMU's command line. Paths are the container's."""
         line = f"/profile.so,out=/out/{PROFILE},every={self.every_instructions}"
+        line += ",whole=1" if self.whole else ""
         return ["-plugin", f"{line},timelines={_PLUGIN}" if machine.timelines else line]
 
 

@@ -66,9 +66,8 @@ def exits() -> Iterator[None]:
 
 
 def show(comparison: Comparison, *, as_json: bool, written: Path | None = None) -> None:
-    """Print a comparison, and leave the status that it deserves."""
+    """Print a comparison; its status is the caller's to leave."""
     from patchbench.report import tables
-    from patchbench.runs import reading
     from patchbench.tools.terminal import print_table
 
     if as_json:
@@ -84,8 +83,6 @@ def show(comparison: Comparison, *, as_json: bool, written: Path | None = None) 
                 print(line)
         if written:
             print(f"report {written / 'report.md'}  {written / 'report.html'}")
-    if error := reading.verdict_error(comparison):
-        raise error
 
 
 def show_findings(

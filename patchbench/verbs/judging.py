@@ -82,7 +82,7 @@ def gate(
         "matrix": "the build matrix and no hazards, unless those are named",
         "rows": "rows of configs/matrix.toml, with commas, and no hazards",
         "quick": "the quick rows of the matrix, and no hazards",
-        "hazards": "workloads with conditions, with commas, and no matrix; `all` for every one",
+        "hazards": "workloads with conditions, with commas, and no matrix; or all, or auto",
         "flavour": "file in configs/kconfig/, instead of each hazard's own",
         "machine": "file in qemu/machines/, instead of each hazard's own",
         "seeds": "boots of each hazard per series; a single failure fails it",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     | {
         "series": "what to bench, as for build; with commas several, each an arm of one run",
         "all-pairs": "compare the series with each other as well",
+        "workload": "file in workloads/; auto: those that run what the series changes, up to three",
     },
     iterable=["set"],
 )  # fmt: skip
@@ -70,8 +71,11 @@ def bench(
             parameters=parameters(set),
         )
         with pipeline.opened(ROOT, Terminal()) as run:
-            done = benching.bench(run, taking.resolved(run, request))
-        _report_bench(done.folder, pairs=all_pairs, as_json=json)
+            asked = benching.by_workload(run, taking.resolved(run, request))
+            folders = [benching.bench(run, one).folder for one in asked]
+        errors = [_report_bench(folder, pairs=all_pairs, as_json=json) for folder in folders]
+        if error := next(filter(None, errors), None):
+            raise error
 
 
 @task(
@@ -198,6 +202,8 @@ def compare(_: Context, base: str, test: str, machine: str = "exact", json: bool
     with exits():
         comparison = reading.compare_arms(ROOT, base, test, machine.split(","))
         show(comparison, as_json=json)
+        if error := reading.verdict_error(comparison):
+            raise error
 
 
 @task(
@@ -226,29 +232,34 @@ def history(_: Context, metric: str, machine: str = "") -> None:
         print(f"plot {out}")
 
 
-def report_run(folder: Path, compared: Comparison, boots: Sequence[Boot], *, as_json: bool) -> None:
-    """Write a run's report, print it, and exit with the status that it deserves."""
+def _report_run(
+    folder: Path, compared: Comparison, boots: Sequence[Boot], *, as_json: bool
+) -> PipelineError | None:
+    """Write a run's report, print it, and return the error to end with."""
     from patchbench.report import formats
-    from patchbench.runs import scaling
+    from patchbench.runs import reading, scaling
 
     compared = scaling.add(ROOT, compared)
     out = ROOT / "results/reports" / folder.name
     formats.write(out, compared, boots)
     show(compared, as_json=as_json, written=out)
+    return reading.verdict_error(compared)
 
 
-def _report_bench(folder: Path, *, pairs: bool, as_json: bool) -> None:
-    """Write a run's report, with a column a series where there are several, and print it."""
+def _report_bench(folder: Path, *, pairs: bool, as_json: bool) -> PipelineError | None:
+    """Write a run's report, with a column a series where there are several, and print it.
+
+    Return the error to end with.
+    """
     from patchbench.runs import reading
 
     told = reading.read_all(ROOT, folder, pairs=pairs)
     if len(told) == 1:
-        report_run(folder, *told[0], as_json=as_json)
-    else:
-        _report_arms(folder, told, as_json=as_json)
+        return _report_run(folder, *told[0], as_json=as_json)
+    return _report_arms(folder, told, as_json=as_json)
 
 
-def _report_arms(folder: Path, told: Sequence[Told], *, as_json: bool) -> None:
+def _report_arms(folder: Path, told: Sequence[Told], *, as_json: bool) -> PipelineError | None:
     from patchbench.report import arms
     from patchbench.runs import reading
     from patchbench.tools.terminal import print_table
@@ -266,9 +277,7 @@ def _report_arms(folder: Path, told: Sequence[Told], *, as_json: bool) -> None:
         print_table(arms.headings(comparisons), arms.rows(comparisons), title)
         print(arms.note(comparisons))
         print(f"report {out / 'report.md'}  {out / 'report.html'}")
-    errors = [error for one in comparisons if (error := reading.verdict_error(one))]
-    if errors:
-        raise errors[0]
+    return next(filter(None, map(reading.verdict_error, comparisons)), None)
 
 
 def _report(stored: archive.Stored, *, all_pairs: bool, as_json: bool) -> None:
@@ -281,7 +290,8 @@ def _report(stored: archive.Stored, *, all_pairs: bool, as_json: bool) -> None:
         case archive.Check(folder):
             show_findings(folder, findings.read(folder), as_json=as_json)
         case archive.Bench(folder):
-            _report_bench(folder, pairs=all_pairs, as_json=as_json)
+            if error := _report_bench(folder, pairs=all_pairs, as_json=as_json):
+                raise error
 
 
 def _export(stored: archive.Stored, name: str) -> None:

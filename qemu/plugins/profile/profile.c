@@ -2,10 +2,11 @@
 /*
  * profile - count a guest's instructions on each vCPU and sample its kernel's call stacks.
  *
- *   -plugin profile.so,out=FILE,every=INSTRUCTIONS[,timelines=FILE]
+ *   -plugin profile.so,out=FILE,every=INSTRUCTIONS[,timelines=FILE][,whole=1]
  *
  * Only what runs between the workload's two marks is told (`hint` instructions
- * that no CPU gives a meaning, see workloads/harness.h). The counts are exact:
+ * that no CPU gives a meaning, see workloads/harness.h); with `whole`, which is for
+ * programs without marks, all since user space began. The counts are exact:
  * a translation block may be left in its middle, but only by an instruction that
  * touches memory or the system, so it is counted as runs that end in one of
  * these. An instruction that faults and is then repeated has begun twice and
@@ -110,6 +111,7 @@ static uint32_t intern(struct table *table, const uint64_t *words, size_t length
 /* how often each vCPU began each run between the marks */
 static uint64_t began[MAX_VCPUS][MAX_RUNS];
 static bool counting;			/* between the marks */
+static bool whole;			/* which lie at the ends of user space */
 static int64_t left;			/* instructions until the next sample */
 static uint64_t every, dice, marks, vbar = UINT64_MAX;
 static const char *path;
@@ -324,6 +326,8 @@ static void enter(unsigned int unused, void *run)
 	int vcpu = vcpu_now();
 
 	(void)unused;
+	if (whole && !counting && !(row[PLACE] & KERNEL))
+		begin(vcpu, NULL);
 	if (!counting)
 		return;
 	began[vcpu][(uintptr_t)run]++;
@@ -346,7 +350,7 @@ static void translate(uint64_t id, struct qemu_plugin_tb *tb)
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		uint32_t word = word_of(insn);
 
-		if (in_user && (word == MARK_BEGIN || word == MARK_END))
+		if (in_user && !whole && (word == MARK_BEGIN || word == MARK_END))
 			qemu_plugin_register_vcpu_insn_exec_cb(
 				insn, word == MARK_BEGIN ? begin : end, CB_NO_REGS, NULL);
 		if (waited_ps && (word == WFE || word == YIELD))
@@ -409,6 +413,8 @@ static void write_file(uint64_t id, void *unused)
 		perror(path);
 		return;
 	}
+	if (whole)
+		end(0, NULL);
 	fprintf(file, "patchbench-profile 2\nevery %llu\nmarks %llu\nvbar %llx\nvcpus %d\n",
 		(unsigned long long)every, (unsigned long long)marks, (unsigned long long)vbar,
 		vcpus);
@@ -445,6 +451,8 @@ EXPORT int qemu_plugin_install(uint64_t id, const struct qemu_info *info, int ar
 			path = argv[i] + 4;
 		else if (!strncmp(argv[i], "every=", 6))
 			every = strtoull(argv[i] + 6, NULL, 10);
+		else if (!strcmp(argv[i], "whole=1"))
+			whole = true;
 		else if (!strncmp(argv[i], "timelines=", 10) && !find_timelines(argv[i] + 10)) {
 			fprintf(stderr, "profile: %s is not loaded, or another\n", argv[i] + 10);
 			return -1;
