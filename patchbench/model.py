@@ -380,6 +380,8 @@ class MetricNote:
     plot: every sample's distribution, a dot a boot, or a line a boot of samples labelled with
     the nanoseconds since `starts`. per_page: it is also reported per page that was freed.
     undone_of: it counts pages left undone, of as many as the guest has under this meta key.
+    shows_lack_of: it moves only if somebody lacks this resource. study_tables: which tables of a
+    study's page have it.
     """
 
     name: str
@@ -392,6 +394,8 @@ class MetricNote:
     plot: Literal["", "distribution", "boots", "curve"] = ""
     per_page: bool = False
     undone_of: str = ""
+    shows_lack_of: Literal["", "memory"] = ""
+    study_tables: frozenset[Literal["clocks", "kernels"]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ A leg on which the answer was known before booting, or could not come, tells not
 statement, whatever its numbers are. Each check below returns the reason, or an empty text.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pydantic import with_config
@@ -27,10 +27,6 @@ from patchbench.study.rules import (
 
 #: The most that a unit can say.
 _CEILINGS: Mapping[str, float] = {"permille": 1000, "percent": 100}
-#: What moves when somebody lacks a resource.
-_SIGNS: Mapping[str, Sequence[str]] = {
-    "memory": ("alloc_stalls", "pages_scanned", "psi_some_us", "psi_full_us"),
-}
 _PAGES_PER_MIB = 256  # of 4 KiB, as every image here has
 
 
@@ -60,7 +56,7 @@ def blindness(rule: Rule, reading: Reading, reach: Reach | None, look: Look) -> 
         return ""
     assert isinstance(reading.result, Comparison)  # the plan was checked: the leg is a bench
     deltas = {one.metric.name: one for one in reading.result.deltas if one.machine == rule.machine}
-    if reason := nobody_lacks(rule, deltas) or at_rest(rule, reading):
+    if reason := nobody_lacks(rule, reading.result) or at_rest(rule, reading):
         return reason
     if not (delta := deltas.get(rule.metric)):
         return ""
@@ -95,11 +91,14 @@ def other_conditions(rule: LegRule, values: Mapping[str, int]) -> str:
     return ""
 
 
-def nobody_lacks(rule: LegRule, deltas: Mapping[str, Delta]) -> str:
+def nobody_lacks(rule: LegRule, result: Comparison) -> str:
     """Check that somebody lacks the resource, in some boot of the base arm."""
     if not rule.scarce:
         return ""
-    signs = [deltas[name] for name in _SIGNS[rule.scarce] if name in deltas]
+    here = [one for one in result.deltas if one.machine == rule.machine]
+    signs = [
+        one for one in here if result.metric_note(one.metric.name).shows_lack_of == rule.scarce
+    ]
     if any(base for one in signs for base, _ in one.values):
         return ""
     if not signs:

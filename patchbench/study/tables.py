@@ -2,7 +2,7 @@
 """What a study's legs measured, as tables below its statements. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from markupsafe import Markup
@@ -13,10 +13,6 @@ from patchbench.report import numbers, scaling
 from patchbench.study.evidence import Study
 from patchbench.study.plan import Leg
 from patchbench.study.readings import Reading, describe, reasons_against
-
-_KERNEL_METRICS = ("exit_ns", "makespan_ns", "drain_ns", "cpu_ns", "free_ns", "fork_ns")
-_CLOCKS = ("exit_ns", "makespan_ns", "drain_ns", "free_kib", "cpu_ns")
-_CLOCK_NAMES = ("one exit", "all exits", "memory back", "free memory", "CPU of all tasks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,32 +54,42 @@ def overloaded(study: Study) -> list[str]:
 
 def _clocks(study: Study) -> Table:
     """Return exit latency beside the time until memory is back, and the CPU time of all tasks."""
-    found = []
+    found, columns = [], _columns(study)
     for leg, reading, bench in _benches(study):
-        if not (deltas := {one.metric.name: one for one in bench.deltas}).keys() & {*_CLOCKS}:
-            continue
-        changes = [_change(deltas.get(name)) for name in _CLOCKS]
-        found.append((_place(leg, reading), *changes[:3], _never(deltas), *changes[3:]))
+        deltas = {one.metric.name: one for one in bench.deltas}
+        if clocks := [deltas[name] for name in columns if name in deltas]:
+            changes = (_change(deltas.get(name)) for name in columns)
+            found.append((_place(leg, reading), *changes, _never(clocks)))
     return Table(
         "Two clocks, and the CPU time",
         "An exit that ends sooner is worth something only if the memory comes back no later and "
-        "no more CPU time is spent. Never: in how many boots swap was not free again before the "
+        "no more CPU time is spent. Never: in how many boots a clock did not stop before its "
         "deadline, unpatched and with the series.",
-        ("cell", *_CLOCK_NAMES[:3], "never", *_CLOCK_NAMES[3:]),
+        ("cell", *columns.values(), "never"),
         tuple(found),
     )
+
+
+def _columns(study: Study) -> dict[str, str]:
+    """Return the metrics with a column in the tables of clocks, and what they are called."""
+    return {
+        note.name: note.label
+        for _, _, bench in _benches(study)
+        for note in (bench.metric_note(delta.metric.name) for delta in bench.deltas)
+        if "clocks" in note.study_tables
+    }
 
 
 def _place(leg: Leg, reading: Reading) -> str:
     return f"{leg.cell}: {leg.kernel}, {describe(reading.machine)}"
 
 
-def _never(deltas: dict[str, Delta]) -> str:
-    """Return in how many boots of either arm memory never came back."""
-    if not (back := deltas.get("drain_ns")):
-        return "-"
-    base, test = (sum(pair[arm] == NEVER for pair in back.values) for arm in (0, 1))
-    return f"{base}, {test} of {back.pairs}"
+def _never(clocks: Sequence[Delta]) -> str:
+    """Return in how many boots of either arm the clock that failed most did not stop."""
+    base, test = (
+        max(sum(pair[arm] == NEVER for pair in one.values) for one in clocks) for arm in (0, 1)
+    )
+    return f"{base}, {test} of {clocks[0].pairs}"
 
 
 def _kernels(study: Study) -> Table:
@@ -110,7 +116,8 @@ def _kernels(study: Study) -> Table:
 def _since(old: Comparison, new: Comparison) -> Iterator[tuple[str, ...]]:
     for delta in new.deltas:
         before = next((one for one in old.deltas if one.metric == delta.metric), None)
-        if delta.metric.name not in _KERNEL_METRICS or not before or before.pairs != delta.pairs:
+        shown = "kernels" in new.metric_note(delta.metric.name).study_tables
+        if not shown or not before or before.pairs != delta.pairs:
             continue
         was, now = [base for base, _ in before.values], [base for base, _ in delta.values]
         change = stats.paired_change(was, now)
@@ -124,18 +131,18 @@ def _since(old: Comparison, new: Comparison) -> Iterator[tuple[str, ...]]:
 
 def _scaling(study: Study) -> Table:
     """Return how the numbers go with what a cell sweeps."""
-    found = []
+    found, columns = [], _columns(study)
     for cell in study.logbook.plan.cells:
         for parameter in cell.sweep:
             for kernel, machine, points, _ in _sweeps(study, cell.name, parameter):
                 for point in points:
                     deltas = {delta.metric.name: delta for delta in point.deltas}
                     place = f"{cell.name}, {parameter}={point.value}: {kernel}, {machine} (TCG)"
-                    found.append((place, *(_change(deltas.get(name)) for name in _CLOCKS)))
+                    found.append((place, *(_change(deltas.get(name)) for name in columns)))
     return Table(
         "Scaling",
         "How the change goes with one parameter of the workload.",
-        ("cell", *_CLOCK_NAMES),
+        ("cell", *columns.values()),
         tuple(found),
     )
 

@@ -12,7 +12,7 @@ from patchbench.study.instrument import Reach
 from patchbench.study.readings import ArmShares, Counter, Reading, Shares
 from patchbench.study.rules import ChangeRule, DifferenceRule, Rule, ShareRule, VariantRule
 from tests.fakes import machine, plan
-from tests.storms import PARALLEL
+from tests.storms import NOTES, PARALLEL
 
 Pairs = Sequence[tuple[float, float]]
 REACH = Reach(
@@ -37,7 +37,8 @@ def reading(
     parameters: dict[str, int] | None = None,
     moved: int = 6,
 ) -> Reading:
-    comparison = Comparison(plan(), deltas, {"exact": moved == 6}, (), (), (), ())
+    engaged = {"exact": moved == 6}
+    comparison = Comparison(plan(), deltas, engaged, (), (), (), (), metric_notes=NOTES)
     return Reading(
         "a-run", "./bootstrap bench", on or machine(), at_work=True, result=comparison,
         counter=Counter("async_swap_count", moved, 6),
