@@ -17,9 +17,8 @@ from patchbench.intake import subjects
 from patchbench.intake.subjects import Subject
 
 #: As git's own mailsplit wants it: an address, and a date that ends in a year.
-_SEPARATOR = re.compile(
-    rb"From \S+[^\n]*\b\d{1,2}:\d{2}(?::\d{2})?\b[^\n]*\b(?:19|20)\d{2}(?:\s[-+]\d{4})?\s*"
-)
+_TIME = re.compile(rb"\b\d{1,2}:\d{2}(?::\d{2})?\b")
+_YEAR_AT_END = re.compile(rb"\b(?:19|20)\d{2}(?:\s[-+]\d{4})?\s*\Z")
 #: `git format-patch` writes this date and quotes nothing; every other mbox is taken for mboxrd.
 _FROM_GIT = re.compile(rb"From [0-9a-f]{40,64} Mon Sep 17 00:00:00 2001\s*")
 _HEADER = re.compile(rb"[!-9;-~]+:")
@@ -74,8 +73,7 @@ def split(data: bytes) -> list[bytes]:
     starts = [
         number
         for number, line in enumerate(lines)
-        if line.startswith(b"From ")
-        and _SEPARATOR.fullmatch(line)
+        if _is_separator(line)
         and (number == 0 or not lines[number - 1].strip())
         and number + 1 < len(lines)
         and _HEADER.match(lines[number + 1])
@@ -116,9 +114,17 @@ def read(raw: bytes) -> Mail:
     )
 
 
+def _is_separator(line: bytes) -> bool:
+    """Return whether a line is an mbox's `From WHO ... TIME ... YEAR`."""
+    if not line.startswith(b"From ") or line[5:6].isspace():
+        return False
+    time = _TIME.search(line, 6)
+    return bool(time and _YEAR_AT_END.search(line, time.end()))
+
+
 def _one(lines: list[bytes]) -> bytes:
     """Return one mail of an mbox without its separator, unquoted as mboxrd has it."""
-    separator = lines[0] if _SEPARATOR.fullmatch(lines[0]) else b""
+    separator = lines[0] if _is_separator(lines[0]) else b""
     if not separator or _FROM_GIT.fullmatch(separator):
         return b"".join(lines)
     return _QUOTED_FROM.sub(rb"\1", b"".join(lines[1:]))

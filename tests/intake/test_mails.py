@@ -2,6 +2,7 @@
 import base64
 import quopri
 import random
+import time
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -109,3 +110,10 @@ def test_any_mutation_of_a_mail_is_one_that_can_be_read() -> None:
             data[draw.randrange(len(data))] = draw.randrange(256)
         for raw in mails.split(bytes(data)):
             mails.read(raw)
+
+
+def test_a_line_that_begins_as_a_separator_and_has_no_end_is_read_once() -> None:
+    began_s = time.process_time()
+    line = b"From x " + b"10:00 2026 " * 20_000
+    assert len(mails.split(b"%b.\nFrom: a\n\n%b.\nFrom: b\n" % (line, line))) == 1
+    assert time.process_time() - began_s < 1
