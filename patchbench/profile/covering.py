@@ -45,13 +45,18 @@ def cover(run: Pipeline, source: Source, machine: str, workloads: Sequence[str])
         run.story.meter(f"counting on {machine}", len(jobs), "workloads") as meter,
         ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool,
     ):
-        futures = {name: pool.submit(job) for name, job in jobs.items()}
-        for done, (name, future) in enumerate(futures.items(), start=1):
-            try:
-                runs[name] = future.result()
-            except BootFailed as err:
-                lost[name] = _first_line(err)
-            meter.at(done)
+        try:
+            futures = {name: pool.submit(job) for name, job in jobs.items()}
+            for done, (name, future) in enumerate(futures.items(), start=1):
+                try:
+                    runs[name] = future.result()
+                except BootFailed as err:
+                    lost[name] = _first_line(err)
+                meter.at(done)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            run.engine.stop_all()
+            raise
     return Coverage(f"{source.kernel} {source.version}", machine, runs, lost)
 
 
