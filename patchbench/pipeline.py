@@ -353,14 +353,12 @@ class Pipeline:
             "test": test.key,
             "schema": CodeMap.known_schema,
         }
-        if not self.store.get("functions", made_of):
-            code = CodeMap(
-                equal=symbols.equal(ours, theirs),
-                functions=symbols.compare(ours / "vmlinux.o", theirs / "vmlinux.o"),
-            )
-            with self.store.publish("functions", made_of) as new:
-                codemap.write(new, code)
-        return codemap.read(self.store.entry("functions", made_of))
+
+        def compare(new: Path) -> None:
+            functions = symbols.compare(ours / "vmlinux.o", theirs / "vmlinux.o")
+            codemap.write(new, CodeMap(equal=symbols.equal(ours, theirs), functions=functions))
+
+        return codemap.read(self.store.ensure("functions", made_of, compare))
 
     def new_name(self, what: str) -> str:
         """Return the name of a run, check, study or gate that begins now: TIME-WHAT.
