@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The glossary: every noun of the pipeline as a frozen dataclass; no I/O.
+"""The glossary: the nouns that several rooms share, as frozen dataclasses; no I/O.
 
+In the order in which they come about: series and kernels, what is built, what a boot is made of,
+what one boot says, what a run plans, what it says. What a gate goes by is in gate/limits.py.
 A number carries its unit as the last word of its name. Nouns that users drop in as TOML
 (KernelSpec, Machine, Workload) are validated by catalog.py against the very same fields.
 """
@@ -76,6 +78,9 @@ class SeriesName:
     def __str__(self) -> str:
         """Return the whole name: STEM[@N][~COMMIT][+VARIANT]."""
         return self.unvaried() if self.variant is None else f"{self.unvaried()}+{self.variant}"
+
+
+# --- series and kernels ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +187,9 @@ class Tree:
     id: str
 
 
+# --- what is built ---
+
+
 @dataclass(frozen=True, slots=True)
 class Toolchain:
     """The container image that compiles and boots everything.
@@ -225,6 +233,9 @@ class Guest:
 
     key: str
     path: Path
+
+
+# --- what a boot is made of ---
 
 
 @with_config(STRICT)
@@ -430,6 +441,9 @@ class Arm:
         }
 
 
+# --- what one boot says ---
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One number from the guest; NEVER for a clock that did not stop."""
@@ -522,6 +536,9 @@ class Profile:
         return None if self.pages is None else self.pages - self.unfreed_pages
 
 
+# --- what a run plans ---
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything about a run that is known before its first boot."""
@@ -566,6 +583,9 @@ class ArmNote:
     release: str
     engaged_vmstat: str | None = None
     base: str = ""
+
+
+# --- what a run says ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -723,81 +743,3 @@ class Comparison:
     def metric_note(self, metric: str) -> MetricNote:
         """Return what is noted of a metric; for one without a note, words made of its name."""
         return self.metric_notes.get(metric) or MetricNote(metric, label=metric)
-
-
-@with_config(STRICT)
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """What one metric may do, as a table of configs/gate.toml; exactly one of the three bounds.
-
-    max_regression_pct: how much worse, in the metric's own direction, is still accepted.
-    min_improvement_pct: how much better the series has to be.
-    must_finish: the clock has to stop wherever the base's did; how soon is not judged.
-    why: the reason for the limit, which the verdict shows if it is not met.
-    """
-
-    workload: str
-    machine: str
-    metric: str
-    better: Literal["lower", "higher"]
-    max_regression_pct: float | None = None
-    min_improvement_pct: float | None = None
-    must_finish: bool = False
-    why: str = ""
-
-
-@with_config(STRICT)
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What a revision must keep to, and how often a good one may be stopped; configs/gate.toml.
-
-    error_rate: the chance that a revision which keeps every limit is stopped, over all limits
-    and looks; and that one which breaks a limit passes.
-    looks: after how many seeds per arm the limits are judged; an undecided one gets more seeds.
-    hazards: workloads whose conditions must hold where they hold with the base, for seed 1.
-    matrix: which rows of configs/matrix.toml must build where they build with the base.
-    """
-
-    error_rate: float
-    looks: tuple[int, ...]
-    limits: tuple[Limit, ...]
-    hazards: tuple[str, ...] = ()
-    matrix: Literal["none", "quick", "all"] = "none"
-
-
-Ruled: TypeAlias = Literal["PASS", "FAIL", "INCONCLUSIVE"]
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """The decision on one limit: the change in the metric, and what decided it.
-
-    low, high: the interval that decided, of confidence 1 - 2 * (error rate of this look).
-    """
-
-    limit: Limit
-    ruled: Ruled
-    why: str
-    delta: Delta | None = None
-    low_pct: float | None = None
-    high_pct: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a gate decided about one series against another; `runs` hold its evidence."""
-
-    gate: str
-    series: str
-    against: str
-    kernel: str
-    ruled: Ruled
-    rulings: tuple[Ruling, ...]
-    reasons: tuple[str, ...]  # besides the limits: lost boots, splats, a spent budget
-    runs: tuple[str, ...]
-    error_rate: float
-    seeds: int  # per arm, of the workload that needed most
-    cpu_seconds: float  # the cost: QEMU and make, all containers
-    wall_seconds: float
-    command: str
-    not_looked_at: tuple[str, ...] = ()  # because the verdict was FAIL already

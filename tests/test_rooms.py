@@ -3,6 +3,7 @@
 
 import ast
 import importlib
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -63,6 +64,14 @@ def test_another_room_is_entered_by_its_doors_alone() -> None:
         and not {"all", imported.split(".")[2]} & doors(name)
     ]
     assert through_walls == []
+
+
+def test_a_class_has_a_name_of_its_own() -> None:
+    texts = [path.read_text() for path in PACKAGE.rglob("*.py")]
+    names = [
+        name for text in texts for name in re.findall(r"^class ([A-Z]\w*)", text, re.MULTILINE)
+    ]
+    assert {name for name in names if names.count(name) > 1} == set()
 
 
 def test_the_landing_is_small_enough_to_be_read_at_a_glance() -> None:

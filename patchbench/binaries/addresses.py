@@ -121,14 +121,14 @@ def load(vmlinux: Path) -> Symbols:
     return Symbols(symbols, code, tuple(sorted(_files(everything))))
 
 
-def _symbols(everything: Iterable[elf.Symbol]) -> Iterator[Symbol]:
+def _symbols(everything: Iterable[elf.ElfSymbol]) -> Iterator[Symbol]:
     for one in everything:
         # Mapping symbols ($x, $d) and the compiler's own labels are no functions.
         if one.kind in (elf.NOTYPE, elf.FUNCTION) and one.name and one.name[0] not in "$.":
             yield Symbol(one.value, one.size_bytes, one.name, not one.is_local)
 
 
-def _files(everything: Iterable[elf.Symbol]) -> Iterator[tuple[int, str]]:
+def _files(everything: Iterable[elf.ElfSymbol]) -> Iterator[tuple[int, str]]:
     """Give where a file's code begins, which the assembler marks $x, and the file's name."""
     file = ""
     for one in everything:

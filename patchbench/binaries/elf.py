@@ -47,7 +47,7 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Symbol:
+class ElfSymbol:
     """An entry of the symbol table; `value` is an address, or an offset before linking."""
 
     name: str
@@ -90,14 +90,14 @@ class Elf:
             return b""
         return self._data[section.offset : section.offset + section.size_bytes]
 
-    def symbols(self) -> Iterator[Symbol]:
+    def symbols(self) -> Iterator[ElfSymbol]:
         """Give the entries of the symbol table in order; ElfError if there is none."""
         table = next((one for one in self.sections if one.kind == _SYMTAB), None)
         if table is None:
             raise ElfError("it has no symbols")
         name = self._strings(self.sections, table.link)
         for at, info, _, section, value, size in self._entries(table, _SYMBOL):
-            yield Symbol(name(at), info & 15, info >> 4 == 0, section, value, size)
+            yield ElfSymbol(name(at), info & 15, info >> 4 == 0, section, value, size)
 
     def relocations(self, section: Section) -> list[tuple[int, int, int]]:
         """Return the offset, info and addend of each entry of a relocation section."""

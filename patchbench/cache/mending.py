@@ -30,7 +30,7 @@ _NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Mended:
     """One part of a cache; `removed` is what was found wrong with it, and is gone."""
 
     part: str
@@ -46,7 +46,7 @@ class Row:
         return self.part, "mended", f"{self.detail}; removed {named}{more}"
 
 
-def mend(cache: Path) -> Iterator[Row]:
+def mend(cache: Path) -> Iterator[Mended]:
     """Look at every part of a cache, and remove what is damaged. Call under the cache's lock.
 
     Gives a row when its part is done: a kernel's repository takes half a minute.
@@ -63,12 +63,12 @@ def mend(cache: Path) -> Iterator[Row]:
         yield _row(
             f"kernel {folder.name}", _size(cache, f"kernels/{folder.name}/*", "files"), broken
         )
-    yield Row("work trees", f"{len(tree.work_trees(cache))}, all of this cache")
+    yield Mended("work trees", f"{len(tree.work_trees(cache))}, all of this cache")
     for kind in ("lanes", "compiler caches", "scratch"):
         held = [part for part in parts.held(cache) if part.kind == kind]
-        yield Row(kind, f"{len(held)}, {gib(sum(part.size_bytes for part in held))}, not hashed")
+        yield Mended(kind, f"{len(held)}, {gib(sum(part.size_bytes for part in held))}, not hashed")
     if alien := parts.strange(cache):
-        yield Row("not ours", f"left alone: {', '.join(path.name for path in alien)}")
+        yield Mended("not ours", f"left alone: {', '.join(path.name for path in alien)}")
 
 
 def _row(
@@ -76,10 +76,10 @@ def _row(
     detail: str,
     bad: list[Path],
     remove: Callable[[Path], object] = files.remove_whole,
-) -> Row:
+) -> Mended:
     for path in bad:
         remove(path)
-    return Row(part, detail, tuple(bad))
+    return Mended(part, detail, tuple(bad))
 
 
 def _size(cache: Path, pattern: str, noun: str) -> str:

@@ -17,7 +17,7 @@ _HAND_OVER_NS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Timing:
     """One time of a machine; `good` is None where nothing in particular is expected."""
 
     what: str
@@ -52,7 +52,7 @@ _BOUNDS = (
 )
 
 
-def judge(booted: Boot, machine: Machine) -> list[Row]:
+def judge(booted: Boot, machine: Machine) -> list[Timing]:
     """Return a row for each time that the boot has, in clockwork's order.
 
     On a machine that counts no instructions the rows are shown and not judged.
@@ -60,17 +60,17 @@ def judge(booted: Boot, machine: Machine) -> list[Row]:
     rows = [*_steps(booted), *_work(booted, machine), *_bounds(booted), *_lock(booted, machine)]
     if machine.exact:
         return rows
-    return [Row(row.what, None, row.measured, row.expected) for row in rows]
+    return [Timing(row.what, None, row.measured, row.expected) for row in rows]
 
 
-def _steps(booted: Boot) -> Iterator[Row]:
+def _steps(booted: Boot) -> Iterator[Timing]:
     steps = booted.values("clock_step_ns")
-    yield Row("between two readings of the clock", min(steps) >= 0, _spread(steps), "0 or more")
+    yield Timing("between two readings of the clock", min(steps) >= 0, _spread(steps), "0 or more")
     for count in booted.values("clock_back_count"):
-        yield Row("the clock went back across CPUs", count == 0, f"{count:.0f} times", "never")
+        yield Timing("the clock went back across CPUs", count == 0, f"{count:.0f} times", "never")
 
 
-def _work(booted: Boot, machine: Machine) -> Iterator[Row]:
+def _work(booted: Boot, machine: Machine) -> Iterator[Timing]:
     """Give a row for each number of threads: each must take as long as if it were alone."""
     by_threads: dict[int, dict[int, float]] = {}
     for sample in booted.record.samples:
@@ -83,34 +83,36 @@ def _work(booted: Boot, machine: Machine) -> Iterator[Row]:
         measured = _range([ns / 1e6 for ns in took_ns.values()], "ms")
         speeds = machine.nanoseconds_per_instruction
         if not speeds:
-            yield Row(what, None, measured, "")
+            yield Timing(what, None, measured, "")
             continue
         due = [_INSTRUCTIONS_PER_LOOP * loops * speeds[cpu] for cpu in took_ns]
         over = [100 * (ns / want - 1) for ns, want in zip(took_ns.values(), due, strict=True)]
         good = all(0 <= pct <= _TICK_PCT for pct in over)
         expected = f"{_range([ns / 1e6 for ns in due], 'ms')}, + {_TICK_PCT:g} % at most"
-        yield Row(what, good, measured, expected)
+        yield Timing(what, good, measured, expected)
 
 
-def _bounds(booted: Boot) -> Iterator[Row]:
+def _bounds(booted: Boot) -> Iterator[Timing]:
     for bound in _BOUNDS:
         if times := booted.values(bound.metric):
             good = 0 <= median(times) <= bound.at_most_ns
-            yield Row(bound.what, good, _spread(times), f"{bound.at_most_ns / 1000:g} us at most")
+            yield Timing(
+                bound.what, good, _spread(times), f"{bound.at_most_ns / 1000:g} us at most"
+            )
 
 
-def _lock(booted: Boot, machine: Machine) -> Iterator[Row]:
+def _lock(booted: Boot, machine: Machine) -> Iterator[Timing]:
     """Give the row of the ticket lock: sections must neither overlap nor wait for nothing."""
     for section_ns in booted.values("ticket_section_ns"):
         what, measured = "a section under a lock that all CPUs want", f"{section_ns / 1000:.2f} us"
         speeds = machine.nanoseconds_per_instruction
         if not speeds:
-            yield Row(what, None, measured, "")
+            yield Timing(what, None, measured, "")
             continue
         held_ns = _HELD_INSTRUCTIONS * sum(speeds) / len(speeds)
         good = held_ns <= section_ns <= held_ns + _HAND_OVER_NS
         limits = f"{held_ns / 1000:.2f} us held, + {_HAND_OVER_NS / 1000:g} us at most"
-        yield Row(what, good, measured, limits)
+        yield Timing(what, good, measured, limits)
 
 
 def _spread(times: Sequence[float]) -> str:

@@ -45,7 +45,7 @@ class Repeat:
         return self.workload, state, self.difference or self.failure
 
 
-def examine(run: Pipeline, machine: Machine, kernel: str) -> list[clockwork.Row]:
+def examine(run: Pipeline, machine: Machine, kernel: str) -> list[clockwork.Timing]:
     """Boot clockwork on a machine and return what its times are, and should be.
 
     Raises BootFailed if it gives no result, NotRepeatable if a second boot differs.

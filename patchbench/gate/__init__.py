@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Pass or stop a revision at a stated error rate, and measure what that gate is worth.
 
-Doors: gating, request, calibrating, calibration, policy, verdicts, revisions
+Doors: gating, request, calibrating, calibration, limits, policy, verdicts, revisions
 
     gating       judges one series against another, and writes the verdict down
     request      what to gate, and the command that asks for it again
     trial        one gate under way: boots, hazards and rows, until something fails
-    policy       configs/gate.toml: the limits
+    limits       what is judged by, and what is decided: Policy, Ruling, Verdict
+    policy       configs/gate.toml, read and checked
     rules        one limit, one comparison, one of three answers
     verdicts     a verdict as text, JSON and JUnit
     revisions    which series of a branch are to be judged

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from patchbench import stats
 from patchbench.gate import rules
-from patchbench.model import Delta, Limit, Metric, Policy, Ruling
+from patchbench.gate.limits import Limit, Policy, Ruling
+from patchbench.model import Delta, Metric
 from patchbench.noise import Drawn
 
 #: The values of one metric: a row a comparison, a column a seed.

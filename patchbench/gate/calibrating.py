@@ -12,7 +12,8 @@ from pathlib import Path
 from patchbench.errors import BadInput, HostOverloaded, LostGuest
 from patchbench.gate import policy as policies
 from patchbench.gate.calibration import Calibration, MachineBoots
-from patchbench.model import NONE, Arm, Boot, Image, Machine, Metric, Policy, Source
+from patchbench.gate.limits import Policy
+from patchbench.model import NONE, Arm, Boot, Image, Machine, Metric, Source
 from patchbench.noise import Values
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs

@@ -16,7 +16,8 @@ from patchbench.errors import BadInput
 from patchbench.gate import alarms
 from patchbench.gate import policy as policies
 from patchbench.gate.alarms import Rate
-from patchbench.model import Metric, Policy
+from patchbench.gate.limits import Policy
+from patchbench.model import Metric
 from patchbench.noise import DATA, Drawn, Floor, Values
 from patchbench.store import write_whole
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from patchbench import noise
 from patchbench.gate import policy as policies
 from patchbench.gate import verdicts
+from patchbench.gate.limits import Policy, Verdict
 from patchbench.gate.request import GateRequest
 from patchbench.gate.trial import Trial
-from patchbench.model import Policy, Verdict
 from patchbench.pipeline import Pipeline
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from patchbench import stats
 from patchbench.catalog import Catalog, load_toml
 from patchbench.errors import BadInput, UnknownName
-from patchbench.model import AUTO, Limit, Machine, Metric, Policy
+from patchbench.gate.limits import Limit, Policy
+from patchbench.model import AUTO, Machine, Metric
 
 DEFAULT = Path("configs/gate.toml")
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from patchbench import stats
 from patchbench.gate import policy as policies
-from patchbench.model import NEVER, Comparison, Delta, Limit, Policy, Ruled, Ruling
+from patchbench.gate.limits import Limit, Policy, Ruled, Ruling
+from patchbench.model import NEVER, Comparison, Delta
 
 
 def judge(

@@ -14,8 +14,9 @@ from patchbench.check import checking
 from patchbench.check.request import HAZARDS, MATRIX, CheckRequest
 from patchbench.errors import GateFailed, HostOverloaded, PipelineError, Undecided
 from patchbench.gate import rules
+from patchbench.gate.limits import Policy, Ruled, Ruling
 from patchbench.gate.request import GateRequest
-from patchbench.model import Comparison, Policy, Ruled, Ruling
+from patchbench.model import Comparison
 from patchbench.pipeline import Pipeline
 from patchbench.runs import benching, reading
 from patchbench.runs.benching import Prepared

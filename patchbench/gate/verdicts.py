@@ -9,7 +9,8 @@ from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from patchbench import texts
 from patchbench.gate import policy as policies
-from patchbench.model import Json, Limit, Ruling, Verdict
+from patchbench.gate.limits import Limit, Ruling, Verdict
+from patchbench.model import Json
 from patchbench.report.numbers import per_cent, quantity
 from patchbench.report.tables import plain
 from patchbench.store import write_whole

@@ -25,7 +25,7 @@ APPLIES = "applies"
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class TriedKernel:
     """What came of trying a series on a kernel: APPLIES, or the patch that does not and where."""
 
     score: Score
@@ -182,7 +182,7 @@ def choose(pipeline: Pipeline, taken: Taken) -> str:
     )
 
 
-def trials(pipeline: Pipeline, taken: Taken) -> list[Trial]:
+def trials(pipeline: Pipeline, taken: Taken) -> list[TriedKernel]:
     """Try the kernels whose sources are here, the author's first, up to one that works."""
     names = pipeline.catalog.kernels()
     here = [source for source in map(pipeline.known, names) if source]
@@ -192,7 +192,7 @@ def trials(pipeline: Pipeline, taken: Taken) -> list[Trial]:
     by_name = {source.kernel: source for source in here}
     tried = []
     for one in bases.in_order([score(taken.posting, source) for source in here]):
-        tried.append(Trial(one, _outcome(pipeline, by_name[one.kernel], taken.name)))
+        tried.append(TriedKernel(one, _outcome(pipeline, by_name[one.kernel], taken.name)))
         if tried[-1].outcome == APPLIES:
             break
     return tried

@@ -52,7 +52,7 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class WorkloadReach:
     """What a workload runs of what a series changes: instructions, by `file:function`.
 
     share_pct: of all that it runs.
@@ -83,20 +83,20 @@ def changed(code: CodeMap) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"{one.file}:{base(one.name)}" for one in told))
 
 
-def reaches(coverage: Coverage, code: CodeMap) -> list[Reach]:
+def reaches(coverage: Coverage, code: CodeMap) -> list[WorkloadReach]:
     """Return the workloads that run some of what changes, by their share of it."""
     found = []
     for workload, one in coverage.runs.items():
         ran = {name: count for name in changed(code) if (count := _count(one, name))}
         if ran:
             total = sum(one.instructions.values())
-            found.append(Reach(workload, ran, 100 * sum(ran.values()) / total))
+            found.append(WorkloadReach(workload, ran, 100 * sum(ran.values()) / total))
     return sorted(found, key=lambda one: (-one.share_pct, one.workload))
 
 
-def choose(ranked: Sequence[Reach], most: int) -> list[Reach]:
+def choose(ranked: Sequence[WorkloadReach], most: int) -> list[WorkloadReach]:
     """Return the first of the ranked, then whichever adds most functions, while any adds one."""
-    chosen: list[Reach] = []
+    chosen: list[WorkloadReach] = []
     seen: set[str] = set()
     left = [*ranked]
     while left and len(chosen) < most:

@@ -14,7 +14,7 @@ from patchbench.errors import BadInput, BootFailed, NotEngaged
 from patchbench.model import NONE, CodeMap, Image, Machine, Profile, Source, Workload
 from patchbench.pipeline import Pipeline
 from patchbench.profile import counting
-from patchbench.profile.coverage import Coverage, Reach, changed, choose, reaches
+from patchbench.profile.coverage import Coverage, WorkloadReach, changed, choose, reaches
 
 SEED = 1
 #: It measures the machine, and not the kernel.
@@ -72,7 +72,7 @@ def workloads(run: Pipeline, *, hazards: bool) -> list[str]:
 
 def chosen(
     run: Pipeline, source: Source, names: tuple[str, str], *, machine: str, hazards: bool
-) -> list[Reach]:
+) -> list[WorkloadReach]:
     """Return the workloads that run what the second of two series changes, and say why.
 
     Of hazards all that do, of others at most three. Raises NotEngaged, with the functions, if no

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What one boot of a series says, beside the boot before it and the base's. Pure but for the note.
+"""What one boot of a series says, beside the boot before it and the base's.
 
 Between two edits nobody needs an interval: an exact boot repeats to the byte, so what differs is
 the edit's doing, for this seed. The note keeps the last two kernels of a series under the same

@@ -17,7 +17,7 @@ FREED_PAGE = "freed page"
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ProfileTable:
     """A table; the first `words` columns hold no numbers."""
 
     title: str

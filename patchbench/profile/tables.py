@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Profiles of arms in; tables, for the terminal and as Markdown, out. Pure.
+"""Profiles of arms in; tables, for the terminal and as Markdown, out.
 
 Instruction counts and calls are exact; shares of stacks are samples. Every table says which it is.
 The first arm is the base: every other one has a column of its change.
@@ -20,7 +20,7 @@ from patchbench.profile.sorting import (
     NO_FILE,
     OTHER,
     Profiles,
-    Table,
+    ProfileTable,
     nanoseconds,
     weigh,
     worst_error_points,
@@ -32,7 +32,7 @@ _BAR = 20
 _OTHER_FILES = "other files"
 
 
-def tables(profiles: Profiles, shown: Listing | None = None) -> tuple[Table, ...]:
+def tables(profiles: Profiles, shown: Listing | None = None) -> tuple[ProfileTable, ...]:
     """Return all tables, the most asked for first; shown: which functions are listed."""
     return (
         _callees(profiles),
@@ -102,7 +102,7 @@ def html(profiles: Profiles, graphs: Mapping[str, str], shown: Listing | None = 
     )
 
 
-def across(machines: Sequence[Profiles], command: str) -> tuple[Table, str]:
+def across(machines: Sequence[Profiles], command: str) -> tuple[ProfileTable, str]:
     """Return what several machines say of waiting for locks: the table, and it as Markdown."""
     table = waiting.across(machines)
     title = ", ".join(f"{profiles.machine}/" for profiles in machines)
@@ -136,7 +136,7 @@ def files(profiles: Profiles, shown: Listing | None = None) -> dict[str, str]:
     return {"profile.html": html(profiles, graphs, shown), **made}
 
 
-def _callees(profiles: Profiles) -> Table:
+def _callees(profiles: Profiles) -> ProfileTable:
     """Return the function that the map puts on top, and all that it calls."""
     top = profiles.map.top
     inclusive = [
@@ -165,7 +165,7 @@ def _callees(profiles: Profiles) -> Table:
             else:
                 row += ["missing", "", ""]
         rows.append((*row, *_ms_changes([below.get(name, 0.0) for below in inclusive])))
-    return Table(
+    return ProfileTable(
         f"{top} and what it calls, inclusive: instructions, in time (sampled; "
         f"{_speeds(profiles)} an instruction, not a device's)",
         (f"{top} and below", *profiles.headings("ms", "share", "")),
@@ -173,7 +173,7 @@ def _callees(profiles: Profiles) -> Table:
     )
 
 
-def _groups(profiles: Profiles) -> Table:
+def _groups(profiles: Profiles) -> ProfileTable:
     own = [_by(profiles.group, arm.instructions) for arm in profiles.arms]
     totals = [max(1, sampled.instructions) for sampled in profiles.sampled]
     small = {
@@ -210,14 +210,14 @@ def _groups(profiles: Profiles) -> Table:
     for arm, total in zip(profiles.arms, totals, strict=True):
         row += [f"{total:,}", _a_page(total, arm.freed_pages), "100.0%", "100.0%"]
     rows.append((*row, *_changes(totals)))
-    return Table(
+    return ProfileTable(
         "Groups by source file (own instructions: exact; with what they call: sampled)",
         ("group", *profiles.headings("own", "a freed page", "share", "with callees")),
         tuple(rows),
     )
 
 
-def _contexts(profiles: Profiles) -> Table:
+def _contexts(profiles: Profiles) -> ProfileTable:
     weights = [
         weigh(sampled, lambda stack: (profiles.context(stack),)) for sampled in profiles.sampled
     ]
@@ -234,14 +234,14 @@ def _contexts(profiles: Profiles) -> Table:
             row += [_ms(ns.get(name, 0.0)), _a_page(value, arm.freed_pages)]
             row += [f"{value / max(1, sampled.instructions):.1%}"]
         rows.append((*row, *_ms_changes([ns.get(name, 0.0) for ns in times])))
-    return Table(
+    return ProfileTable(
         "On whose behalf: all that ran between the workload's marks (sampled)",
         ("on behalf of", *profiles.headings("ms", "instr. a freed page", "share")),
         tuple(rows),
     )
 
 
-def _units(profiles: Profiles) -> Table:
+def _units(profiles: Profiles) -> ProfileTable:
     done = [profiles.units(arm) for arm in profiles.arms]
     rows = []
     for name in (FREED_PAGE, *(unit.name for unit in profiles.map.unit)):
@@ -253,14 +253,14 @@ def _units(profiles: Profiles) -> Table:
         base, *others = a_unit
         row += [f"{one - base:+.1f}" if one and base else "-" for one in others]
         rows.append(tuple(row))
-    return Table(
+    return ProfileTable(
         "Instructions a unit of work (exact)",
         ("unit", *profiles.headings("done", "instr. each")),
         tuple(rows),
     )
 
 
-def _functions(profiles: Profiles, shown: Listing) -> Table:
+def _functions(profiles: Profiles, shown: Listing) -> ProfileTable:
     totals = [max(1, sampled.instructions) for sampled in profiles.sampled]
     rows = []
     for name in listing.names(profiles, shown):
@@ -274,7 +274,7 @@ def _functions(profiles: Profiles, shown: Listing) -> Table:
             else:
                 row += ["missing", "", "", ""]
         rows.append((*row, *_changes(counts)))
-    return Table(
+    return ProfileTable(
         f"{shown.title} (own instructions and calls: exact; all of them: functions.csv)",
         ("function", "file", "group", *profiles.headings("own", "share", "calls", "a call")),
         tuple(rows),

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from patchbench.model import Profile
-from patchbench.profile.sorting import OTHER, Profiles, Table
+from patchbench.profile.sorting import OTHER, Profiles, ProfileTable
 
 _LEAST_SHARE = 0.01
 
@@ -58,7 +58,7 @@ def _waiter(profiles: Profiles, stack: tuple[str, ...]) -> str:
     return next((one for one in reversed(stack) if not profiles.is_lock(one)), OTHER)
 
 
-def by_waiter(profiles: Profiles) -> Table:
+def by_waiter(profiles: Profiles) -> ProfileTable:
     """Return what the map's top function, and everything, spent on work and on each wait."""
     top, found = profiles.map.top, []
     for where, below in ((f"{top} and below", top), ("all that ran", "")):
@@ -70,7 +70,7 @@ def by_waiter(profiles: Profiles) -> Table:
         for name in sorted(names, key=lambda name: (-_most(each, name), name)):
             own = [one.waited_ns.get(name, 0.0) for one in each]
             found.append(_row(f"    in {name}", own, each))
-    return Table(
+    return ProfileTable(
         "Lock wait or work? CPU time by the function that waits (WFE, YIELD: exact; instructions: "
         "sampled)",
         ("CPU time", *profiles.headings("ms", "share")),
@@ -94,7 +94,7 @@ def _row(name: str, own_ns: Sequence[float], each: Sequence[Spent]) -> tuple[str
     return (name, *cells, *changes)
 
 
-def by_cpu(profiles: Profiles) -> Table:
+def by_cpu(profiles: Profiles) -> ProfileTable:
     """Return a row for each CPU: its instructions, their time, its waiting, what was the top's."""
     found = []
     for cpu, ns in enumerate(profiles.ns_per_instruction):
@@ -108,14 +108,14 @@ def by_cpu(profiles: Profiles) -> Table:
             row += [f"{own:,}", f"{busy_ms[-1]:.2f}", f"{waited_ms:.2f}", f"{top_ms:.2f}"]
         found.append((*row, *(f"{one - busy_ms[0]:+.2f} ms" for one in busy_ms[1:])))
     top = profiles.map.top
-    return Table(
+    return ProfileTable(
         f"By CPU, and the time of an instruction there (exact; below {top}: sampled)",
         ("CPU", *profiles.headings("own", "busy ms", "waits in WFE ms", f"{top} ms")),
         tuple(found),
     )
 
 
-def across(machines: Sequence[Profiles]) -> Table:
+def across(machines: Sequence[Profiles]) -> ProfileTable:
     """Return a row for each machine: what the top function's time is, and who waits most."""
     first = machines[0]
     found = []
@@ -130,7 +130,7 @@ def across(machines: Sequence[Profiles]) -> Table:
     columns = (f"{first.map.top} ms", "work", "waiting", "mostly in")
     headings = (f"{arm.series} {one}" for arm in first.arms for one in columns)
     title = f"Lock wait or work? Shares of {first.map.top} by machine"
-    return Table(title, ("machine", "CPUs", *headings), tuple(found))
+    return ProfileTable(title, ("machine", "CPUs", *headings), tuple(found))
 
 
 def rows(profiles: Profiles) -> list[tuple[str, int, str, int]]:

@@ -22,7 +22,7 @@ _LEVEL = 1 - stats.CONFIDENCE
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class AdjustedDelta:
     """One comparison's change of one metric on one machine; None where it has no such metric.
 
     adjusted_p: over all comparisons of that metric and machine; None where there is no ratio.
@@ -51,7 +51,7 @@ def headings(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
     return ("machine", "metric", comparisons[0].plan.base.series, *map(name, comparisons))
 
 
-def cells(comparisons: Sequence[Comparison]) -> dict[tuple[str, str], tuple[Cell, ...]]:
+def cells(comparisons: Sequence[Comparison]) -> dict[tuple[str, str], tuple[AdjustedDelta, ...]]:
     """Return each (machine, metric)'s cells, in the order of the comparisons."""
     places = dict.fromkeys((d.machine, d.metric.name) for one in comparisons for d in one.deltas)
     return {place: _cells(place, comparisons) for place in places}
@@ -138,7 +138,7 @@ def _render(template: str, comparisons: Sequence[Comparison]) -> str:
     )
 
 
-def _cells(place: tuple[str, str], comparisons: Sequence[Comparison]) -> tuple[Cell, ...]:
+def _cells(place: tuple[str, str], comparisons: Sequence[Comparison]) -> tuple[AdjustedDelta, ...]:
     deltas = [
         next((one for one in comparison.deltas if (one.machine, one.metric.name) == place), None)
         for comparison in comparisons
@@ -146,7 +146,7 @@ def _cells(place: tuple[str, str], comparisons: Sequence[Comparison]) -> tuple[C
     p_values = [_p_value(delta) if delta else None for delta in deltas]
     adjusted = iter(stats.holm([one for one in p_values if one is not None]))
     return tuple(
-        Cell(delta, None if p_value is None else next(adjusted))
+        AdjustedDelta(delta, None if p_value is None else next(adjusted))
         for delta, p_value in zip(deltas, p_values, strict=True)
     )
 

@@ -26,29 +26,29 @@ _NEWEST_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class StoredBench:
     """The folder of a run of `bench`."""
 
     folder: Path
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class StoredCheck:
     """The folder of a run of `check`."""
 
     folder: Path
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
+class StoredStudy:
     """The folder of a study."""
 
     folder: Path
 
 
-Stored: TypeAlias = Bench | Check | Study
+Stored: TypeAlias = StoredBench | StoredCheck | StoredStudy
 
-_KINDS: Mapping[str, type[Stored]] = {STUDY: Study, FINDINGS: Check, PLAN: Bench}
+_KINDS: Mapping[str, type[Stored]] = {STUDY: StoredStudy, FINDINGS: StoredCheck, PLAN: StoredBench}
 
 
 def find(results: Path, name: str) -> Stored:
@@ -77,7 +77,7 @@ def find_bench(results: Path, name: str) -> Path:
     if name == LATEST:
         return _newest(_local_benches(results), results / "runs", "bench").folder
     stored = find(results, name)
-    if not isinstance(stored, Bench):
+    if not isinstance(stored, StoredBench):
         raise BadInput(f"{stored.folder} is a {_word(stored)}, and this takes a run of `bench`")
     return stored.folder
 
@@ -92,18 +92,18 @@ def benches(results: Path) -> dict[str, Path]:
 
 
 def _word(stored: Stored) -> str:
-    return type(stored).__name__.lower()
+    return type(stored).__name__.removeprefix("Stored").lower()
 
 
 def _local_benches(results: Path) -> dict[str, Stored]:
     runs = _local(results, "runs")
-    return {name: stored for name, stored in runs.items() if isinstance(stored, Bench)}
+    return {name: stored for name, stored in runs.items() if isinstance(stored, StoredBench)}
 
 
 def _published_benches(results: Path) -> dict[str, Stored]:
     patterns = (f"published/*/{PLAN}", f"published/*/runs/*/{PLAN}")  # the latter a study's
     plans = (path for pattern in patterns for path in sorted(results.glob(pattern)))
-    return {_run_of(path): Bench(path.parent) for path in plans}
+    return {_run_of(path): StoredBench(path.parent) for path in plans}
 
 
 def _local(results: Path, below: str) -> dict[str, Stored]:

@@ -33,7 +33,7 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
+class ConfigEntry:
     """One `config` stanza: its place, whether a user can set it, and all it depends on."""
 
     place: str
@@ -68,7 +68,7 @@ class Definitions:
     """
 
     def __init__(self, read: Callable[[str], str | None], srcarch: str = "arm64") -> None:
-        self._of: dict[str, list[Definition]] = {}
+        self._of: dict[str, list[ConfigEntry]] = {}
         self._endless = False
         try:
             for name, definition in _definitions(_Files(read, srcarch), "Kconfig", ()):
@@ -89,7 +89,7 @@ class Definitions:
         return "\n    ".join(_reason(definition, got) for definition in self._of[symbol])
 
 
-def _reason(definition: Definition, got: Mapping[str, str]) -> str:
+def _reason(definition: ConfigEntry, got: Mapping[str, str]) -> str:
     unmet = [text for text in definition.conditions if not holds(text, got)]
     if unmet:
         needs = "; ".join(f"{text} ({_values(text, got)})" for text in unmet)
@@ -132,7 +132,7 @@ class _Files:
 
 def _definitions(  # noqa: C901  # one case for each of Kconfig's words
     files: _Files, path: str, above: tuple[str, ...], depth: int = 0
-) -> Iterator[tuple[str, Definition]]:
+) -> Iterator[tuple[str, ConfigEntry]]:
     """Walk Kconfig files from `path`, following `source`, and give every stanza's definition.
 
     `above` holds the conditions of the blocks around the file. A block's own `depends on`
@@ -174,10 +174,10 @@ def _definitions(  # noqa: C901  # one case for each of Kconfig's words
 
 def _definition(
     stanza: tuple[str, str, list[str], list[bool]], blocks: list[list[str]]
-) -> tuple[str, Definition]:
+) -> tuple[str, ConfigEntry]:
     name, place, own, prompts = stanza
     conditions = (*(condition for block in blocks for condition in block), *own)
-    return name, Definition(place, any(prompts), conditions)
+    return name, ConfigEntry(place, any(prompts), conditions)
 
 
 def _joined(text: str) -> Iterator[str]:

@@ -221,7 +221,7 @@ class Engine:
         `trusted` is for our own fetching of sources only: root, the network, a writable root.
         """
         writable = [bind.host for bind in binds if bind.writable]
-        watch = disk.Watch(writable, limits.disk_gib << 30)
+        watch = disk.DiskWatch(writable, limits.disk_gib << 30)
         watch.look()
         with self._container(image, argv, limits, binds, environment or {}, trusted) as container:
             output = Output(on_line)

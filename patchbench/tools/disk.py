@@ -33,7 +33,7 @@ def room(folder: Path) -> Room:
     return Room(found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None)
 
 
-class Watch:
+class DiskWatch:
     """Looks at folders that somebody writes to, and says when that has to stop."""
 
     def __init__(self, folders: Sequence[Path], most_bytes: int) -> None:

@@ -27,7 +27,7 @@ def describe() -> dict[str, str]:
     }
 
 
-class Watch:
+class HostWatch:
     """What else the host had to do from now until `seen`, as far as Linux tells.
 
     steal_pct: CPU time that a hypervisor below gave to others. waited_pct: time in which some

@@ -39,7 +39,7 @@ class Ran:
 
     `orderly` is that QEMU ended by itself and said so; only then are the logs known to be
     whole. `said` is what QEMU itself had to say. `host` is what else the host had to do
-    meanwhile, as tools.host.Watch tells it. `ended_by_host` is why the host ended it, or never
+    meanwhile, as tools.host.HostWatch tells it. `ended_by_host` is why the host ended it, or never
     began it, where that is no doing of the guest's: its disk was full, somebody killed QEMU.
     """
 
@@ -170,7 +170,7 @@ class Hypervisor:
         """
         own(out)
         deadline = str(machine.boot_timeout_s + _GRACE_S)
-        watch = host.Watch()
+        watch = host.HostWatch()
         plugin = self._profiler.arguments(machine) if self._profiler else []
         line = ["timeout", "--kill-after=1", deadline, *command(machine, workload, seed), *plugin]
         binds = [

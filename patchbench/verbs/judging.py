@@ -15,7 +15,7 @@ from patchbench.verbs.common import ROOT, exits, flags, seconds_of, show_finding
 from patchbench.verbs.needs import needs
 
 if TYPE_CHECKING:
-    from patchbench.model import Verdict
+    from patchbench.gate.limits import Verdict
 
 
 @task(
@@ -180,11 +180,11 @@ def publish(_: Context, name: str, run: str = "latest", reweigh: bool = False) -
             print(f"published {study_publishing.weigh_again(ROOT, name)}")
             return
         match archive.find(ROOT / "results", run):
-            case archive.Study(folder):
+            case archive.StoredStudy(folder):
                 kept = study_publishing.publish(ROOT, folder, name)
-            case archive.Check(folder):
+            case archive.StoredCheck(folder):
                 kept = checking.publish(ROOT, folder, name)
-            case archive.Bench(folder):
+            case archive.StoredBench(folder):
                 kept = publishing.publish(ROOT, folder, name)
         print(f"published {kept}")
 

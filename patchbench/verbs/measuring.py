@@ -285,11 +285,11 @@ def _report(stored: archive.Stored, *, all_pairs: bool, as_json: bool) -> None:
     from patchbench.runs import archive
 
     match stored:
-        case archive.Study(folder):
+        case archive.StoredStudy(folder):
             report_study(folder, as_json=as_json)
-        case archive.Check(folder):
+        case archive.StoredCheck(folder):
             show_findings(folder, findings.read(folder), as_json=as_json)
-        case archive.Bench(folder):
+        case archive.StoredBench(folder):
             if error := _report_bench(folder, pairs=all_pairs, as_json=as_json):
                 raise error
 
@@ -303,13 +303,13 @@ def _export(stored: archive.Stored, name: str) -> None:
 
     error: PipelineError | None
     match stored:
-        case archive.Study(folder):
+        case archive.StoredStudy(folder):
             error = export_study(folder, name)
-        case archive.Check(folder):
+        case archive.StoredCheck(folder):
             result = findings.read(folder)
             sys.stdout.write(formats.find_for_findings(name)(folder.name, result))
             error = checking.verdict_error(result)
-        case archive.Bench(folder):
+        case archive.StoredBench(folder):
             render = formats.find(name)
             comparison, boots = reading.read(ROOT, folder)
             sys.stdout.write(render(scaling.add(ROOT, comparison), boots))

@@ -14,7 +14,8 @@ from patchbench.catalog import Catalog
 from patchbench.errors import BadInput
 from patchbench.gate import alarms, calibration, policy
 from patchbench.gate.calibration import GATE, Calibration, Findings, MachineBoots
-from patchbench.model import Limit, Metric, Policy
+from patchbench.gate.limits import Limit, Policy
+from patchbench.model import Metric
 from patchbench.noise import Values
 
 pytestmark = pytest.mark.slow

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from patchbench.gate import gating
+from patchbench.gate.limits import Limit, Policy
 from patchbench.gate.request import GateRequest
-from patchbench.model import Limit, Policy
 
 
 def test_a_limit_within_the_measured_noise_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput, UnknownName
 from patchbench.gate import policy
-from patchbench.model import Limit, Policy
+from patchbench.gate.limits import Limit, Policy
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = """

@@ -10,7 +10,8 @@ import pytest
 
 from patchbench import stats
 from patchbench.gate import rules
-from patchbench.model import NEVER, Delta, Limit, Metric, Policy, Ruling
+from patchbench.gate.limits import Limit, Policy, Ruling
+from patchbench.model import NEVER, Delta, Metric
 
 
 def policy(*limits: Limit, looks: tuple[int, ...] = (10,)) -> Policy:

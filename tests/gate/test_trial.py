@@ -13,9 +13,10 @@ from patchbench.check.request import HAZARDS, MATRIX, CheckRequest
 from patchbench.errors import HostOverloaded, PipelineError, UnknownName
 from patchbench.findings import Finding, FindingState
 from patchbench.gate import gating
+from patchbench.gate.limits import Policy, Verdict
 from patchbench.gate.request import GateRequest
 from patchbench.gate.trial import Trial
-from patchbench.model import Comparison, Policy, Verdict
+from patchbench.model import Comparison
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
 from patchbench.runs.benching import Prepared

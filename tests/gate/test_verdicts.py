@@ -8,7 +8,8 @@ from pathlib import Path
 from junitparser import JUnitXml
 
 from patchbench.gate import verdicts
-from patchbench.model import NEVER, Limit, Ruled, Ruling, Verdict
+from patchbench.gate.limits import Limit, Ruled, Ruling, Verdict
+from patchbench.model import NEVER
 from tests.gate.test_rules import delta
 
 LIMIT = Limit("exit-storm", "exact", "exit_ns", "lower", 1.0, why="a kill waits for it")

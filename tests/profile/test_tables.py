@@ -11,7 +11,7 @@ from patchbench.errors import BadInput
 from patchbench.model import OnCpu, Profile
 from patchbench.profile import tables as reports
 from patchbench.profile.listing import Listing
-from patchbench.profile.sorting import NO_FILE, OTHER, Profiles, Table
+from patchbench.profile.sorting import NO_FILE, OTHER, Profiles, ProfileTable
 
 MAP = ProfileMap(
     top="do_exit",
@@ -66,7 +66,7 @@ def profiled(*arms: Profile) -> Profiles:
     )
 
 
-def row(table: Table, name: str) -> dict[str, str]:
+def row(table: ProfileTable, name: str) -> dict[str, str]:
     cells = next(one for one in table.rows if one[0] == name)
     return dict(zip(table.headings, cells, strict=True))
 

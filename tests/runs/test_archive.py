@@ -10,7 +10,7 @@ import pytest
 
 from patchbench.errors import BadInput
 from patchbench.runs import archive
-from patchbench.runs.archive import FINDINGS, PLAN, STUDY, Bench, Check, Study
+from patchbench.runs.archive import FINDINGS, PLAN, STUDY, StoredBench, StoredCheck, StoredStudy
 
 EARLY = "20260101T000000-v0-against-none-mainline"
 CHECKED = "20260102T000000-check-v0"
@@ -40,13 +40,13 @@ def results(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("name", "kind", "folder"),
     [
-        (EARLY, Bench, f"runs/{EARLY}"),
-        ("20260101", Bench, f"runs/{EARLY}"),
-        (f"runs/{EARLY}", Bench, f"runs/{EARLY}"),
-        ("20260102", Check, f"runs/{CHECKED}"),
-        (f"studies/{STUDIED}", Study, f"studies/{STUDIED}"),
-        ("latest", Bench, f"runs/{LEG}"),
-        ("latest-study", Study, f"studies/{STUDIED}"),
+        (EARLY, StoredBench, f"runs/{EARLY}"),
+        ("20260101", StoredBench, f"runs/{EARLY}"),
+        (f"runs/{EARLY}", StoredBench, f"runs/{EARLY}"),
+        ("20260102", StoredCheck, f"runs/{CHECKED}"),
+        (f"studies/{STUDIED}", StoredStudy, f"studies/{STUDIED}"),
+        ("latest", StoredBench, f"runs/{LEG}"),
+        ("latest-study", StoredStudy, f"studies/{STUDIED}"),
     ],
 )
 def test_a_name_its_beginning_or_a_path_finds_what_is_stored(
@@ -57,17 +57,17 @@ def test_a_name_its_beginning_or_a_path_finds_what_is_stored(
 
 def test_the_latest_is_a_check_where_that_was_run_last(results: Path) -> None:
     newest = store(results, "runs/20260105T000000-check-v0", FINDINGS)
-    assert archive.find(results, "latest") == Check(newest)
+    assert archive.find(results, "latest") == StoredCheck(newest)
     assert archive.find_bench(results, "latest") == results / "runs" / LEG
 
 
 def test_a_run_that_left_neither_plan_nor_findings_is_not_the_latest(results: Path) -> None:
     store(results, "runs/20260105T000000-profile-v0", "shares.json")
-    assert archive.find(results, "latest") == Bench(results / "runs" / LEG)
+    assert archive.find(results, "latest") == StoredBench(results / "runs" / LEG)
 
 
 def test_what_a_study_and_its_runs_begin_with_means_the_study(results: Path) -> None:
-    assert archive.find(results, "20260104T000000") == Study(results / "studies" / STUDIED)
+    assert archive.find(results, "20260104T000000") == StoredStudy(results / "studies" / STUDIED)
 
 
 @pytest.mark.parametrize(
@@ -113,10 +113,10 @@ def test_a_published_run_keeps_its_name_and_is_never_the_latest(tmp_path: Path) 
 def test_a_published_study_holds_its_runs(tmp_path: Path) -> None:
     kept = store(tmp_path, "published/v0-study", STUDY)
     leg = store(tmp_path, f"published/v0-study/runs/{LEG}", PLAN, json.dumps({"run": LEG}))
-    assert archive.find(tmp_path, "published/v0-study") == Study(kept)
-    assert archive.find(tmp_path, LEG) == Bench(leg)
+    assert archive.find(tmp_path, "published/v0-study") == StoredStudy(kept)
+    assert archive.find(tmp_path, LEG) == StoredBench(leg)
 
 
 def test_a_published_check_is_found_by_its_path(tmp_path: Path) -> None:
     kept = store(tmp_path, "published/v0-hazards", FINDINGS)
-    assert archive.find(tmp_path, "published/v0-hazards") == Check(kept)
+    assert archive.find(tmp_path, "published/v0-hazards") == StoredCheck(kept)

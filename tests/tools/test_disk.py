@@ -7,7 +7,7 @@ import pytest
 
 from patchbench.errors import DiskFull, Overrun
 from patchbench.tools import disk
-from patchbench.tools.disk import FLOOR_BYTES, Room, Watch
+from patchbench.tools.disk import FLOOR_BYTES, DiskWatch, Room
 
 PLENTY = Room(100 << 30, 1_000_000)
 MOST_BYTES = 1 << 20
@@ -31,7 +31,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> FakeDisk:
 
 
 def test_a_container_that_writes_more_than_it_may_is_ended(host: FakeDisk, tmp_path: Path) -> None:
-    watch = Watch([tmp_path], MOST_BYTES)
+    watch = DiskWatch([tmp_path], MOST_BYTES)
     (tmp_path / "file").write_bytes(b"x" * 2 * MOST_BYTES)
     host.lose(2 * MOST_BYTES)
     with pytest.raises(Overrun, match="GiB in 1 files, and was ended"):
@@ -40,21 +40,21 @@ def test_a_container_that_writes_more_than_it_may_is_ended(host: FakeDisk, tmp_p
 
 def test_what_others_write_ends_nobody(host: FakeDisk, tmp_path: Path) -> None:
     (tmp_path / "ours").mkdir()
-    watch = Watch([tmp_path / "ours"], MOST_BYTES)
+    watch = DiskWatch([tmp_path / "ours"], MOST_BYTES)
     (tmp_path / "theirs").write_bytes(b"x" * 2 * MOST_BYTES)
     host.lose(2 * MOST_BYTES)
     watch.look()
 
 
 def test_below_the_floor_everything_ends_whoever_wrote(host: FakeDisk, tmp_path: Path) -> None:
-    watch = Watch([tmp_path], MOST_BYTES)
+    watch = DiskWatch([tmp_path], MOST_BYTES)
     host.left = Room(FLOOR_BYTES - 1, 1_000_000)
     with pytest.raises(DiskFull, match="nearly full"):
         watch.look()
 
 
 def test_a_disk_without_inodes_is_full(host: FakeDisk, tmp_path: Path) -> None:
-    watch = Watch([tmp_path], MOST_BYTES)
+    watch = DiskWatch([tmp_path], MOST_BYTES)
     host.left = Room(PLENTY.free_bytes, 0)
     with pytest.raises(DiskFull, match="0 inodes"):
         watch.look()
@@ -63,7 +63,7 @@ def test_a_disk_without_inodes_is_full(host: FakeDisk, tmp_path: Path) -> None:
 def test_a_file_system_that_makes_inodes_as_it_needs_them_has_enough(
     host: FakeDisk, tmp_path: Path
 ) -> None:
-    watch = Watch([tmp_path], MOST_BYTES)
+    watch = DiskWatch([tmp_path], MOST_BYTES)
     host.left = Room(PLENTY.free_bytes, None)
     watch.look()
 
