@@ -9,6 +9,8 @@ Doors: gating, request, calibrating, calibration, limits, policy, verdicts, revi
     limits       what is judged by, and what is decided: Policy, Ruling, Verdict
     policy       configs/gate.toml, read and checked
     rules        one limit, one comparison, one of three answers
+    waivers      configs/waivers.toml: limits that may be broken for a while
+    blame        which functions rose where a limit is broken
     verdicts     a verdict as text, JSON and JUnit
     revisions    which series of a branch are to be judged
     calibrating  boots equal and slowed-down kernels

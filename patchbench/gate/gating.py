@@ -2,12 +2,13 @@
 """What `gate` does: judges one series against another, and writes the verdict down."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from patchbench import noise
+from patchbench.gate import blame, verdicts, waivers
 from patchbench.gate import policy as policies
-from patchbench.gate import verdicts
-from patchbench.gate.limits import Policy, Verdict
+from patchbench.gate.limits import FunctionRise, Policy, Ruling, Verdict
 from patchbench.gate.request import GateRequest
 from patchbench.gate.trial import Trial
 from patchbench.pipeline import Pipeline
@@ -23,7 +24,7 @@ def gate_series(pipeline: Pipeline, request: GateRequest) -> Verdict:
     policy = policies.load(pipeline.catalog, pipeline.root / request.policy, request.seeds)
     source = pipeline.source(request.kernel, request.tree)
     until = began + request.budget_s if request.budget_s else None
-    trial = Trial(pipeline, request, policy, until)
+    trial = Trial(pipeline, request, policy, until, waivers.load(pipeline.catalog))
     what = f"gate-{request.series}-against-{request.against}-{source.kernel}"
     name = pipeline.new_name(what)
     trial.run()
@@ -33,7 +34,7 @@ def gate_series(pipeline: Pipeline, request: GateRequest) -> Verdict:
         against=request.against,
         kernel=f"{source.kernel} {source.version}",
         ruled=trial.ruled(),
-        rulings=trial.rulings,
+        rulings=tuple(_with_command(request, one, trial.seeds) for one in trial.rulings),
         reasons=(*trial.reasons, *_within_noise(pipeline.root, policy)),
         runs=tuple(one.plan.run for one in trial.prepared.values()),
         error_rate=policy.error_rate,
@@ -42,9 +43,26 @@ def gate_series(pipeline: Pipeline, request: GateRequest) -> Verdict:
         wall_seconds=time.monotonic() - began,
         command=request.command(),
         not_looked_at=tuple(trial.not_looked_at),
+        rises=_rises(pipeline, trial),
     )
     verdicts.write(pipeline.results / "reports" / verdict.gate, verdict)
     return verdict
+
+
+def _with_command(request: GateRequest, ruling: Ruling, seeds: int) -> Ruling:
+    """Return a ruling with what measures its limit again, if it is broken."""
+    if ruling.ruled != "FAIL":
+        return ruling
+    limit = ruling.limit
+    again = replace(request.bench(limit.workload, (limit.machine,)), seeds=seeds)
+    return replace(ruling, command=again.command())
+
+
+def _rises(pipeline: Pipeline, trial: Trial) -> tuple[FunctionRise, ...]:
+    broken = dict.fromkeys(one.limit.workload for one in trial.rulings if one.ruled == "FAIL")
+    return tuple(
+        rise for workload in broken for rise in blame.of(pipeline, trial.prepared[workload])
+    )
 
 
 def _within_noise(root: Path, policy: Policy) -> list[str]:

@@ -57,6 +57,7 @@ class Ruling:
     """The decision on one limit: the change in the metric, and what decided it.
 
     low, high: the interval that decided, of confidence 1 - 2 * (error rate of this look).
+    waived: why a broken limit stops nobody, and until when. command: what measures it again.
     """
 
     limit: Limit
@@ -65,6 +66,19 @@ class Ruling:
     delta: Delta | None = None
     low_pct: float | None = None
     high_pct: float | None = None
+    waived: str = ""
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRise:
+    """A function's own instructions in both arms, per freed page or per boot, as `per` says."""
+
+    workload: str
+    function: str
+    base: float
+    test: float
+    per: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +99,4 @@ class Verdict:
     wall_seconds: float
     command: str
     not_looked_at: tuple[str, ...] = ()  # because the verdict was FAIL already
+    rises: tuple[FunctionRise, ...] = ()  # of the workloads whose limits are broken

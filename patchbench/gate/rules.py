@@ -67,8 +67,8 @@ def rule_all(
 
 
 def overall(rulings: Sequence[Ruling]) -> Ruled:
-    """Return FAIL if any limit failed, PASS if all passed, else INCONCLUSIVE."""
-    ruled = {ruling.ruled for ruling in rulings}
+    """Return FAIL if any limit failed, PASS if all passed, else INCONCLUSIVE; waived ones pass."""
+    ruled = {"PASS" if ruling.waived else ruling.ruled for ruling in rulings}
     if "FAIL" in ruled:
         return "FAIL"
     return "PASS" if ruled == {"PASS"} else "INCONCLUSIVE"

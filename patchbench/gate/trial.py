@@ -13,9 +13,10 @@ from functools import partial
 from patchbench.check import checking
 from patchbench.check.request import HAZARDS, MATRIX, CheckRequest
 from patchbench.errors import GateFailed, HostOverloaded, PipelineError, Undecided
-from patchbench.gate import rules
+from patchbench.gate import rules, waivers
 from patchbench.gate.limits import Policy, Ruled, Ruling
 from patchbench.gate.request import GateRequest
+from patchbench.gate.waivers import Waiver
 from patchbench.model import Comparison
 from patchbench.pipeline import Pipeline
 from patchbench.runs import benching, reading
@@ -33,6 +34,7 @@ class Trial:
     request: GateRequest
     policy: Policy
     until: float | None
+    waivers: Sequence[Waiver] = ()
     prepared: dict[str, Prepared] = field(default_factory=dict)  # by workload
     rulings: tuple[Ruling, ...] = ()
     reasons: list[str] = field(default_factory=list)
@@ -198,7 +200,8 @@ class Trial:
             if one.failures:
                 self._failed = self._no_more_boots = True
                 self.reasons += [f"{one.plan.workload.name}: {text}" for text in one.failures]
-        self.rulings = rules.judge(self.policy, look, comparisons, places, self.rulings)
+        ruled = rules.judge(self.policy, look, comparisons, places, self.rulings)
+        self.rulings = waivers.apply(self.waivers, ruled, self.request.series)
 
     def _comparison(self, prepared: Prepared) -> Comparison:
         comparison = prepared.compare(self.pipeline.root)

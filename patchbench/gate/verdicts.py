@@ -9,7 +9,7 @@ from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from patchbench import texts
 from patchbench.gate import policy as policies
-from patchbench.gate.limits import Limit, Ruling, Verdict
+from patchbench.gate.limits import FunctionRise, Limit, Ruling, Verdict
 from patchbench.model import Json
 from patchbench.report.numbers import per_cent, quantity
 from patchbench.report.tables import plain
@@ -36,7 +36,16 @@ def sentences(verdict: Verdict) -> list[str]:
     limits = [one.limit for one in verdict.rulings if one.ruled != "PASS" and one.limit.why]
     lines = [
         *verdict.reasons,
+        *(
+            f"{_name(one.limit)} is broken, and {one.waived}"
+            for one in verdict.rulings
+            if one.waived
+        ),
         *(f"{one.metric} on {one.machine} has a limit because {one.why}" for one in limits),
+        *map(_rise, verdict.rises),
+        *dict.fromkeys(
+            f"measure it again: {one.command}" for one in verdict.rulings if one.command
+        ),
     ]
     if verdict.not_looked_at:
         parts = ", ".join(verdict.not_looked_at)
@@ -59,7 +68,9 @@ def junit(verdict: Verdict) -> str:
         case = TestCase(_name(ruling.limit), classname=f"gate.{verdict.series}")
         cells = zip(HEADINGS, _row(ruling), strict=True)
         text = ", ".join(f"{name} {value}" for name, value in cells)
-        if ruling.ruled != "PASS":
+        if ruling.waived:
+            case.result = [Skipped(f"{text}; {ruling.waived}")]
+        elif ruling.ruled != "PASS":
             text += f"; the limit is there because {ruling.limit.why}" if ruling.limit.why else ""
             # INCONCLUSIVE too: a reader that knows two answers must not take it for a pass.
             case.result = [Failure(text, type_=ruling.ruled)]
@@ -99,6 +110,13 @@ def headline(verdict: Verdict) -> str:
     )
 
 
+def _rise(one: FunctionRise) -> str:
+    return (
+        f"{one.function} runs {one.test:.4g} instructions a {one.per} in {one.workload}, "
+        f"{one.base:.4g} in the base"
+    )
+
+
 def _name(limit: Limit) -> str:
     return f"{limit.workload} {limit.machine} {limit.metric}"
 
@@ -114,6 +132,6 @@ def _row(ruling: Ruling) -> tuple[str, ...]:
         per_cent(delta.change_pct) if delta else "-",
         interval,
         policies.describe(limit),
-        ruling.ruled,
+        f"{ruling.ruled} (waived)" if ruling.waived else ruling.ruled,
         ruling.why,
     )
