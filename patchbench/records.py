@@ -15,6 +15,7 @@ What is parsed here may be printed anywhere: a terminal, a mail, a table, a file
 """
 
 import re
+from collections.abc import Sized
 
 from patchbench.errors import BadRecord
 from patchbench.model import NEVER, Metric, Record, Sample
@@ -27,6 +28,10 @@ _VALUE = re.compile(r"[ -~]{0,256}")
 _LABEL = re.compile(r"[A-Za-z0-9_.:-]{0,64}")
 _NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
 _UNPRINTABLE = re.compile(r"[^ -~]")
+#: Some ten times what the largest workload has: each metric is compared, each sample listed.
+_MOST_METRICS = 200
+_MOST_META = 1000
+_MOST_SAMPLES = 20_000
 _SHOWN = 200  # characters of a log's last line
 
 
@@ -34,8 +39,8 @@ def parse(text: str) -> Record:
     """Return what a results log says so far.
 
     Raises BadRecord for a line that is not of the protocol, a sample without its metric, a
-    metric declared twice, or anything after `end ok`. A last line without its newline is
-    cut off: it is kept as `last_line`, printable and shortened, but not parsed.
+    metric declared twice, too many of anything, or anything after `end ok`. A last line without
+    its newline is cut off: it is kept as `last_line`, printable and shortened, but not parsed.
     """
     whole, _, cut = text.rpartition("\n")
     lines = whole.split("\n") if whole else []
@@ -79,19 +84,27 @@ def _read(
 ) -> None:
     match line.split(" "):
         case ["meta", key, *rest] if rest:
+            _room_for(meta, _MOST_META)
             meta[_word(_KEY, key)] = _word(_VALUE, " ".join(rest))
         case ["metric", name, unit, ("lower" | "higher") as better]:
             if name in metrics:
                 raise ValueError("a metric declared twice")
+            _room_for(metrics, _MOST_METRICS)
             metrics[_word(_NAME, name)] = Metric(name, _word(_NAME, unit), better)
         case ["sample", name, number, *label] if len(label) <= 1:
             if name not in metrics:
                 raise ValueError("a sample of an undeclared metric")
+            _room_for(samples, _MOST_SAMPLES)
             samples.append(Sample(name, _number(number), _word(_LABEL, "".join(label))))
         case ["end", "ok"]:
             pass
         case _:
             raise ValueError("not a line of the protocol")
+
+
+def _room_for(held: Sized, most: int) -> None:
+    if len(held) >= most:
+        raise ValueError(f"more than {most} of these")
 
 
 def _word(alphabet: re.Pattern[str], text: str) -> str:

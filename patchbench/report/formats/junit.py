@@ -13,9 +13,11 @@ from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
 
 from patchbench.errors import KernelSplat
 from patchbench.model import Boot, Comparison, Plan
+from patchbench.texts import printable
 
 #: What XML 1.0 has no way to write, and the control characters that it allows.
-_NOT_XML = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: What is printable, and no character of XML.
+_NOT_XML = re.compile("[\ufffe\uffff]")
 
 
 def render(comparison: Comparison, boots: Sequence[Boot]) -> str:
@@ -57,13 +59,17 @@ def _validity(comparison: Comparison) -> Iterable[TestCase]:
     if not comparison.invalid:
         yield TestCase("the run may be relied on", name)
     for reason in comparison.invalid:
-        case = TestCase(_NOT_XML.sub("?", reason), name)
+        case = TestCase(_clean(reason), name)
         case.result = [_result(Failure, reason)]
         yield case
 
 
 def _result(kind: type[Error | Failure], text: str) -> Error | Failure:
-    clean = _NOT_XML.sub("?", text)
+    clean = _clean(text)
     result = kind(clean.splitlines()[0])
     result.text = clean
     return result
+
+
+def _clean(text: str) -> str:
+    return _NOT_XML.sub("?", printable(text))

@@ -190,5 +190,5 @@ def _wrapped(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _harmless(line: str) -> str:
-    clean = re.sub(r"[^\t\x20-\x7e\xa0-\uffff]", "?", line).rstrip()
+    clean = re.sub(r"[^\t\x20-\uffff]", "?", texts.printable(line)).rstrip()
     return f" {clean}" if _HAZARD.match(clean) else clean
