@@ -252,7 +252,7 @@ class Catalog:
 def _refuse_endless(what: str, above: tuple[str, ...]) -> None:
     """Raise BadInput for a drop-in that builds on itself, or on too many others."""
     if len(above) > _MOST_STEPS:
-        raise BadInput(f"{what} leads on without end: {' -> '.join(above)}")
+        raise BadInput(f"{what} never ends: {' -> '.join(above)}")
 
 
 def _names(folder: Path, suffix: str) -> list[str]:

@@ -69,7 +69,9 @@ def floors(root: Path, workload: str) -> dict[tuple[str, str], float]:
     try:
         stored = adapter(_Stored).validate_json(path.read_bytes())
     except ValidationError as err:
-        raise BadInput(f"{path} is no calibration of this version; `invoke calibrate`") from err
+        raise BadInput(
+            f"{path} is not a calibration that this version reads; `invoke calibrate`"
+        ) from err
     return {
         (one.machine, one.metric): one.floor_pct
         for one in stored.floors

@@ -71,16 +71,18 @@ def amount(formula: str, values: Mapping[str, int]) -> float:
     Raises BadInput for a name that has no value, and for what is no number in the end.
     """
     if not _FORMULA.fullmatch(formula):
-        raise BadInput(f"{formula[:80]!r} is no amount: names and numbers, with * and / between")
+        raise BadInput(
+            f"{formula[:80]!r} is not a formula: names and numbers, with * and / between"
+        )
     product = 1.0
     try:
         for name, divides in _names(formula):
             value = values[name] if name in values else int(name)
             product = product / value if divides else product * value
     except (ValueError, ZeroDivisionError, OverflowError) as err:
-        raise BadInput(f"{formula[:80]!r} is no amount: {err}") from err
+        raise BadInput(f"{formula[:80]!r} is not a formula: {err}") from err
     if not math.isfinite(product):
-        raise BadInput(f"{formula[:80]!r} is no amount: it is too large")
+        raise BadInput(f"{formula[:80]!r} is not a formula: its value is too large")
     return product
 
 

@@ -85,7 +85,7 @@ def log_ratios(base: Sequence[float], test: Sequence[float]) -> tuple[float, ...
     Raises ValueError for samples that are no pairs, empty, negative or NaN.
     """
     if len(base) != len(test) or not base:
-        raise ValueError(f"{len(base)} base and {len(test)} test values are no pairs")
+        raise ValueError(f"{len(base)} base and {len(test)} test values do not pair up")
     if any(math.isnan(value) or value < 0 for value in (*base, *test)):
         raise ValueError("a time or a count is negative or not a number")
     if any(one == 0 and other != 0 for one, other in zip(base, test, strict=True)):

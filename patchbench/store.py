@@ -187,7 +187,7 @@ def _regular_files(folder: Path) -> Iterator[str]:
         if stat.S_ISREG(mode):
             yield str(path.relative_to(folder))
         elif not stat.S_ISDIR(mode):
-            raise OSError(f"{path} is no regular file")
+            raise OSError(f"{path} is not a regular file")
 
 
 def _read_json(path: Path) -> Json:

@@ -92,14 +92,14 @@ def test_a_workload_that_builds_on_itself_is_refused(root: Path) -> None:
     (root / "workloads/w.toml").write_text(
         'summary = "s"\nprogram = "p"\nalso = "w"\n[parameters]\n'
     )
-    with pytest.raises(BadInput, match="without end"):
+    with pytest.raises(BadInput, match="never ends"):
         Catalog(root).workload("w")
 
 
 def test_flavours_that_extend_one_another_are_refused(root: Path) -> None:
     for name, other in (("a", "b"), ("b", "a")):
         (root / f"configs/kconfig/{name}.config").write_text(f"# extends: {other}\n")
-    with pytest.raises(BadInput, match="without end"):
+    with pytest.raises(BadInput, match="never ends"):
         Catalog(root).flavour("a", "7.3")
 
 
@@ -135,10 +135,10 @@ def test_a_source_of_a_megabyte_is_read_in_a_second_whatever_it_holds(source: st
     "formula", ["0x", "²", "mib / 0", "mib / zero", "nosuch", f"mib * {DIGITS}"]
 )
 def test_a_formula_that_is_no_amount_is_bad_input(formula: str) -> None:
-    with pytest.raises(BadInput, match="amount"):
+    with pytest.raises(BadInput, match="is not a formula"):
         parameters.amount(formula, {"mib": 8, "zero": 0})
 
 
 def test_an_amount_beyond_every_number_is_bad_input() -> None:
-    with pytest.raises(BadInput, match="amount"):
+    with pytest.raises(BadInput, match="is not a formula"):
         parameters.amount("mib * mib", {"mib": 10**200})

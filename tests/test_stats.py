@@ -90,7 +90,7 @@ def test_zero_against_zero_is_no_change() -> None:
 def test_what_cannot_be_paired_is_an_error_and_no_estimate(
     base: list[float], test: list[float]
 ) -> None:
-    with pytest.raises(ValueError, match=r"pairs|not a number"):
+    with pytest.raises(ValueError, match=r"pair up|not a number"):
         paired_change(base, test)
 
 

@@ -176,7 +176,7 @@ def opened(path: Path) -> Iterator[elf.Elf]:
             yield file
     except (OSError, elf.ElfError) as err:
         raise ToolFailed(
-            f"{path} is no kernel: {err}\n  `invoke clean --shelf`, then run again"
+            f"{path} is not a kernel: {err}\n  `invoke clean --shelf`, then run again"
         ) from err
 
 

@@ -184,7 +184,7 @@ def load(root: Path) -> Calibration | None:
         return adapter(Calibration).validate_json(path.read_bytes())
     except ValidationError as err:
         raise BadInput(
-            f"{path} is no calibration of this version; `invoke calibrate` makes one\n  {err}"
+            f"{path} is not a calibration of this version; `invoke calibrate` makes one\n  {err}"
         ) from err
 
 

@@ -118,7 +118,9 @@ def _check_limit(limit: Limit, metric: Metric, machine: Machine) -> None:
     worse = _worse_pct(limit)
     per_cent = abs(worse)
     if not math.isfinite(worse) or (worse < 0) != (improvement is not None):
-        raise BadInput(f"{where}: {regression or improvement} % is no bound; improvements are > 0")
+        raise BadInput(
+            f"{where}: {regression or improvement} % is not a bound; improvements are > 0"
+        )
     if (limit.better == "lower") == (worse < 0) and per_cent >= 100:
         raise BadInput(f"{where}: nothing can fall by {per_cent:g} %")
     if worse == 0 and not machine.exact:

@@ -175,8 +175,8 @@ def choose(pipeline: Pipeline, taken: Taken) -> str:
         return last.score.kernel
     listed = "\n  ".join(": ".join(one.row()) for one in tried)
     raise DoesNotApply(
-        f"{taken.posting.title!r} applies to no kernel that is here\n  {listed}\n"
-        "  `invoke fetch --kernel NAME` brings another; --tree takes one of yours",
+        f"{taken.posting.title!r} applies to none of the kernels here\n  {listed}\n"
+        "  `invoke fetch --kernel NAME` fetches another; --tree takes a tree of yours",
         taken.name,
         tried[0].outcome,
     )

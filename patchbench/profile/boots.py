@@ -150,6 +150,6 @@ def _check_same(quiet: Path, counted: Path, arm: Arm, seed: int) -> None:
         if boot.read_log(quiet, name) != boot.read_log(counted, name):
             raise NotRepeatable(
                 f"{arm.image.series} seed {seed} on {arm.machine.name}: {name} of the profiled "
-                "boot differs from the plain boot's; its profile is of something else\n"
+                "boot differs from the plain boot's; it profiles something else\n"
                 f"  plain:    {quiet / name}\n  profiled: {counted / name}"
             )

@@ -94,12 +94,12 @@ def parse(text: str, workload: str) -> Raw:
                 case [name, value] if name not in ("run", "stack"):
                     fields[name] = value
                 case _:
-                    raise ValueError("it is none that the plugin writes")
+                    raise ValueError("the plugin writes no such line")
         except (ValueError, TypeError) as err:
             raise ToolFailed(f"line {number} of the profile is damaged: {line[:80]!r}") from err
     _check_marks(fields.get("marks", ""), workload)
     if lines[-1] != _END or vbar is None:
-        raise ToolFailed("the profile is not whole: the plugin ran out of room, or was killed")
+        raise ToolFailed("the profile is incomplete: the plugin ran out of room, or was killed")
     return Raw(vbar, vcpus, tuple(runs), tuple(stacks))
 
 
@@ -110,7 +110,7 @@ def _check_marks(passed: str, workload: str) -> None:
             "  call profile_begin() and profile_end() of workloads/harness.h around what is timed"
         )
     if passed != "2":
-        raise ToolFailed("the workload did not get from its first mark to its second once")
+        raise ToolFailed("the workload never reached its second mark")
 
 
 def _vcpus(value: str) -> int:

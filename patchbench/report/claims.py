@@ -255,7 +255,7 @@ def _same(text: str, measured: float | None, unit: str) -> bool:
     printed_unit = text[number.end() if number else 0 :].strip()
     scale = _SCALE_NS.get(printed_unit) if unit == "ns" else (printed_unit == unit) * 1.0
     if not scale:
-        raise ValueError(f"{printed_unit} is no unit of {unit}")
+        raise ValueError(f"{printed_unit} is not a unit of {unit}")
     half = 0.5 * 10.0 ** -len(printed.partition(".")[2])
     return abs((measured or 0) / scale - float(printed)) <= half * (1 + 1e-9)
 

@@ -126,7 +126,7 @@ def at_work(comparison: Comparison) -> list[str]:
 def _ran(proof: FunctionProof) -> str:
     place = f"functions that differ, {proof.machine} seed {proof.seed}"
     if proof.untold:
-        return f"{place}: nobody can say whether they ran: {proof.untold}"
+        return f"{place}: whether they ran is unknown: {proof.untold}"
     most = [f"{name} ({count:,} instructions)" for name, count in proof.ran.items()]
     shown = [*most[:_SHOWN_FUNCTIONS], *(["..."] if len(most) > _SHOWN_FUNCTIONS else [])]
     idle = f"; idle: {', '.join(proof.idle)}" if proof.idle else ""

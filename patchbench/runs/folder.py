@@ -57,7 +57,7 @@ def carry_on(folder: Path, plan: Plan) -> None:
     begun = read_plan(folder)
     conditions = ("base", "test", "others", "guest", "workload", "machines", "toolchain")
     if other := [name for name in conditions if getattr(begun, name) != getattr(plan, name)]:
-        raise BadInput(f"{folder} was begun with another {' and '.join(other)}; start a new run")
+        raise BadInput(f"{folder} was started with another {' and '.join(other)}; start a new run")
     amend(folder, plan)
 
 
@@ -102,7 +102,7 @@ def check_seal(folder: Path, *, below: str = "") -> None:
             raise BadInput(f"{folder / name} is missing; {SUMS} lists it")
         if found != digest:
             raise BadInput(
-                f"{folder / name} is not what was measured: its checksum in {SUMS} is another\n"
+                f"{folder / name} is not what was measured: {SUMS} has another checksum\n"
                 "  an edited sample is no sample; boot again"
             )
 

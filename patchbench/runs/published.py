@@ -99,7 +99,7 @@ def read_boots(folder: Path, plan: Plan) -> list[Boot]:
             for seed in plan.seeds[machine.name]:
                 log = results_log(folder, machine.name, arm.series, seed)
                 if not log.is_file() or _place(machine.name, arm.series, seed) not in kept:
-                    raise BadInput(f"{folder} is not whole: it lacks {log.relative_to(folder)}")
+                    raise BadInput(f"{folder} is incomplete: it lacks {log.relative_to(folder)}")
                 record = records.parse(log.read_text())
                 note = kept[_place(machine.name, arm.series, seed)]
                 boots.append(Boot(machine.name, arm.series, seed, record, overload=note.overload))

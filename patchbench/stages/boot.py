@@ -142,7 +142,7 @@ def read_or_count(folder: Path, wanted: Wanted, policy: SplatPolicy) -> Boot:
 def read_log(folder: Path, name: str) -> bytes | None:
     """Return a log of a boot's folder, at most one byte more than MOST_LOG_BYTES of it.
 
-    None if there is no such file, or something that is no regular file.
+    None if there is no such file, or something that is not a regular file.
     """
     try:
         return files.take_head(folder, name, most_bytes=MOST_LOG_BYTES + 1)
@@ -233,7 +233,7 @@ def _check_size(path: Path, read_bytes: int) -> None:
     if read_bytes > MOST_LOG_BYTES:
         raise LostGuest(
             f"{path} has more than {MOST_LOG_BYTES >> 20} MiB, and the rest is not read\n"
-            "  a workload or kernel that writes so much is not measured, but its own writing"
+            "  writing that much is all that would be measured"
         )
 
 
@@ -242,7 +242,7 @@ def _lack(record: Record, release: str | None, console: str) -> str:
     if release is None:
         return "the guest did not report which kernel it runs"
     if not console:
-        return f"{CONSOLE} is missing or empty, so nobody knows what the kernel warned of"
+        return f"{CONSOLE} is missing or empty, so what the kernel warned of is unknown"
     if not record.metrics:
         return "the guest measured nothing"
     if absent := records.missing(record):
@@ -257,7 +257,8 @@ def _lost(logs: _Logs, record: Record) -> NoReturn:
         how = f"the guest panicked: {panic}"
     elif ran and ran.ended_by_host:
         raise HostOverloaded(
-            f"the guest did not finish, and is not to blame: {ran.ended_by_host}\n  {logs.folder}"
+            f"the guest did not finish, through no fault of its own: "
+            f"{ran.ended_by_host}\n  {logs.folder}"
         )
     elif ran and ran.timed_out:
         # No clock can tell a slow host from a hung guest, unless the host was free.

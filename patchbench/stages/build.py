@@ -109,13 +109,11 @@ def _keep(objects: Path, folder: Path) -> None:
         try:
             files.copy(objects, where, folder / kept, most_bytes=_MOST_BYTES[kept])
         except Unfit as err:
-            raise BuildFailed(
-                f"{err}\n  the build left it; the series may have seen to that"
-            ) from err
+            raise BuildFailed(f"{err}\n  the build wrote it; the series may be why") from err
     if not _release(folder / "release"):
         raise BuildFailed(
             f"{objects / _KEPT['release']} holds no kernel release\n"
-            "  the build left it; the series may have seen to that"
+            "  the build wrote it; the series may be why"
         )
 
 

@@ -48,17 +48,17 @@ def _changed(parts: _Blob, capacities_dmips_mhz: Sequence[int]) -> bytes:
         structure += data
         if token == _BEGIN_NODE and node.startswith("cpu@"):
             if not left:
-                raise ToolFailed("the device tree has more CPUs than there are capacities")
+                raise ToolFailed("the device tree has more CPUs than capacities")
             structure += struct.pack(">4I", _PROPERTY, 4, name, left.pop(0))
     if left:
-        raise ToolFailed(f"the device tree has {len(left)} CPUs less than there are capacities")
+        raise ToolFailed(f"the device tree has {len(left)} CPUs fewer than capacities")
     strings = parts.strings + _CAPACITY + b"\0"
     return _join(_Blob(parts.reservations, structure, strings, parts.boot_cpu))
 
 
 def _split(blob: bytes) -> _Blob:
     if len(blob) < _HEADER.size or _HEADER.unpack_from(blob)[0] != _MAGIC:
-        raise ToolFailed("QEMU's device tree is none")
+        raise ToolFailed("what QEMU wrote is not a device tree")
     header = _HEADER.unpack_from(blob)
     structure_at, strings_at, reservations_at = header[2:5]
     boot_cpu, strings_bytes, structure_bytes = header[7:10]

@@ -65,7 +65,7 @@ def _device_tree(
             binds=[Bind(out, "/out", writable=True)],
         )
         if done.status != 0:
-            raise ToolFailed(f"QEMU gives no device tree of {machine.name}:\n{done.said[-2000:]}")
+            raise ToolFailed(f"QEMU writes no device tree for {machine.name}:\n{done.said[-2000:]}")
         dumped = files.take(out, _DUMPED, most_bytes=_MOST_BYTES)
         (new / _TREE).write_bytes(devicetree.with_capacities(dumped, capacities))
 

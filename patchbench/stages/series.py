@@ -83,7 +83,7 @@ def _patches(folder: Path) -> tuple[Patch, ...]:
 def _patch(number: int, path: Path) -> Patch:
     try:
         if not path.is_file():  # a fifo would keep its reader waiting for ever
-            raise BadInput(f"{path} is no file")
+            raise BadInput(f"{path} is not a file")
         mail = read_mail(path)
     except OSError as err:
         raise BadInput(f"{path} cannot be read: {err.strerror}") from err

@@ -127,7 +127,9 @@ def _check_patterns(policy: SplatPolicy, path: Path) -> None:
         try:
             re.compile(pattern)
         except (re.error, RecursionError, OverflowError) as err:
-            raise BadInput(f"{path}: {what}: {pattern!r} is no pattern: {err}") from err
+            raise BadInput(
+                f"{path}: {what}: {pattern!r} is not a regular expression: {err}"
+            ) from err
 
 
 def load(root: Path, today: date | None = None) -> SplatPolicy:

@@ -343,4 +343,4 @@ def _taken(root: Path, name: str) -> bytes:
     try:
         return files.take(root, name, most_bytes=_MOST_FILE_BYTES)
     except Unfit as err:
-        raise BadInput(f"{root} is no kernel tree that can be taken: {err}") from err
+        raise BadInput(f"{root} is not a kernel tree that can be used: {err}") from err

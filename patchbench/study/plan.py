@@ -217,7 +217,7 @@ def _check_names(plan: StudyPlan, path: Path) -> None:
     keys = [leg.key for leg in every_leg(plan, "full")]
     for what, names in (("cell", keys), ("statement", [one.id for one in plan.statements])):
         if twice := [name for name in names if names.count(name) > 1]:
-            raise BadInput(f"{path}: there are two of {what} {twice[0]}")
+            raise BadInput(f"{path}: two {what}s are called {twice[0]}")
     for one in plan.statements:
         if not one.rules and not one.unanswerable:
             raise BadInput(

@@ -19,7 +19,7 @@ def fetch(message_id: str, into: Path) -> Path:
         process.run(["b4", "mbox", "--outdir", str(into), "--mbox-name", "thread.mbox", message_id])
     except ToolFailed as err:
         raise ToolFailed(
-            f"b4 does not get {message_id}; without a network, save the thread where there is one "
+            f"b4 cannot fetch {message_id}; without a network, save the thread where there is one "
             f"and give its file: --series thread.mbox\n{err}"
         ) from err
     return into / "thread.mbox"

@@ -172,7 +172,7 @@ class Engine:
             # Not in one step with the import, where podman ignores a tag.
             self._client.images.get(repository).tag(repository, version)
         if tar.returncode or self.image_id(tag) is None:
-            raise ToolFailed(f"{folder} could not be made an image; is the engine's disk full?")
+            raise ToolFailed(f"{folder} cannot be turned into an image; is the engine's disk full?")
 
     def build(
         self,

@@ -70,9 +70,9 @@ class DiskWatch:
         written_bytes, written_files = (sum(column) for column in zip(*counts, strict=True))
         if written_bytes > self._most_bytes or written_files > _MOST_FILES:
             raise Overrun(
-                f"it wrote {written_bytes / _GIB:.1f} GiB in {written_files} files, and was ended: "
-                f"at most {self._most_bytes / _GIB:.0f} GiB and {_MOST_FILES} files are allowed\n"
-                "  the series may have seen to that"
+                f"it wrote {written_bytes / _GIB:.1f} GiB in {written_files} files, and was "
+                f"stopped: at most {self._most_bytes / _GIB:.0f} GiB and {_MOST_FILES} files\n"
+                "  the series may be why"
             )
 
 

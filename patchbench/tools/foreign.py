@@ -37,7 +37,7 @@ def lent(folder: Path, ref: str) -> Iterator[Repository]:
     commit = _commit(folder, ref)
     objects, shallow, _ = _paths(folder)
     if "\n" in str(objects):
-        raise BadInput(f"git cannot borrow from a folder with a line end in its name: {objects}")
+        raise BadInput(f"git cannot borrow from a folder with a newline in its name: {objects}")
     with tempfile.TemporaryDirectory(prefix="patchbench-") as place:
         ours = Repository.create(Path(place) / "lent.git")
         (ours.path / "objects/info").mkdir(exist_ok=True)

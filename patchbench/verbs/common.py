@@ -125,14 +125,14 @@ def parameters(settings: list[str] | None) -> dict[str, int]:
 def seconds_of(budget: str) -> float:
     units = {"s": 1, "m": 60, "h": 3600}
     if not budget[:-1].isdigit() or budget[-1:] not in units:
-        raise BadInput(f"--budget {budget}: a number and its unit, as 90s, 10m or 2h")
+        raise BadInput(f"--budget {budget}: expected a number with its unit: 90s, 10m or 2h")
     return float(budget[:-1]) * units[budget[-1]]
 
 
 def bytes_of(size: str) -> int:
     units = {"M": 20, "G": 30, "T": 40}
     if not re.fullmatch(r"[0-9]{1,6}[MGT]", size):
-        raise BadInput(f"--keep {size}: a number and its unit, as 500M, 20G or 1T")
+        raise BadInput(f"--keep {size}: expected a number with its unit: 500M, 20G or 1T")
     return int(size[:-1]) << units[size[-1]]
 
 

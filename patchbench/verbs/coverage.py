@@ -23,7 +23,7 @@ def coverage(
     machine: str = "exact",
     function: str = "",
 ) -> None:
-    """Count once what every workload runs of the unpatched KERNEL, by function."""
+    """Count which functions of the unpatched KERNEL each workload runs, once per kernel."""
     from patchbench import pipeline
     from patchbench.profile import covering
     from patchbench.store import write_whole

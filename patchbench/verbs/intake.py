@@ -14,7 +14,7 @@ from patchbench.verbs.needs import needs
     | {
         "source": "a file or folder of mails, -, BASE..TIP of --tree, or a message-id or lore link",
         "name": "keep it as patches/NAME/LINE, for the kernel's line",
-        "revision": "which revision to take; the highest if left out",
+        "revision": "which revision to take; default: the highest",
         "kernel": "the kernel to keep it for; default: the first that it applies to",
     },
 )

@@ -224,6 +224,6 @@ def _print_verdicts(gated: list[Verdict], *, as_json: bool) -> None:
             print(f"summary {ROOT / 'results/reports' / one.gate / 'summary.md'}")
     ruled = {one.ruled for one in gated}
     if "FAIL" in ruled:
-        raise GateFailed("the series is stopped; the verdict says by what")
+        raise GateFailed("the series is stopped; the verdict says why")
     if "INCONCLUSIVE" in ruled:
         raise Undecided("not everything is decided; more seeds or a longer --budget may help")

@@ -85,7 +85,7 @@ def bench(
         "series": "folders in patches/, with commas; each is compared with AGAINST",
         "machine": "exact files in qemu/machines/, with commas; each is profiled by itself",
         "run": "profile the arms of this run, and put the flame graphs into its report",
-        "top": "list so many functions; 0: all of one per cent and more",
+        "top": "how many functions to list; 0: all with one per cent or more",
         "by": "sort functions by own, change or calls",
     },
     iterable=["set"],

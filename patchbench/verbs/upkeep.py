@@ -48,7 +48,7 @@ def doctor(
     kernel: str = "mainline",
     cache: bool = False,
 ) -> None:
-    """Say what this host has, what it lacks, and how to get that; or the same of a MACHINE."""
+    """Say what this host has and lacks, and how to get it; or how MACHINE keeps time."""
     from patchbench import doctor as doctors
     from patchbench import pipeline
     from patchbench.tools.terminal import print_table
@@ -76,7 +76,7 @@ def doctor(
         "sources": "kernel repositories and downloads",
         "results": "runs and reports (published ones stay)",
         "everything": "all of these, and the compiler cache",
-        "keep": "of the cache no more than so much, as 20G; the least recently used goes first",
+        "keep": "shrink the cache to this size, for example 20G; least recently used first",
     }
 )
 @needs()

@@ -175,9 +175,9 @@ def test_an_image_that_is_not_its_vmlinux_is_not_equal(tmp_path: Path) -> None:
 def test_what_is_no_kernel_is_named_and_never_equal(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "vmlinux"
     path.write_bytes(content)
-    with pytest.raises(ToolFailed, match=r"vmlinux is no kernel"):
+    with pytest.raises(ToolFailed, match=r"vmlinux is not a kernel"):
         symbols.equal(tmp_path, tmp_path)
-    with pytest.raises(ToolFailed, match=r"vmlinux is no kernel"):
+    with pytest.raises(ToolFailed, match=r"vmlinux is not a kernel"):
         symbols.compare(path, path)
 
 

@@ -229,7 +229,7 @@ def test_whatever_a_build_leaves_in_place_of_a_file_is_refused_and_shelved_nowhe
         leave(site.make.objects / name)
 
     site.make.at_end = hostile
-    with pytest.raises(BuildFailed, match="the series may have seen to that"):
+    with pytest.raises(BuildFailed, match="the series may be why"):
         site.build()
     assert not list((site.root / "shelf").glob("images/*"))
 

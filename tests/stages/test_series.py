@@ -102,7 +102,7 @@ def test_an_empty_port_is_refused(port: Path) -> None:
 def test_a_dangling_link_is_a_missing_file(port: Path) -> None:
     (port / "0002-b.patch").unlink()
     (port / "0002-b.patch").symlink_to("nowhere")
-    with pytest.raises(BadInput, match=r"0002-b\.patch is no file"):
+    with pytest.raises(BadInput, match=r"0002-b\.patch is not a file"):
         series.load(port.parents[2], "v0", "7.3")
 
 

@@ -82,7 +82,7 @@ def test_a_plan_that_cannot_run_is_refused_by_name(
 
 
 def test_two_cells_of_one_name_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="there are two of cell storm/mainline/exact"):
+    with pytest.raises(BadInput, match="two cells are called storm/mainline/exact"):
         load(tmp_path, HEAD, CELL, CELL)
 
 

@@ -34,7 +34,7 @@ def test_a_container_that_writes_more_than_it_may_is_ended(host: FakeDisk, tmp_p
     watch = DiskWatch([tmp_path], MOST_BYTES)
     (tmp_path / "file").write_bytes(b"x" * 2 * MOST_BYTES)
     host.lose(2 * MOST_BYTES)
-    with pytest.raises(Overrun, match="GiB in 1 files, and was ended"):
+    with pytest.raises(Overrun, match="GiB in 1 files, and was stopped"):
         watch.look()
 
 
