@@ -16,6 +16,7 @@ from patchbench.errors import GateFailed, HostOverloaded, PipelineError, Undecid
 from patchbench.gate import rules, waivers
 from patchbench.gate.limits import Policy, Ruled, Ruling
 from patchbench.gate.request import GateRequest
+from patchbench.gate.seeds import draw
 from patchbench.gate.waivers import Waiver
 from patchbench.model import Comparison
 from patchbench.pipeline import Pipeline
@@ -165,7 +166,7 @@ class Trial:
         workload, machine = place
         prepared, seeds = self.prepared[workload], self.policy.looks[look]
         have = self._booted.get(place, ())
-        more = range(len(have) + 1, seeds + 1)
+        more = draw(prepared.plan.test.tree_id, seeds)[len(have) :]
         prepared.prove(self.pipeline)
         (arms,) = (arms for arms in prepared.arms if arms[0].machine.name == machine)
         prepared.boot(arms, more, fresh=self.request.fresh)

@@ -170,7 +170,7 @@ def test_a_series_that_loses_its_boots_fails_and_gets_no_more(
     monkeypatch.setattr(Named, "guests", Guests(lost="slower-40"))
     verdict = gate(tmp_path, policy(CPU), everything=True)
     assert (verdict.ruled, verdict.seeds) == ("FAIL", 8)
-    assert any("slower-40 seed 1" in reason for reason in verdict.reasons)
+    assert any("slower-40 seed " in reason for reason in verdict.reasons)
 
 
 def test_a_budget_that_is_spent_leaves_the_limits_undecided(tmp_path: Path) -> None:
