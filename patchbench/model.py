@@ -106,6 +106,7 @@ class Series:
     patches: tuple[Patch, ...] = ()
     engaged_vmstat: str | None = None
     base: str = ""
+    message_ids: tuple[str, ...] = ()  # of its cover letter and its patches, as posted
 
 
 @with_config(STRICT)
@@ -583,6 +584,7 @@ class ArmNote:
     release: str
     engaged_vmstat: str | None = None
     base: str = ""
+    message_ids: tuple[str, ...] = ()  # of the series' mails
 
 
 # --- what a run says ---

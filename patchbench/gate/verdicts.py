@@ -11,6 +11,7 @@ from patchbench import texts
 from patchbench.gate import policy as policies
 from patchbench.gate.limits import FunctionRise, Limit, Ruling, Verdict
 from patchbench.model import Json
+from patchbench.report.formats import b4
 from patchbench.report.numbers import per_cent, quantity
 from patchbench.report.tables import plain
 from patchbench.store import write_whole
@@ -19,10 +20,12 @@ HEADINGS = ("metric", "base", "test", "change", "interval", "limit", "verdict", 
 
 
 def write(folder: Path, verdict: Verdict) -> None:
-    """Leave verdict.json, junit.xml and summary.md in a folder."""
+    """Leave verdict.json, junit.xml, b4.json and summary.md in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "verdict.json", json.dumps(as_json(verdict), indent=1) + "\n")
     write_whole(folder / "junit.xml", junit(verdict))
+    lines = [*sentences(verdict), f"Repeat it: {verdict.command}"]
+    write_whole(folder / "b4.json", b4.verdict(verdict.ruled, headline(verdict), lines))
     write_whole(folder / "summary.md", markdown(verdict))
 
 

@@ -49,6 +49,7 @@ class Mail:
     parents: tuple[str, ...]  # message-ids that it refers to, the nearest first
     body: str
     footers: tuple[tuple[str, str], ...]
+    sent_subject: str = ""  # with its brackets
 
     @property
     def has_diff(self) -> bool:
@@ -111,6 +112,7 @@ def read(raw: bytes) -> Mail:
         parents=tuple(dict.fromkeys(parents)),
         body=body,
         footers=tuple(footers),
+        sent_subject=_header(message, "Subject"),
     )
 
 

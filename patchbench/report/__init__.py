@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a run says, for people and for programs. Pure: a comparison in, text out.
 
-Doors: tables, arms, numbers, formats, claims, samples, scaling
+Doors: tables, arms, reply, numbers, formats, claims, samples, scaling
 
     numbers    how a number is printed
     tables     stage 8: the table, in Markdown and JSON
@@ -13,6 +13,7 @@ Doors: tables, arms, numbers, formats, claims, samples, scaling
     scaling    its scaling curves
     samples    a run as flat rows
     claims     checks the marked numbers of a text
+    reply      an answer to the mails of a series
     formats/   one file per format
 
 What a metric is called, and how it is plotted, is in workloads/metrics/NAME.toml.

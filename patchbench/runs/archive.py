@@ -8,7 +8,8 @@
 All three are in results/published/NAME as well.
 """
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -70,6 +71,20 @@ def find(results: Path, name: str) -> Stored:
         return studies[meant[0]]
     every_run = dict(sorted({**_published_benches(results), **runs}.items()))
     return _only({**studies, **every_run}, name)
+
+
+def measured(results: Path, message_ids: Collection[str]) -> Path | None:
+    """Return the newest run of `bench` of this checkout that measured a series of these mails."""
+    for stored in reversed(_local_benches(results).values()):
+        try:
+            plan = json.loads((stored.folder / PLAN).read_text())
+            arms = (plan["test"], *plan.get("others", ()))
+            ids = {one for arm in arms for one in arm.get("message_ids", ())}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue  # it says so itself when it is asked for
+        if ids & {*message_ids}:
+            return stored.folder
+    return None
 
 
 def find_bench(results: Path, name: str) -> Path:

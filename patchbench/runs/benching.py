@@ -272,6 +272,7 @@ def _plan(
             image.release,
             one.series.engaged_vmstat,
             one.series.base,
+            one.series.message_ids,
         )
         for one, image in zip(trees, images, strict=True)
     ]

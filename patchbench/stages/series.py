@@ -34,7 +34,10 @@ def load(root: Path, name: str, line: str) -> Series:
         ports = sorted(path.name for path in folder.iterdir() if path.is_dir())
         raise UnknownName(f"port of series {name}", line, ports, folder)
     note = Catalog(root).series_note(folder)
-    return Series(name, line, _patches(port), note.engaged_vmstat)
+    ids = (note.cover, *note.message_ids)
+    return Series(
+        name, line, _patches(port), note.engaged_vmstat, message_ids=tuple(filter(None, ids))
+    )
 
 
 def check_known(root: Path, name: str) -> None:

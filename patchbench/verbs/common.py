@@ -35,7 +35,8 @@ _HELP = {
     "fresh": "boot again what is shelved, and compare to the byte",
     "json": "print JSON on stdout and nothing else",
     "run": "folder in results/runs/ or results/published/, the beginning of its name, or latest",
-    "format": f"print this format and nothing else: {', '.join(_FORMATS)}; a check has fewer",
+    "format": "print this format and nothing else, but for reply, which writes a mail: "
+    f"{', '.join(_FORMATS)}; a check has fewer",
 }
 
 

@@ -162,6 +162,8 @@ def profile(
     | {
         "check-claims": "a mail or text whose marked numbers are checked against the runs' logs",
         "all-pairs": "of a run of several series: compare them with each other as well",
+        "thread": "the series' mails, a file or -: what `--format reply` answers, or b4 asks about",
+        "cc": "whom else a reply goes to, with commas: a list",
     }
 )
 @needs()
@@ -172,13 +174,20 @@ def report(
     format: str = "",  # noqa: A002  # the flag's name
     check_claims: str = "",
     all_pairs: bool = False,
+    thread: str = "",
+    cc: str = "",
 ) -> None:
     """Report a stored run, check or study again, or check the numbers that a text quotes."""
     from patchbench.runs import archive
+    from patchbench.verbs import replying
 
     with exits():
         if check_claims:
             _check_claims(Path(check_claims))
+        elif format == "reply":
+            replying.reply(archive.find_bench(ROOT / "results", run), thread, cc)
+        elif format == "b4" and thread:
+            replying.check(thread)
         elif format:
             _export(archive.find(ROOT / "results", run), format)
         else:

@@ -40,7 +40,7 @@ def render(comparison: Comparison, boots: Sequence[Boot]) -> str:
         _conditions(plan),
     ]
     text = "\n\n".join("\n".join(_wrapped(block)) for block in blocks if block)
-    command = "\n".join(_command(plan.command))
+    command = "\n".join(command_lines(plan.command))
     return "\n".join(map(_harmless, f"{text}\n\nRepeat:\n{command}".split("\n"))) + "\n"
 
 
@@ -170,7 +170,7 @@ def _hardware(machine: Machine) -> str:
     )
 
 
-def _command(command: str) -> Iterator[str]:
+def command_lines(command: str) -> Iterator[str]:
     """Give the command in lines that a shell takes as one."""
     line = " "
     for word in map(shlex.quote, shlex.split(command)):
