@@ -104,7 +104,7 @@ class BadRecord(BootFailed):
 
 
 class HostOverloaded(BootFailed):
-    """The host kept the guest from its end, so nobody knows whether it would have hung.
+    """The host kept the guest from its end, so whether it would have hung is unknown.
 
     Its CPUs were others', it was stopped, its disk was full, or QEMU was killed.
     """

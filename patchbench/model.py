@@ -57,7 +57,7 @@ class SeriesName:
 
     @classmethod
     def parse(cls, name: str) -> "SeriesName":
-        """Return a name's parts; any text has some, and whoever looks them up may refuse them."""
+        """Return a name's parts; any text has some, and a look-up may refuse them."""
         found = _SERIES_NAME.fullmatch(name)
         assert found  # each part of the pattern may be empty
         return cls(**found.groupdict())
@@ -358,7 +358,7 @@ class Workload:
     flavour: str = "bench"
     machine: str = "exact"
     provokes: tuple[str, ...] = ()
-    # What parameters may be, for whoever asks; neither decides what a boot prints.
+    # Limits on the parameters; neither decides what a boot prints.
     swap_mib: str = field(default="", compare=False)  # what it pages out: "victims * mib"
     excludes: tuple[tuple[str, ...], ...] = field(default=(), compare=False)  # of each, one at most
 
@@ -634,7 +634,7 @@ class FunctionChange:
     """One function that differs between two kernels; it has 0 bytes where it is not."""
 
     name: str  # as in the symbol table, with the compiler's suffixes
-    file: str  # without its folder, which the symbol table does not tell
+    file: str  # without its folder, which the symbol table lacks
     state: FunctionState
     base_bytes: int
     test_bytes: int
@@ -642,7 +642,7 @@ class FunctionChange:
 
 @dataclass(frozen=True, slots=True)
 class CodeMap:
-    """How the test arm's kernel differs from the base arm's, as far as their binaries tell.
+    """How the test arm's kernel differs from the base arm's, as far as their binaries show.
 
     equal: the same but for its name, build id and line numbers, so there is nothing to measure.
     """
@@ -676,7 +676,7 @@ class FunctionProof:
 
     @property
     def at_work(self) -> bool | None:
-        """Return whether a function that differs ran; None if that cannot be told."""
+        """Return whether a function that differs ran; None if that is unknown."""
         return None if self.untold else bool(self.ran)
 
 

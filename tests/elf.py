@@ -35,9 +35,9 @@ class _Section:
     entry: int = 0
 
 
-def words(*told: int) -> bytes:
+def words(*numbers: int) -> bytes:
     """Return instructions as bytes."""
-    return struct.pack(f"<{len(told)}I", *told)
+    return struct.pack(f"<{len(numbers)}I", *numbers)
 
 
 def relocatable(functions: Mapping[str, Function], strings: Mapping[str, bytes]) -> bytes:

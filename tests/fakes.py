@@ -42,14 +42,14 @@ def results(
 
 
 class Listener(Silence):
-    """A Story that remembers what it was told."""
+    """A Story that remembers what it heard."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.heard: list[str] = []
         self.meters: list[str] = []
 
     def say(self, text: str) -> None:
-        self.told.append(text)
+        self.heard.append(text)
 
     @contextmanager
     def meter(self, title: str, total: float, unit: str) -> Iterator[Meter]:
@@ -97,7 +97,7 @@ class FakeHypervisor:
 
 def machine(name: str = "exact", **changes: object) -> Machine:
     """Return a machine; exact unless its accel is changed."""
-    told: dict[str, object] = {
+    usual: dict[str, object] = {
         "summary": "a test's",
         "cannot_show": "anything",
         "accel": "icount",
@@ -110,7 +110,7 @@ def machine(name: str = "exact", **changes: object) -> Machine:
         "boot_timeout_s": 5,
         "icount_shift": 1,
     }
-    return Machine(name, **{**told, **changes})  # type: ignore[arg-type]
+    return Machine(name, **{**usual, **changes})  # type: ignore[arg-type]
 
 
 def workload() -> Workload:

@@ -137,5 +137,5 @@ def test_a_hazard_s_conditions_may_come_with_another_s(tmp_path: Path) -> None:
     (tmp_path / "workloads/yours.toml").write_text(
         "program = 'p'\nsummary = 's'\n[parameters]\nmib = 1\n[[conditions]]\n" + other
     )
-    told = catalog.workload("mine").conditions
-    assert [condition.on for condition in told] == ["fork_ns", "left_pages"]
+    conditions = catalog.workload("mine").conditions
+    assert [condition.on for condition in conditions] == ["fork_ns", "left_pages"]

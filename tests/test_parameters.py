@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a workload can be told is read from its C source, and anything else refused."""
+"""What a workload takes is read from its C source, and anything else refused."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ STORM = Workload(
 ON = machine(zram_mib=256, memory_mib=512)
 
 
-def told(**changed: int) -> Workload:
+def with_parameters(**changed: int) -> Workload:
     return parameters.changed(STORM, changed)
 
 
@@ -69,23 +69,23 @@ def test_every_workload_keeps_to_what_its_program_declares() -> None:
 )
 def test_what_a_workload_cannot_be_told_is_refused(changed: dict[str, int], message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        parameters.check(told(**changed), KNOWN)
+        parameters.check(with_parameters(**changed), KNOWN)
 
 
 def test_one_of_those_that_exclude_one_another_is_fine() -> None:
-    parameters.check(told(kill=2, reapers=0), KNOWN)
+    parameters.check(with_parameters(kill=2, reapers=0), KNOWN)
 
 
-def test_what_a_machine_cannot_hold_is_refused_and_what_fits_is_told() -> None:
+def test_what_a_machine_cannot_hold_is_refused_and_what_fits_is_named() -> None:
     with pytest.raises(BadInput, match=r"pages out 640 MiB.*has 256 MiB") as raised:
-        parameters.check_fits(told(victims=20), ON, KNOWN)
+        parameters.check_fits(with_parameters(victims=20), ON, KNOWN)
     assert "fits: victims at most 8, or mib at most 12" in str(raised.value)
 
 
 def test_a_divisor_makes_it_fit_and_is_told_too() -> None:
     with pytest.raises(BadInput, match="or divisor at least 5"):
-        parameters.check_fits(told(victims=20, divisor=2, mib=64), ON, KNOWN)
-    parameters.check_fits(told(victims=20, divisor=5, mib=64), ON, KNOWN)
+        parameters.check_fits(with_parameters(victims=20, divisor=2, mib=64), ON, KNOWN)
+    parameters.check_fits(with_parameters(victims=20, divisor=5, mib=64), ON, KNOWN)
 
 
 def test_what_fits_is_no_part_of_what_a_workload_is() -> None:

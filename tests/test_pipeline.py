@@ -17,12 +17,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def request(**changes: object) -> BenchRequest:
-    told: dict[str, object] = {
+    usual: dict[str, object] = {
         "series": "v0", "against": "none", "kernel": "mainline", "tree": "",
         "workload": "exit-storm", "machines": ("exact",), "flavour": "bench", "seeds": None,
         "fresh": False, "parameters": {},
     }  # fmt: skip
-    return BenchRequest(**{**told, **changes})  # type: ignore[arg-type]
+    return BenchRequest(**{**usual, **changes})  # type: ignore[arg-type]
 
 
 def test_the_cache_is_where_the_user_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -84,8 +84,8 @@ def test_a_bench_that_cannot_be_is_refused_before_anything_is_built(
 
 
 def test_the_command_of_a_run_repeats_it() -> None:
-    told = request(machines=("exact", "parallel"), seeds=2, parameters={"mib": 8}).command()
-    assert told == (
+    command = request(machines=("exact", "parallel"), seeds=2, parameters={"mib": 8}).command()
+    assert command == (
         "./bootstrap bench --kernel mainline --series v0 --against none --workload exit-storm "
         "--machine exact,parallel --seeds 2 --set mib=8"
     )

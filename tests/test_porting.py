@@ -97,8 +97,8 @@ def test_a_mail_that_cannot_be_read_stops_its_own_series_alone(
 
 def test_two_ports_differ_in_what_they_replace(project: Path, tmp_path: Path) -> None:
     with Pipeline(project, tmp_path / "cache", Listener()) as run:
-        told = porting.range_diff(run, ("v0", "6.12"), ("v0", "7.3"))
-        assert "an old line 20" in told
+        diff = porting.range_diff(run, ("v0", "6.12"), ("v0", "7.3"))
+        assert "an old line 20" in diff
         assert porting.range_diff(run, ("v0", "7.3"), ("v0", "7.3")).count("\n") == 0
 
 

@@ -85,8 +85,8 @@ def test_the_interleaving_may_be_drawn_apart_from_the_seed() -> None:
 def test_the_plugin_and_the_device_tree_are_put_where_the_line_looks(tmp_path: Path) -> None:
     binds: list[str] = []
 
-    def run(*_: object, **told: Any) -> Finished:
-        binds.extend(bind.inside for bind in told["binds"])
+    def run(*_: object, **limits: Any) -> Finished:
+        binds.extend(bind.inside for bind in limits["binds"])
         return Finished(0, "timelines: 2 clocks", 0.0, 1.0)
 
     Hypervisor(cast(Engine, SimpleNamespace(run=run)), TOOLCHAIN).run(
@@ -114,9 +114,9 @@ def test_a_panic_ends_qemu_and_does_not_reboot_it() -> None:
 
 
 def test_the_guest_gets_its_parameters_and_the_boot_s_own_seed() -> None:
-    told = qemu.kernel_arguments(machine(), workload(), seed=7)
-    assert 'pb_workload="storm victims=2 seed=7"' in told
-    assert "pb_zram_mib=32 pb_zram_algorithm=lz4" in told
+    arguments = qemu.kernel_arguments(machine(), workload(), seed=7)
+    assert 'pb_workload="storm victims=2 seed=7"' in arguments
+    assert "pb_zram_mib=32 pb_zram_algorithm=lz4" in arguments
 
 
 def test_a_profiler_is_added_to_a_line_that_is_otherwise_the_same(tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ def test_an_interval_in_words_is_printed_with_its_brackets(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     print_table(("metric", "interval"), [("drain_ns", "[to never, to never]")], "of [bold]a run")
-    told = capsys.readouterr().out
-    assert "[to never, to never]" in told
-    assert "of [bold]a run" in told
+    printed = capsys.readouterr().out
+    assert "[to never, to never]" in printed
+    assert "of [bold]a run" in printed
 
 
 HOSTILE = "a\x1b[2J\x1b]0;title\x07b\x9b31m\rc\u202ed\x00\ud800"

@@ -48,7 +48,7 @@ class Definition:
 
     @property
     def label(self) -> str:
-        """Return the name as references see it: variables of one name are told apart by file."""
+        """Return the name as references see it: the file distinguishes variables of one name."""
         return self.stem if self.is_function or not self.file else f"{self.file}:{self.stem}"
 
 

@@ -79,8 +79,8 @@ class WorkloadReach:
 def changed(code: CodeMap) -> tuple[str, ...]:
     """Return the functions of the base kernel that the test arm has otherwise or not at all."""
     there = [one for one in code.functions if one.state != "appeared"]
-    told = [one for one in there if one.state != "constants"] or there
-    return tuple(dict.fromkeys(f"{one.file}:{base(one.name)}" for one in told))
+    differing = [one for one in there if one.state != "constants"] or there
+    return tuple(dict.fromkeys(f"{one.file}:{base(one.name)}" for one in differing))
 
 
 def reaches(coverage: Coverage, code: CodeMap) -> list[WorkloadReach]:

@@ -2,9 +2,9 @@
 """CPU time of profiles, split into work and waiting, and by CPU. Pure.
 
 Waiting is what a CPU does in a lock's slow path, and every WFE and YIELD, which spinning code
-executes. It is told by the function that waits: the innermost one that is no lock's. Instructions
-of a slow path are sampled like all others; how long a WFE or YIELD takes is exact. Who sleeps for
-a mutex or a folio's lock uses no CPU, and is not here.
+executes. It counts for the innermost function that is no lock's. Instructions of a slow path are
+sampled like all others; how long a WFE or YIELD takes is exact. Who sleeps for a mutex or a folio's
+lock uses no CPU, and is not here.
 """
 
 from collections import defaultdict

@@ -91,11 +91,11 @@ def note(comparisons: Sequence[Comparison]) -> str:
     )
 
 
-def write(folder: Path, told: Sequence[tuple[Comparison, Sequence[Boot]]]) -> None:
+def write(folder: Path, compared: Sequence[tuple[Comparison, Sequence[Boot]]]) -> None:
     """Leave the report in a folder, and each comparison's own in a folder below it."""
     folder.mkdir(parents=True, exist_ok=True)
-    comparisons = [comparison for comparison, _ in told]
-    for comparison, boots in told:
+    comparisons = [comparison for comparison, _ in compared]
+    for comparison, boots in compared:
         formats.write(folder / slug(comparison), comparison, boots)
     write_whole(folder / "comparison.json", dumps(comparisons) + "\n")
     for file in ("report.md", "report.html"):

@@ -24,7 +24,7 @@ class Summary:
 
     machine: str
     sentence: str
-    small_print: str  # what changed as well, and what cannot be told; may be empty
+    small_print: str  # what else changed, and what cannot be decided; may be empty
 
 
 def reading(delta: Delta) -> Reading:

@@ -24,7 +24,7 @@ from patchbench.stages import boot
 from patchbench.stages import compare as stage
 
 #: A comparison, and its boots.
-Told: TypeAlias = tuple[Comparison, list[Boot]]
+Compared: TypeAlias = tuple[Comparison, list[Boot]]
 
 #: Why a run of two equal kernels has no boots.
 _NOTHING_TO_MEASURE = (
@@ -33,7 +33,7 @@ _NOTHING_TO_MEASURE = (
 )
 
 
-def read(root: Path, run: Path) -> Told:
+def read(root: Path, run: Path) -> Compared:
     """Return what the run in a folder says of its first test arm, and their boots, lost included.
 
     A run without its seal is invalid. Raises BadInput if the plan is broken or too new, or a
@@ -42,19 +42,19 @@ def read(root: Path, run: Path) -> Told:
     return read_all(root, run)[0]
 
 
-def read_all(root: Path, run: Path, *, pairs: bool = False) -> list[Told]:
+def read_all(root: Path, run: Path, *, pairs: bool = False) -> list[Compared]:
     """Return what a run says of each test arm against its base, each as `read` does.
 
     pairs: then also of each test arm against those before it.
     """
     plan, boots = _read(root, run)
     base, *tests = plan.arms
-    told = [(base, test) for test in tests]
+    arm_pairs = [(base, test) for test in tests]
     if pairs:
-        told += [(one, other) for at, other in enumerate(tests) for one in tests[:at]]
+        arm_pairs += [(one, other) for at, other in enumerate(tests) for one in tests[:at]]
     return [
         (_with_seal(_compare(root, run, plan, pair, boots), run), [*_of(boots, plan.pair(*pair))])
-        for pair in told
+        for pair in arm_pairs
     ]
 
 

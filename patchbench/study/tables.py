@@ -157,11 +157,11 @@ def _sweeps(
             place = (one.kernel, one.machine)
             found[place].append((one.parameters[parameter], reading.run, bench))
     for (kernel, machine), points in found.items():
-        told_points = (
+        ordered = (
             ScalePoint(value, run, bench.deltas)
             for value, run, bench in sorted(points, key=lambda point: point[0])
         )
-        yield kernel, machine, tuple(told_points), points[0][2]
+        yield kernel, machine, tuple(ordered), points[0][2]
 
 
 def _legs(study: Study) -> Table:

@@ -20,7 +20,7 @@ from patchbench.verbs.studies import export_study, report_study
 if TYPE_CHECKING:
     from patchbench.model import Boot, Comparison
     from patchbench.runs import archive
-    from patchbench.runs.reading import Told
+    from patchbench.runs.reading import Compared
 
 
 @task(
@@ -262,20 +262,22 @@ def _report_bench(folder: Path, *, pairs: bool, as_json: bool) -> PipelineError 
     """
     from patchbench.runs import reading
 
-    told = reading.read_all(ROOT, folder, pairs=pairs)
-    if len(told) == 1:
-        return _report_run(folder, *told[0], as_json=as_json)
-    return _report_arms(folder, told, as_json=as_json)
+    compared = reading.read_all(ROOT, folder, pairs=pairs)
+    if len(compared) == 1:
+        return _report_run(folder, *compared[0], as_json=as_json)
+    return _report_arms(folder, compared, as_json=as_json)
 
 
-def _report_arms(folder: Path, told: Sequence[Told], *, as_json: bool) -> PipelineError | None:
+def _report_arms(
+    folder: Path, compared: Sequence[Compared], *, as_json: bool
+) -> PipelineError | None:
     from patchbench.report import arms
     from patchbench.runs import reading
     from patchbench.tools.terminal import print_table
 
     out = ROOT / "results/reports" / folder.name
-    arms.write(out, told)
-    comparisons = [comparison for comparison, _ in told]
+    arms.write(out, compared)
+    comparisons = [comparison for comparison, _ in compared]
     if as_json:
         print(arms.dumps(comparisons))
     else:

@@ -66,11 +66,11 @@ def test_a_run_bounds_the_shelf_and_says_so(
 ) -> None:
     old = put(tmp_path, "shelf/images/old", used=1)
     monkeypatch.setattr(parts.bound_shelf, "__defaults__", (MIB // 2,))
-    told = Listener()
-    with Pipeline(ROOT, tmp_path, told):
+    listener = Listener()
+    with Pipeline(ROOT, tmp_path, listener):
         assert not old.exists()
-    assert "the shelf holds" in told.told[0]
-    assert "evicted 1 of its parts, 0.00 GiB" in told.told[0]
+    assert "the shelf holds" in listener.heard[0]
+    assert "evicted 1 of its parts, 0.00 GiB" in listener.heard[0]
 
 
 def test_an_entry_that_is_used_is_new(tmp_path: Path) -> None:

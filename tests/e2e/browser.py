@@ -32,12 +32,12 @@ _HARNESS = """<!DOCTYPE html>
 <style>:root {{ color-scheme: light dark }} iframe {{ width: {width}px; height: 900px; border: 0 }}
 </style>
 <iframe id="page" srcdoc="{page}"></iframe>
-<pre id="told"></pre>
+<pre id="measured"></pre>
 <script>
 addEventListener("load", () => {{
   const page = document.getElementById("page").contentDocument;
   const style = (where) => getComputedStyle(page.querySelector(where) ?? page.body);
-  document.getElementById("told").textContent = JSON.stringify({{
+  document.getElementById("measured").textContent = JSON.stringify({{
     visible: page.documentElement.clientWidth,
     needed: page.documentElement.scrollWidth,
     spilling: [...page.querySelectorAll("main *")]
@@ -96,8 +96,8 @@ def look(page: str, folder: Path, *, width: int, dark: bool) -> Seen:
         check=True,
         timeout=120,
     )
-    told = done.stdout.rpartition('<pre id="told">')[2].partition("</pre>")[0]
+    measured = done.stdout.rpartition('<pre id="measured">')[2].partition("</pre>")[0]
     return Seen(
-        measures=json.loads(unescape(told)),
+        measures=json.loads(unescape(measured)),
         console=[line for line in done.stderr.splitlines() if "CONSOLE" in line],
     )

@@ -100,8 +100,8 @@ def test_a_bench_that_is_ended_half_way_carries_on(end: signal.Signals) -> None:
 
 
 def test_a_report_is_made_again_from_the_logs_alone(tmp_path: Path) -> None:
-    told = bench("--seeds", "2")
-    process = start("report", "--run", told["run"], "--json")
+    compared = bench("--seeds", "2")
+    process = start("report", "--run", compared["run"], "--json")
     out, _ = process.communicate()
-    assert json.loads(out) == told
-    assert os.access(ROOT / "results/reports" / told["run"] / "report.md", os.R_OK)
+    assert json.loads(out) == compared
+    assert os.access(ROOT / "results/reports" / compared["run"] / "report.md", os.R_OK)

@@ -76,31 +76,31 @@ def with_init(run: Pipeline, tmp_path: Path, script: str) -> Arm:
 
 @pytest.mark.parametrize("machine", ["exact", "exact4", "parallel"])
 def test_every_machine_boots_a_small_storm(run: Pipeline, machine: str) -> None:
-    _, told = run.boot_once(arm(run, machine), seed=1)
-    meta = told.record.meta
+    _, booted = run.boot_once(arm(run, machine), seed=1)
+    meta = booted.record.meta
     assert int(meta["swapped_pages"]) >= 3 * 8 * 256 * 0.99
     assert float(meta["zram_ratio"]) > 1.5
     assert meta["drained"] == "yes"
     assert meta["swapoff"] == "done"
-    assert len([one for one in told.record.samples if one.metric == "exit_ns"]) == 3
+    assert len([one for one in booted.record.samples if one.metric == "exit_ns"]) == 3
 
 
 @pytest.mark.parametrize("name", MEASURED)
 def test_every_workload_without_conditions_boots_at_tiny_scale(run: Pipeline, name: str) -> None:
     tiny = TINY[run.catalog.workload(name).program]
     one = _arm(run, run.catalog.machine("exact"), name, tiny)
-    _, told = run.boot_once(one, seed=1)
-    assert int(told.record.meta["swapped_pages"]) > 0
-    assert {metric.name for metric in told.record.metrics} <= set(
+    _, booted = run.boot_once(one, seed=1)
+    assert int(booted.record.meta["swapped_pages"]) > 0
+    assert {metric.name for metric in booted.record.metrics} <= set(
         run.catalog.metrics(one.workload.program)
     )
 
 
 def test_the_long_term_kernel_boots_the_same_storm(run: Pipeline) -> None:
     lts = _arm(run, run.catalog.machine("exact"), "exit-storm", SMALL, kernel="lts")
-    _, told = run.boot_once(lts, seed=1)
-    assert told.record.meta["release"].startswith("6.12.")
-    assert told.record.meta["drained"] == "yes"
+    _, booted = run.boot_once(lts, seed=1)
+    assert booted.record.meta["release"].startswith("6.12.")
+    assert booted.record.meta["drained"] == "yes"
 
 
 def test_a_seed_repeats_to_the_byte_and_another_differs(run: Pipeline) -> None:

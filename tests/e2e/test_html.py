@@ -15,10 +15,12 @@ GRAPH = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 2000 40"><text>do_
 
 
 def page() -> str:
-    told, boots = storms(curve=True)
-    told = scaled(told, *(beside(told, number, command=LONG) for number in (4, 6, 8)))
-    plan = replace(told.plan, command=f"./bootstrap bench --tree /{LONG}", provenance=LONG)
-    return html.render(replace(told, plan=plan, profiles={"v0": GRAPH}), boots)
+    comparison, boots = storms(curve=True)
+    comparison = scaled(
+        comparison, *(beside(comparison, number, command=LONG) for number in (4, 6, 8))
+    )
+    plan = replace(comparison.plan, command=f"./bootstrap bench --tree /{LONG}", provenance=LONG)
+    return html.render(replace(comparison, plan=plan, profiles={"v0": GRAPH}), boots)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

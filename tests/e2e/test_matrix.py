@@ -19,9 +19,9 @@ EXIT = "void __noreturn do_exit(long code)\n{\n"
 def test_each_patch_is_failed_for_its_own_bug(copied: Pipeline, tmp_path: Path) -> None:
     source = copied.source(KERNEL)
     write_two(copied.root / "patches/broken" / source.line, source, tmp_path / "author")
-    told = matrixing.check(copied, source, CheckRequest("broken", (KERNEL,), rows=ROWS))
+    checked = matrixing.check(copied, source, CheckRequest("broken", (KERNEL,), rows=ROWS))
     for row in ROWS:
-        builds = {one.series: one for one in told.findings if one.title == f"{row}: build"}
+        builds = {one.series: one for one in checked.findings if one.title == f"{row}: build"}
         assert {name: one.state for name, one in builds.items()} == {
             "none": "pass",
             "broken@1": "fail",
@@ -30,7 +30,7 @@ def test_each_patch_is_failed_for_its_own_bug(copied: Pipeline, tmp_path: Path) 
         assert "kernel/exit.c:" in builds["broken@1"].says
         assert "no_such_thing" in builds["broken@1"].says
         assert "`only_with_swap': do_exit (kernel/exit.o)" in builds["broken"].says
-    error = checking.verdict_error(check_result(*told.findings, series="broken"), told.errors)
+    error = checking.verdict_error(check_result(*checked.findings, series="broken"), checked.errors)
     assert error
     assert error.exit_code == 10
 

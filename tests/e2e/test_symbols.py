@@ -18,13 +18,13 @@ def image(run: Pipeline, series: str) -> Image:
 
 def test_v0_changes_what_it_touches_and_little_else(run: Pipeline) -> None:
     base, test = (image(run, series).path.parent for series in ("none", "v0"))
-    told = symbols.compare(base / "vmlinux.o", test / "vmlinux.o")
-    by_name = {one.name: one.state for one in told}
+    changes = symbols.compare(base / "vmlinux.o", test / "vmlinux.o")
+    by_name = {one.name: one.state for one in changes}
     assert by_name["add_to_swap_gather_cache"] == "appeared"
     assert by_name["do_exit"] == by_name["folio_alloc_swap"] == "changed"
     touched = {"exit.c", "memory.c", "oom_kill.c", "page_alloc.c", "swapfile.c", "vmstat.c"}
-    assert {one.file for one in told if one.state != "constants"} <= touched
-    assert len(told) < 100
+    assert {one.file for one in changes if one.state != "constants"} <= touched
+    assert len(changes) < 100
     assert not symbols.equal(base, test)
 
 

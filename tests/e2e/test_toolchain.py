@@ -41,9 +41,9 @@ def test_a_hostile_build_reaches_neither_network_nor_host(run: Pipeline, tmp_pat
         binds=[Bind(source, "/src"), Bind(own(tmp_path / "out"), "/out", writable=True)],
         environment={"HOME": "/tmp"},
     )
-    told = done.said.splitlines()
-    assert told[0] != "uid 0"
-    assert sorted(told[1:]) == [
+    printed = done.said.splitlines()
+    assert printed[0] != "uid 0"
+    assert sorted(printed[1:]) == [
         "capabilities 0000000000000000",
         "interfaces lo ",
         "no-new-privileges 1",

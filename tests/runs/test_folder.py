@@ -255,12 +255,12 @@ def three_arms(folder: Path) -> Path:
 
 
 def test_a_run_of_several_series_says_something_of_each(tmp_path: Path) -> None:
-    told = reading.read_all(ROOT, three_arms(tmp_path))
-    assert [one.plan.test.series for one, _ in told] == ["v0", "v1"]
-    assert [len(one.failures) for one, _ in told] == [0, 1]
+    compared = reading.read_all(ROOT, three_arms(tmp_path))
+    assert [one.plan.test.series for one, _ in compared] == ["v0", "v1"]
+    assert [len(one.failures) for one, _ in compared] == [0, 1]
 
 
 def test_on_request_the_series_are_compared_with_each_other(tmp_path: Path) -> None:
-    told = reading.read_all(ROOT, three_arms(tmp_path), pairs=True)
-    pairs = [(one.plan.base.series, one.plan.test.series) for one, _ in told]
+    compared = reading.read_all(ROOT, three_arms(tmp_path), pairs=True)
+    pairs = [(one.plan.base.series, one.plan.test.series) for one, _ in compared]
     assert pairs == [("none", "v0"), ("none", "v1"), ("v0", "v1")]

@@ -35,18 +35,18 @@ def port(tmp_path: Path) -> Path:
 
 
 def test_a_series_is_its_mails_in_order(port: Path) -> None:
-    told = series.load(port.parents[2], "v0", "7.3")
-    assert [patch.number for patch in told.patches] == [1, 2]
-    assert told.patches[0].subject == "mm: say more"
-    assert told.patches[0].files == ("mm/swapfile.c",)
-    assert told.engaged_vmstat == "async"
+    loaded = series.load(port.parents[2], "v0", "7.3")
+    assert [patch.number for patch in loaded.patches] == [1, 2]
+    assert loaded.patches[0].subject == "mm: say more"
+    assert loaded.patches[0].files == ("mm/swapfile.c",)
+    assert loaded.engaged_vmstat == "async"
 
 
 def test_the_first_patches_of_a_series_are_a_series_of_their_own(port: Path) -> None:
-    told = series.load(port.parents[2], "v0@1", "7.3")
-    assert told.name == "v0@1"
-    assert [patch.number for patch in told.patches] == [1]
-    assert told.engaged_vmstat == "async"
+    loaded = series.load(port.parents[2], "v0@1", "7.3")
+    assert loaded.name == "v0@1"
+    assert [patch.number for patch in loaded.patches] == [1]
+    assert loaded.engaged_vmstat == "async"
 
 
 @pytest.mark.parametrize("name", ["v0@0", "v0@3", "v0@", "v0@x", "none@1"])

@@ -84,19 +84,19 @@ def test_every_origin_gives_the_tree_that_git_itself_would(tmp_path: Path) -> No
         tarball_origin(packed),
     ]
     for number, origin in enumerate(origins):
-        told = fetch(origin, tmp_path / f"cache-{number}")
-        assert tree.apply(told, Series("none", "7.3"), tmp_path).id == tree_id(repository)
-        assert (told.version, told.line) == ("7.3.4", "7.3")
+        fetched = fetch(origin, tmp_path / f"cache-{number}")
+        assert tree.apply(fetched, Series("none", "7.3"), tmp_path).id == tree_id(repository)
+        assert (fetched.version, fetched.line) == ("7.3.4", "7.3")
 
 
 def test_a_debian_package_is_its_tarball_and_says_its_version(tmp_path: Path) -> None:
-    told = tree.fetch(
+    fetched = tree.fetch(
         spec(DebianOrigin("debian", "linux-source-7.3", "trixie-backports")),
         tmp_path / "cache",
         Listener(),
         debian=lambda _, __: (tarball(tmp_path), "7.3.4-1"),
     )
-    assert told.provenance == "linux-source-7.3 7.3.4-1"
+    assert fetched.provenance == "linux-source-7.3 7.3.4-1"
 
 
 def test_links_modes_and_odd_names_survive_the_import(tmp_path: Path) -> None:
@@ -109,14 +109,14 @@ def test_links_modes_and_odd_names_survive_the_import(tmp_path: Path) -> None:
     git(repository, "init", "--quiet")
     git(repository, "add", "--all", "--force")
     git(repository, "commit", "--quiet", "--message", "base")
-    told = fetch(DirectoryOrigin("directory", str(repository)), tmp_path / "cache")
-    assert tree.apply(told, Series("none", "7.3"), tmp_path).id == tree_id(repository)
+    fetched = fetch(DirectoryOrigin("directory", str(repository)), tmp_path / "cache")
+    assert tree.apply(fetched, Series("none", "7.3"), tmp_path).id == tree_id(repository)
 
 
 def test_a_known_source_is_used_without_fetching(tmp_path: Path) -> None:
     origin = tarball_origin(tarball(tmp_path))
-    told = fetch(origin, tmp_path / "cache")
-    assert tree.known_source(spec(origin), tmp_path / "cache") == told
+    fetched = fetch(origin, tmp_path / "cache")
+    assert tree.known_source(spec(origin), tmp_path / "cache") == fetched
 
 
 def test_another_origin_under_the_same_name_is_not_known(tmp_path: Path) -> None:
@@ -219,8 +219,8 @@ def test_a_moved_context_is_merged_three_way(patches: Path, tmp_path: Path) -> N
     text = (repository / "mm/swapfile.c").read_text()
     (repository / "mm/swapfile.c").write_text("new\n" * 50 + text)
     git(repository, "commit", "--all", "--quiet", "--message", "drift")
-    told = fetch(origin, tmp_path / "cache")
-    assert tree.apply(told, load(patches, "v0"), tmp_path / "work").id
+    fetched = fetch(origin, tmp_path / "cache")
+    assert tree.apply(fetched, load(patches, "v0"), tmp_path / "work").id
 
 
 def test_a_conflict_names_patch_file_hunk_and_kernel_and_parks_the_work_tree(
@@ -230,9 +230,9 @@ def test_a_conflict_names_patch_file_hunk_and_kernel_and_parks_the_work_tree(
     path = repository / "mm/swapfile.c"
     path.write_text(path.read_text().replace("line 20\n", "line XX\n"))
     git(repository, "commit", "--all", "--quiet", "--message", "conflict")
-    told = fetch(GitOrigin("git", str(repository), "HEAD"), tmp_path / "cache")
+    fetched = fetch(GitOrigin("git", str(repository), "HEAD"), tmp_path / "cache")
     with pytest.raises(DoesNotApply) as caught:
-        tree.apply(told, load(patches, "v0"), tmp_path / "work")
+        tree.apply(fetched, load(patches, "v0"), tmp_path / "work")
     message = str(caught.value)
     parked = tmp_path / "work/apply/small/v0"
     assert "0002-mm-say.patch does not apply to small 7.3.4" in message
@@ -246,9 +246,9 @@ def test_a_file_that_this_kernel_lacks_is_named(patches: Path, tmp_path: Path) -
     repository = small_repository(tmp_path / "upstream")
     git(repository, "rm", "--quiet", "mm/swapfile.c")
     git(repository, "commit", "--quiet", "--message", "gone")
-    told = fetch(GitOrigin("git", str(repository), "HEAD"), tmp_path / "cache")
+    fetched = fetch(GitOrigin("git", str(repository), "HEAD"), tmp_path / "cache")
     with pytest.raises(DoesNotApply, match=r"mm/swapfile\.c, which this kernel does not have"):
-        tree.apply(told, load(patches, "v0"), tmp_path / "work")
+        tree.apply(fetched, load(patches, "v0"), tmp_path / "work")
 
 
 def test_after_a_conflict_the_mended_series_applies(
@@ -288,8 +288,8 @@ def test_the_locks_of_a_killed_git_stop_nobody(
 
 def test_a_half_deleted_repository_is_fetched_again(tmp_path: Path) -> None:
     origin = tarball_origin(tarball(tmp_path))
-    told = fetch(origin, tmp_path / "cache")
-    shutil.rmtree(told.repository / "objects")
+    fetched = fetch(origin, tmp_path / "cache")
+    shutil.rmtree(fetched.repository / "objects")
     assert tree.known_source(spec(origin), tmp_path / "cache") is None
 
 
@@ -300,8 +300,8 @@ def test_a_git_of_our_own_never_works_on_the_caller_s_repository(
     before = git(callers, "rev-parse", "HEAD")
     repository = small_repository(tmp_path / "upstream")
     monkeypatch.setenv("GIT_DIR", str(callers / ".git"))
-    told = fetch(GitOrigin("git", str(repository), "HEAD"), tmp_path / "cache")
-    tree.check_out(tree.apply(told, Series("none", "7.3"), tmp_path), tmp_path / "x", Listener())
+    fetched = fetch(GitOrigin("git", str(repository), "HEAD"), tmp_path / "cache")
+    tree.check_out(tree.apply(fetched, Series("none", "7.3"), tmp_path), tmp_path / "x", Listener())
     assert git(callers, "rev-parse", "HEAD") == before
     assert not (callers / ".git/worktrees").exists()
 

@@ -89,9 +89,9 @@ def test_every_number_has_its_run_its_command_and_says_that_it_is_emulated(markd
 
 
 def test_a_statement_with_a_leg_that_failed_is_not_answered_and_says_why(markdown: str) -> None:
-    told = chapter(markdown, "a")
-    assert told.startswith("not answered: Processes that are killed together")
-    assert "storm/lts/parallel: failed: it hung" in told
+    lines = chapter(markdown, "a")
+    assert lines.startswith("not answered: Processes that are killed together")
+    assert "storm/lts/parallel: failed: it hung" in lines
 
 
 def test_what_was_not_run_at_all_is_named_and_has_no_row(study: Study) -> None:

@@ -50,7 +50,7 @@ def walk(logbook: Logbook, clock: Clock, budget_s: float | None = None) -> list[
     story = Listener()
     asked = [one.leg for one in logbook.legs]
     studying.walk(logbook, asked, budget_s, story, clock.run, clock)
-    return story.told
+    return story.heard
 
 
 def test_the_most_valuable_legs_are_run_first_and_the_end_is_foretold(logbook: Logbook) -> None:
