@@ -38,6 +38,7 @@ namespace = Collection(
     upkeep.doctor,
     upkeep.clean,
     upkeep.test,
+    upkeep.harden,
     upkeep.lint,
     Collection("dev", upkeep.timings, upkeep.repeat),
 )

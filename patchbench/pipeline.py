@@ -365,10 +365,28 @@ class Pipeline:
 
         Names sort by time, and two that begin within one second have names of their own.
         """
-        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{what}"
+        name = f"{self._claimed_second()}-{what}"
         kinds = [self.results / kind for kind in ("runs", "reports", "studies")]
         names = (name, *(f"{name}-{count}" for count in range(2, 100)))
         return next(one for one in names if not any((kind / one).exists() for kind in kinds))
+
+    def _claimed_second(self) -> str:
+        """Return the time, in a second in which no other process has begun anything here.
+
+        A run on another cache may share the results, and no lock with us.
+        """
+        self.results.mkdir(parents=True, exist_ok=True)
+        with (self.results / ".second").open("a+") as claimed:
+            fcntl.flock(claimed, fcntl.LOCK_EX)
+            claimed.seek(0)
+            taken, _, owner = claimed.read().partition(" ")
+            while (second := f"{datetime.now(UTC):%Y%m%dT%H%M%S}") == taken:
+                if owner == str(os.getpid()):
+                    return second
+                time.sleep(0.05)
+            claimed.truncate(0)
+            claimed.write(f"{second} {os.getpid()}")
+        return second
 
     def timings(self) -> dict[str, Json]:
         """Return what ran when, in seconds since the epoch, for `dev.timings`."""

@@ -38,6 +38,7 @@ COMMANDS = {
     # These start other processes; what they need is in the next test.
     "test": ["--fast"],
     "lint": ["--help"],
+    "harden": ["--help"],
 }
 
 
@@ -58,7 +59,7 @@ def test_every_verb_is_among_those_that_are_tried() -> None:
 
 
 @pytest.mark.usefixtures("checkout")
-@pytest.mark.parametrize("verb", sorted({*COMMANDS} - {"doctor", "test", "lint"}))
+@pytest.mark.parametrize("verb", sorted({*COMMANDS} - {"doctor", "test", "lint", "harden"}))
 def test_a_verb_ends_for_lack_of_an_engine_exactly_if_it_says_that_it_needs_one(verb: str) -> None:
     command = [verb, *COMMANDS[verb]]
     lacks_engine = "no container engine answers" in invoke(*command).stderr
@@ -71,6 +72,7 @@ def test_a_verb_ends_for_lack_of_an_engine_exactly_if_it_says_that_it_needs_one(
         ("test", ("engine", "browser")),
         ("test --fast", ()),
         ("lint", ()),
+        ("harden", ("engine", "browser")),
         ("doctor", ()),
         ("doctor --machine=exact8", ("engine",)),
         ("doctor -m exact8", ("engine",)),

@@ -98,7 +98,7 @@ def test_the_numbers_of_its_tables_are_those_of_the_logs(name: str) -> None:
 #: Seconds each, so that `test --fast` leaves them to `test`.
 SLOW = {"calibrate", "study --series v0 --only Q3"}
 #: These would start the tests in themselves; `.ci/run` runs the first, which lints as well.
-NOT_RUN_HERE = {"test", "test --fast", "lint"}
+NOT_RUN_HERE = {"test", "test --fast", "lint", "harden"}
 
 
 def commands() -> list[str]:

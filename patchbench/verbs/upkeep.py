@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Verbs for the machine and the project: list, doctor, clean, test, lint, dev.timings."""
+"""Verbs for the machine and the project: list, doctor, clean, test, harden, lint, dev.timings."""
 
 import os
 import sys
@@ -128,6 +128,16 @@ def test(_: Context, fast: bool = False) -> None:
             or process.call([*_PYTEST, "-m", "not e2e", *_PARALLEL], cwd=ROOT)
             or process.call([*_PYTEST, "-m", "e2e", "--verbose", "--durations=12"], cwd=ROOT)
         )
+
+
+@task(help={"fuzz": "random inputs for each parser; a million take more than a day"})
+@needs("engine", "browser")
+def harden(_: Context, fuzz: int = 10_000) -> None:
+    """Attack the project and let its host fail; print the table of docs/reliability.md."""
+    from patchbench.tools import process
+
+    with exits():
+        finish(process.call([sys.executable, "-m", "tests.hardening", str(fuzz)], cwd=ROOT))
 
 
 @task

@@ -11,7 +11,7 @@ import random
 import resource
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ _MOST_FILE_BYTES = 8192
 _STOPPED_S = 0.3
 _FAR_S = 10 * 365 * 24 * 3600
 #: Files of the cache by kind; a byte is flipped in one of each.
-_KINDS = (
+_FILES = (
     *("shelf/images/*/*", "shelf/boots/*/*", "shelf/functions/*/*", "shelf/guests/*/*"),
     *("shelf/programs/*/*", "shelf/toolchain/*/*", "kernels/*/source.json"),
     *("kernels/*/repo.git/objects/pack/*.pack", "kernels/*/repo.git/objects/pack/*.idx"),
@@ -53,28 +53,15 @@ def faults(place: Place, seed: int, rounds: int) -> Iterator[Fault]:
     draw = random.Random(seed)
     for number in range(rounds):
         verb = _STRUCK[number % len(_STRUCK)]
-        for kind, work in _kinds(place).items():
+        for kind, work in _AT_A_POINT.items():
             point = draw.randint(1, place.whole(verb)[0])
             place.restore(verb)
-            yield _fault(place, kind, verb, partial(work, verb, point))
-        for pattern in _KINDS:
+            yield _fault(place, kind, verb, partial(work, place, verb, point))
+        for pattern in _FILES:
             yield _flip(place, pattern, draw)
         yield _stopped(place, verb, draw)
         yield _two_at_once(place)
-
-
-def _kinds(place: Place) -> dict[str, Callable[[str, int], Any]]:
-    cache, results = place.cache, place.results
-    return {
-        "the cache's disk is full": partial(_fails_below, cache, errno.ENOSPC),
-        "the results' disk is full": partial(_fails_below, results, errno.ENOSPC),
-        "the cache is read-only": partial(_fails_below, cache, errno.EROFS),
-        "the results are read-only": partial(_fails_below, results, errno.EROFS),
-        "files can be no larger": _short_files,
-        "the engine goes away": _engine_goes,
-        "the clock jumps back": partial(_clock_jumps, -_FAR_S),
-        "the clock jumps ahead": partial(_clock_jumps, _FAR_S),
-    }
+        yield _two_caches(place)
 
 
 def _fault(place: Place, kind: str, verb: str, work: Callable[[], Any]) -> Fault:
@@ -87,8 +74,9 @@ def _fault(place: Place, kind: str, verb: str, work: Callable[[], Any]) -> Fault
     return Fault(kind, verb, done["status"], wrong)
 
 
-def _fails_below(folder: Path, error: int, verb: str, point: int) -> Any:
-    """Run a verb while nothing below a folder can be written from a point on."""
+def _fails_below(part: str, error: int, place: Place, verb: str, point: int) -> Any:
+    """Run a verb while nothing below a part of the place can be written from a point on."""
+    folder: Path = getattr(place, part)
     points = 0
 
     def fail(path: str) -> None:
@@ -101,7 +89,7 @@ def _fails_below(folder: Path, error: int, verb: str, point: int) -> Any:
     return asdict(invoke(*VERBS[verb]))
 
 
-def _short_files(verb: str, point: int) -> Any:
+def _short_files(_: Place, verb: str, point: int) -> Any:
     """Run a verb while no file, git's own among them, can become larger than a drawn size."""
     size = point % _MOST_FILE_BYTES
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -109,7 +97,7 @@ def _short_files(verb: str, point: int) -> Any:
     return asdict(invoke(*VERBS[verb]))
 
 
-def _engine_goes(verb: str, point: int) -> Any:
+def _engine_goes(_: Place, verb: str, point: int) -> Any:
     """Run a verb while the engine answers no more from a container on."""
     left, answer = 1 + point % 20, FakeEngine.run
 
@@ -124,11 +112,11 @@ def _engine_goes(verb: str, point: int) -> Any:
     return asdict(invoke(*VERBS[verb]))
 
 
-def _clock_jumps(by_s: float, verb: str, point: int) -> Any:
+def _clock_jumps(by_s: float, _: Place, verb: str, point: int) -> Any:
     """Run a verb while the clock is set otherwise at a point."""
     points, true_time = 0, time.time
 
-    def jump(_: str) -> None:
+    def jump(_path: str) -> None:
         nonlocal points
         points += 1
         if points == point:
@@ -174,7 +162,7 @@ def _stopped(place: Place, verb: str, draw: random.Random) -> Fault:
     time.sleep(_STOPPED_S)
     os.kill(child, signal.SIGCONT)
     done = wait(child, pipe)
-    return Fault("the run is stopped", verb, done["status"], _wrong(place, done, wanted))
+    return Fault(_STOPPED, verb, done["status"], _wrong(place, done, wanted))
 
 
 def _two_at_once(place: Place) -> Fault:
@@ -184,8 +172,40 @@ def _two_at_once(place: Place) -> Fault:
     started = [start(lambda: asdict(invoke(*VERBS["bench"]))) for _ in range(2)]
     ended = [wait(*one) for one in started]
     wrong = [text for done in ended for text in _wrong(place, done, wanted)]
-    return Fault("two runs on one cache", "bench", max(one["status"] for one in ended), wrong)
+    return Fault(_TWO, "bench", max(one["status"] for one in ended), wrong)
+
+
+def _two_caches(place: Place) -> Fault:
+    """Bench twice at once, on two caches and into one folder of results."""
+    _, wanted = place.whole("bench")
+    place.restore("bench")
+    caches = [place.cache, place.folder / "other cache"]
+    ended = [wait(*one) for one in [start(partial(_on_cache, cache)) for cache in caches]]
+    wrong = [text for done in ended for text in _wrong(place, done, wanted)]
+    wrong += [] if len([*place.results.glob("runs/*/SHA256SUMS")]) == 2 else ["a run is missing"]
+    return Fault(_OTHERS, "bench", max(one["status"] for one in ended), wrong)
+
+
+def _on_cache(cache: Path) -> Any:
+    os.environ["PATCHBENCH_CACHE"] = str(cache)
+    return asdict(invoke(*VERBS["bench"]))
 
 
 def _wrong(place: Place, done: dict[str, Any], wanted: Left) -> list[str]:
     return place.left(Done(**done)).differences(wanted)
+
+
+_AT_A_POINT: Mapping[str, Callable[[Place, str, int], Any]] = {
+    "the cache's disk is full": partial(_fails_below, "cache", errno.ENOSPC),
+    "the results' disk is full": partial(_fails_below, "results", errno.ENOSPC),
+    "the cache is read-only": partial(_fails_below, "cache", errno.EROFS),
+    "the results are read-only": partial(_fails_below, "results", errno.EROFS),
+    "files can be no larger": _short_files,
+    "the engine goes away": _engine_goes,
+    "the clock jumps back": partial(_clock_jumps, -_FAR_S),
+    "the clock jumps ahead": partial(_clock_jumps, _FAR_S),
+}
+_STOPPED, _TWO = "the run is stopped", "two runs on one cache"
+_OTHERS = "two runs on two caches"
+#: All of them, but for the bits that flip in each kind of file.
+KINDS = (*_AT_A_POINT, _STOPPED, _TWO, _OTHERS)

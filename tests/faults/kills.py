@@ -54,9 +54,9 @@ def _kill(place: Place, verb: str, point: int, later: float) -> Kill:
     points, wanted = place.whole(verb)
     place.restore(verb)
     killed = forked(partial(_struck, verb, point, later_s)) is None
-    if not killed and verb in BEFORE:  # it has published, and does so once
-        return Kill(verb, point, points, later_s, killed, [])
     wrong = orphans() + place.halves()
+    if verb in BEFORE and place.published() == wanted.published:  # it has, and does so once
+        return Kill(verb, point, points, later_s, killed, wrong)
     finished = {path: path.stat().st_ino for path in place.cache.glob("shelf/boots/[!.]*")}
     wrong += place.left(run(VERBS[verb])).differences(wanted)
     lost = [path for path, inode in finished.items() if path.stat().st_ino != inode]

@@ -105,13 +105,16 @@ class Place:
             f"{path.parent.name}/{path.name}": file_sha256(path)
             for path in self.cache.glob("shelf/boots/*/*.log")
         }
+        return Left(done.status, printed, boots, self.published())
+
+    def published(self) -> dict[str, str]:
+        """Return the checksums of what is published, by path."""
         kept = self.results / "published"
-        published = {
+        return {
             str(path.relative_to(kept)): file_sha256(path)
             for path in sorted(kept.rglob("*"))
             if path.is_file()
         }
-        return Left(done.status, printed, boots, published)
 
     def halves(self) -> list[str]:
         """Return what on the shelf looks whole to a listing, and is not."""
