@@ -11,6 +11,7 @@ Doors: tables, arms, reply, numbers, formats, claims, samples, scaling
     plots      its plots, drawn on
     canvas     matplotlib's figures, as inline SVG
     scaling    its scaling curves
+    cpus       its times by CPUs
     samples    a run as flat rows
     claims     checks the marked numbers of a text
     reply      an answer to the mails of a series

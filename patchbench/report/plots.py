@@ -124,19 +124,23 @@ def scaling(
     names: tuple[str, str],
     title: str,
     units: tuple[str, str],
+    labels: Sequence[str] = (),
 ) -> Markup:
     """Return a panel per metric, one above the other, with a line per arm through its points.
 
-    panels: by metric, a number for each of `xs`; NaN where there is none.
+    panels: by metric, a number for each of `xs`; NaN where there is none. labels: what `xs` are
+    called, all of them; without any, as many as have room are called by their numbers.
     """
     with canvas.figure(0.55 + 0.95 * len(panels), panels=len(panels)) as (figure, axes):
         for one, (metric, arms) in zip(figure.axes, panels.items(), strict=True):
             _scale(one, xs, arms, names)
             one.set_title(f"{metric}, {units[1]}", loc="left", fontsize=8)
-        ticks = _apart(xs)
-        figure.axes[-1].set(xticks=ticks, xticklabels=[*map(str, ticks)], xlabel=units[0])
+        ticks = xs if labels else _apart(xs)
+        shown = labels or [*map(str, ticks)]
+        figure.axes[-1].set(xticks=ticks, xticklabels=shown, xlabel=units[0])
         _legend(figure, axes)
-        points = (_point_in_words(place, x, panels, names, units) for place, x in enumerate(xs))
+        words = labels or [*map(str, xs)]
+        points = (_point_in_words(place, x, panels, names, units) for place, x in enumerate(words))
         return canvas.svg(figure, title, "; ".join(points))
 
 
@@ -168,7 +172,7 @@ def _apart(xs: Sequence[int]) -> list[int]:
 
 def _point_in_words(
     place: int,
-    x: int,
+    x: str,
     panels: Mapping[str, BothArms],
     names: tuple[str, str],
     units: tuple[str, str],

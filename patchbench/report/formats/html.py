@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from patchbench import texts
 from patchbench.model import Boot, Comparison
-from patchbench.report import page, scaling, sentences, tables
+from patchbench.report import cpus, page, scaling, sentences, tables
 
 
 def render(comparison: Comparison, boots: Sequence[Boot]) -> str:
@@ -25,6 +25,7 @@ def render(comparison: Comparison, boots: Sequence[Boot]) -> str:
         plotted=page.plotted(comparison, boots),
         glossary=page.glossary(comparison),
         curves=scaling.curves(comparison),
+        by_cpus=cpus.by_cpus(comparison),
         flame_graphs=page.flame_graphs(comparison.profiles),
         at_work=tables.at_work(comparison),
         functions=tables.functions,
