@@ -56,6 +56,7 @@ def test_what_fails_unpatched_too_is_no_regression() -> None:
 def test_the_judged_series_is_accused_and_not_the_one_that_it_is_compared_with(
     against: str,
 ) -> None:
+    # Before 26201f18983b: v0~COMMIT was accused where v0 failed.
     """The older revision failed and the newer one passes; it was the older one that was blamed."""
     result = check_result(condition(against, "fail"), condition("v0", "pass"), against=against)
     assert result.regressions() == ()

@@ -63,6 +63,7 @@ def test_every_port_is_tried_on_every_kernel(project: Path, tmp_path: Path) -> N
 def test_a_port_that_does_not_apply_to_its_own_line_is_an_error(
     project: Path, tmp_path: Path
 ) -> None:
+    # Before 57c0fe9cbfba: it was in the table, and the status was 0.
     own = project / "patches/v0/7.3/0001-mm-say.patch"
     own.write_text((project / "patches/v0/6.12/0001-mm-say.patch").read_text())
     with Pipeline(project, tmp_path / "cache", Listener()) as run:
@@ -78,6 +79,7 @@ def test_a_port_that_does_not_apply_to_its_own_line_is_an_error(
 def test_a_mail_that_cannot_be_read_stops_its_own_series_alone(
     project: Path, tmp_path: Path, author: str
 ) -> None:
+    # Before 343894081fbc: one malformed From: ended the table of all ports.
     """A malformed From: once ended the table of all series with a traceback."""
     bad = project / "patches/v9/7.3/0001-mm-say.patch"
     bad.parent.mkdir(parents=True)

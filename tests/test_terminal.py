@@ -16,6 +16,7 @@ from patchbench.verbs.common import exits
 def test_an_interval_in_words_is_printed_with_its_brackets(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    # Before 4315d5e31e8d: rich took [to never, to never] for markup.
     print_table(("metric", "interval"), [("drain_ns", "[to never, to never]")], "of [bold]a run")
     printed = capsys.readouterr().out
     assert "[to never, to never]" in printed
@@ -76,5 +77,6 @@ def test_an_error_s_message_holds_no_escapes() -> None:
 
 
 def test_a_table_wider_than_a_log_keeps_its_last_column(capsys: pytest.CaptureFixture[str]) -> None:
+    # Before 2f1bc645a057: verify lost its verdicts where a kernel has a long name.
     print_table(("what", "published", "here", "says"), [("tree", 90 * "a", 90 * "b", "identical")])
     assert "identical" in capsys.readouterr().out

@@ -71,6 +71,7 @@ def test_a_quiet_console_is_no_answer() -> None:
 
 
 def test_the_sheet_answers_for_the_judged_series_and_not_for_the_older_revision() -> None:
+    # Before 26201f18983b: the longest name was taken for the judged series.
     """The revision with the longest name was taken for the judged one: v0~COMMIT, which fails."""
     older, newer = found("v0~0123456789ab", "fail"), found("v0", "pass")
     result = check_result(older, newer, against="v0~0123456789ab")

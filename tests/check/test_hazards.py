@@ -103,6 +103,7 @@ def test_a_comparison_without_a_value_from_the_base_is_untested() -> None:
 
 
 def test_a_kernel_whose_times_mean_nothing_is_judged_by_all_conditions_but_times() -> None:
+    # Before 82ea8a0b83e1: times of debug kernels were judged.
     late = Condition("fork_ns", ("C3",), "an exit costs more", at_most_base_pct=101)
     slow = Condition("recover_ns", ("C11",), "it takes too long", at_most=5e9)
     asked = hazards.without_timings(workload(late, LEFT, slow)).conditions

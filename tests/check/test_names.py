@@ -42,6 +42,7 @@ def kernel(tmp_path: Path) -> tuple[Names, str, str]:
 def test_a_part_lacks_what_is_new_became_global_or_lost_its_definition(
     kernel: tuple[Names, str, str],
 ) -> None:
+    # Before f0455f6392c5: a static function made global passed unheard.
     names, _, after = kernel
     undefined = {"brand_new", "was_static", "moved", "in_lib", "zap", "schedule"}
     assert names.missing(after, undefined) == {"brand_new", "was_static", "moved"}

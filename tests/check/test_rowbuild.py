@@ -123,6 +123,7 @@ def lists(*undefined: str, weak: str = "may_be_missing") -> Finished:
 def test_a_vmlinux_linked_as_a_library_may_leave_nothing_undefined_either(
     tmp_path: Path, make: FakeMake
 ) -> None:
+    # Before 6ca9ad783862: v0 passed riscv without an MMU with two names undefined.
     make.built = QUIET
     make.undefined = lists("only_with_swap", "a_name_of_more_than_twenty_letters")
     compiled = builder(tmp_path, make).compile(FILES)

@@ -118,6 +118,7 @@ def test_an_inspection_that_stopped_early_is_no_pass() -> None:
 
 
 def test_where_sparse_did_not_run_w1_is_judged_and_sparse_untested() -> None:
+    # Before 713010713c99: 7.3 refused sparse 0.6.4, and W=1 went untested.
     found = messages(looked("", checked=()), None)
     assert found["W=1"].state == "pass"
     assert found["sparse"].state == "untested"
@@ -127,6 +128,7 @@ def test_where_sparse_did_not_run_w1_is_judged_and_sparse_untested() -> None:
 
 
 def test_a_base_that_sparse_did_not_read_is_no_base_to_compare_with() -> None:
+    # Before 0fda85d9ccae: its silence made all of sparse's words look new.
     found = messages(looked(STATIC), looked("", checked=()))
     assert found["sparse"].state == "untested"
     assert "no base to compare with" in found["sparse"].says
@@ -206,6 +208,7 @@ def test_the_robot_reports_once_what_is_the_same_with_one_patch_and_with_all() -
 
 
 def test_what_a_tool_prints_is_never_taken_for_a_command_to_run() -> None:
+    # Before 640d32d3957a: a patch's #warning could add a command to the robot's mail.
     """A finding was one text, and a patch's own #warning could add a line that starts with `$ `."""
     forged = replace(judge(Built(BROKEN), None)[0], evidence="$ rm -rf linux")
     text = formats.find_for_findings("robot")("run", check_result(forged))
@@ -225,6 +228,7 @@ def test_the_robot_names_what_was_not_tested_and_what_fails_unpatched_as_well() 
 
 
 def test_the_robot_s_mail_is_about_the_judged_series_and_not_the_older_revision() -> None:
+    # Before 26201f18983b: the longest name was taken for the judged series.
     """The longest name was taken for the judged series, and its failure for a regression."""
     older = "v0~0123456789ab"
     found = (*judge(Built(BROKEN), None, older), *judge(Built(GOOD), Built(BROKEN)))

@@ -159,6 +159,7 @@ def test_a_mail_of_this_kind_is_refused_and_says_why(
 def test_the_callers_environment_decides_no_tree(
     kernel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
+    # Before 033159fa5573: a caller's GIT_CONFIG_ variables changed the tree.
     mail = good(kernel).replace(b"+int line5a;", b"+int line5a; ")
     plain = take(kernel, tmp_path / "plain", mail)
     monkeypatch.setenv(name, value)

@@ -17,6 +17,7 @@ def floors(plan: Plan, boots: list[Boot]) -> set[str]:
 
 
 def test_a_floor_is_shown_only_where_it_was_measured_with_these_parameters() -> None:
+    # Before 3080c34b1cf0: a floor stood beside machines changed since.
     comparison, boots = reading.read(PROJECT, RUN)
     plan = comparison.plan
     exact, parallel = plan.machines

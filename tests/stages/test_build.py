@@ -247,6 +247,7 @@ def test_what_the_last_build_left_in_place_of_its_configuration_stops_no_build(
 
 @pytest.mark.parametrize("release", [b"\xff\xfe", b"", b"7.3.4\n7.3.5", b"7.3 \x1b[2J", b"7" * 100])
 def test_a_release_that_is_none_is_refused(site: Site, release: bytes) -> None:
+    # Before 9d0c9f199761: a build's text could reach the shelf as a release.
     path = site.make.objects / "include/config/kernel.release"
     site.make.at_end = lambda: path.write_bytes(release) and None
     with pytest.raises(BuildFailed, match="no kernel release"):

@@ -141,6 +141,7 @@ def test_a_condition_longer_than_any_is_taken_to_hold(expression: str) -> None:
 
 
 def test_every_file_is_read_once_however_many_symbols_are_explained() -> None:
+    # Before 9d0c9f199761: the reasons for dropped symbols took 52 s.
     read: list[str] = []
 
     def reading(path: str) -> str | None:

@@ -392,6 +392,7 @@ def test_an_unknown_variant_lists_the_known_ones(patches: Path) -> None:
 def test_what_was_applied_before_does_not_help_a_series_that_does_not_apply(
     source: Source, patches: Path, tmp_path: Path
 ) -> None:
+    # Before 033159fa5573: a three-way merge took blobs of another series.
     mails = [one.read_text() for one in sorted((patches / "patches/v0/7.3").glob("*.patch"))]
     alone = patches / "patches/second/7.3"
     alone.mkdir(parents=True)
