@@ -5,7 +5,6 @@ None of it is about a series: all boots are of the unpatched kernel.
 """
 
 import random
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from patchbench.model import NONE, Arm, Boot, Machine, Timelines
 from patchbench.pipeline import Pipeline
 from patchbench.stages import boot, boots, splats
 from patchbench.stages.boots import Job
+from patchbench.tools import files
 from patchbench.tools.qemu import CONSOLE, RESULTS, Hypervisor
 
 _WORKLOAD = "clockwork"
@@ -139,7 +139,7 @@ def twice(run: Pipeline, arm: Arm) -> Repeat:
     with ThreadPoolExecutor(min(2, boots.host_cores())) as pool:
         list(pool.map(partial(boot.run, hypervisor, arm, 1), outs))
     differences = (
-        boots.describe_difference(*((out / log).read_bytes() for out in outs))
+        boots.describe_difference(*(boot.read_log(out, log) or b"" for out in outs))
         for log in (RESULTS, CONSOLE)
     )
     booted = boot.read_or_count(outs[0], boot.wanted(arm, 1), splats.load(run.root))
@@ -149,5 +149,5 @@ def twice(run: Pipeline, arm: Arm) -> Repeat:
 
 def _empty(run: Pipeline, name: str) -> Path:
     folder = run.cache / "work" / name
-    shutil.rmtree(folder, ignore_errors=True)
+    files.remove(folder)
     return folder

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What an arm's workload runs, by function: one profiled boot, shelved like any exact boot."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from patchbench.pipeline import Pipeline
 from patchbench.profile import boots, proof
 from patchbench.stages import boot, plugin, splats
 from patchbench.store import key, write_whole
+from patchbench.tools import files
 from patchbench.tools.qemu import Hypervisor, Profiler
 
 #: A sample costs the host as much as some thousand guest instructions.
@@ -53,7 +53,7 @@ def counted(run: Pipeline, arm: Arm, seed: int) -> Profile:
     def fill(new: Path) -> None:
         run.story.say(f"counting what {arm.image.series} runs in {arm.workload.name}, seed {seed}")
         out = run.cache / "work/counting" / key(made_of)[:12]
-        shutil.rmtree(out, ignore_errors=True)
+        files.remove(out)
         plain = run.store.get("boots", boot.ingredients(arm, seed))
         profile = boots.count(
             profiler(run, whole=whole),
@@ -65,7 +65,7 @@ def counted(run: Pipeline, arm: Arm, seed: int) -> Profile:
         )
         kept = replace(profile, stacks={}, functions=frozenset(), cpus=(), whole=whole)
         write_whole(new / _COUNTS, adapter(Profile).dump_json(kept).decode() + "\n")
-        shutil.rmtree(out)
+        files.remove(out)
 
     return _read(run.store.ensure("counts", made_of, fill), arm)
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Kernel sources from Debian's archive, fetched in the toolchain container: any host will do."""
 
-import shutil
 from pathlib import Path
 
 from patchbench.errors import BadInput, ToolFailed
 from patchbench.model import DebianOrigin, Toolchain
 from patchbench.store import file_sha256
 from patchbench.story import Story
+from patchbench.tools import files
 from patchbench.tools.container import Bind, Engine, Limits
 
 _NO_SUCH_PACKAGE = 3  # what configs/toolchain/fetch-source leaves
@@ -21,7 +21,7 @@ def fetch_source(
     Older versions leave the archive, so the newest of the suite is taken, and kept.
     """
     folder = downloads / f"{origin.package}.new"
-    shutil.rmtree(folder, ignore_errors=True)
+    files.remove(folder)
     folder.mkdir(parents=True)
     answer: dict[str, str] = {}
     with story.meter(f"downloading {origin.package} from {origin.suite}", 1, "done") as meter:
@@ -52,5 +52,5 @@ def fetch_source(
         raise ToolFailed(f"{origin.package} cannot be fetched:\n{done.said[-2000:]}")
     tarball = downloads / file_sha256(folder / "linux.tar.xz")
     (folder / "linux.tar.xz").rename(tarball)
-    shutil.rmtree(folder)
+    files.remove(folder)
     return tarball, answer["version"]
