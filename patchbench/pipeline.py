@@ -234,6 +234,10 @@ class Pipeline:
                 "compare series on one base"
             )
 
+    def pinned(self, path: str) -> str:
+        """Return the commit that `--tree PATH` means, if one was pinned; else ""."""
+        return self._pinned.get(path, "")
+
     def series(self, name: str, line: str) -> Series:
         """Return a series as `apply` takes it; raises as series.load does."""
         return self._series(SeriesName.parse(name), line)

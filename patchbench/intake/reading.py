@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """SOURCE, whatever it is, in; the posting that it holds out.
 
-A source is a file or folder of mails, `-` (standard input), a range of `--tree`, or a message-id
-or lore link, which b4 fetches. What is fetched or asked of git is handed in, so that nothing here
-starts a program.
+A source is a file or folder of mails, `-` (standard input), a range or `b4 prep` branch of
+`--tree`, or a message-id or lore link, which b4 fetches. What is fetched or asked of git is handed
+in, so that nothing here starts a program.
 """
 
 import re
@@ -29,8 +29,9 @@ _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
 class Fetchers:
     """What a source may need of the outside world.
 
-    stdin: all of it. of_range: a folder with the mails of a range of a tree, as git writes them.
-    of_thread: the mbox of a message-id or link, as b4 fetches it.
+    stdin: all of it. of_range: a folder with the mails of a range of a tree, as git writes
+    them; without a base the tip is a `b4 prep` branch. of_thread: the mbox of a
+    message-id or link, as b4 fetches it.
     """
 
     stdin: Callable[[], bytes]
@@ -53,6 +54,11 @@ def is_range(text: str) -> bool:
     return bool(_RANGE.fullmatch(text)) and not Path(text).exists()
 
 
+def _is_branch(text: str) -> bool:
+    """Return whether a source can only be a branch of --tree: b4/NAME, as `b4 prep` calls them."""
+    return text.startswith("b4/") and not Path(text).exists()
+
+
 def read(source: str, fetchers: Fetchers, *, revision: int | None = None) -> Posting:
     """Return what a source posts; BadInput as `postings.choose`, or for a patch not to trust."""
     posting = postings.choose(_mails(source, fetchers), where=source, revision=revision)
@@ -64,6 +70,7 @@ def read(source: str, fetchers: Fetchers, *, revision: int | None = None) -> Pos
 def name_of(source: str, posting: Posting) -> str:
     """Return a name for the series, fit for a folder: the range's tip, else its title's words."""
     tip = source.partition("..")[2] if is_range(source) else ""
+    tip = source if _is_branch(source) else tip
     text = tip or posting.title
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     words = [word for word in re.split(r"[^a-z0-9]+", plain) if word]
@@ -86,6 +93,8 @@ def _mails(source: str, fetchers: Fetchers) -> Sequence[Mail]:
     if is_range(source):
         base, _, tip = source.partition("..")
         return sources.read(fetchers.of_range(base, tip or "HEAD"))
+    if _is_branch(source):
+        return sources.read(fetchers.of_range("", source))
     raise BadInput(f"--series {source}: there is no such file or folder")
 
 

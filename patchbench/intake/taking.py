@@ -144,7 +144,7 @@ def read(
 
     def of_range(base: str, tip: str) -> Path:
         if not tree:
-            raise BadInput(f"--series {text} is a range of commits: --tree names its repository")
+            raise BadInput(f"--series {text} is of a repository: --tree names it")
         folder = Path(tree).expanduser().resolve()
         pipeline.pin(tree, foreign.mails(folder, base, tip, fetched))
         return fetched
@@ -153,7 +153,7 @@ def read(
         return b4.fetch(message_id, fetched)
 
     posting = reading.read(text, Fetchers(stdin, of_range, of_thread), revision=revision)
-    _refuse_unmet(posting, tree)
+    _refuse_unmet(pipeline, posting, tree)
     name = reading.name_of(text, posting)
     if (pipeline.root / "patches" / name).exists():
         name += "-taken"  # a series of this checkout has that name
@@ -230,11 +230,12 @@ def _outcome(pipeline: Pipeline, source: Source, name: str) -> str:
     return APPLIES
 
 
-def _refuse_unmet(posting: Posting, tree: str) -> None:
+def _refuse_unmet(pipeline: Pipeline, posting: Posting, tree: str) -> None:
     """Refuse a series that needs others first, unless the user's own tree has them."""
     wanted = posting.prerequisites
     if wanted and tree:
-        wanted = foreign.unmet(Path(tree).expanduser().resolve(), wanted)
+        folder = Path(tree).expanduser().resolve()
+        wanted = foreign.unmet(folder, pipeline.pinned(tree) or "HEAD", wanted)
     if wanted:
         listed = "\n  ".join(f"{kind}: {value}" for kind, value in wanted)
         raise BadInput(

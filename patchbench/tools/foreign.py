@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from patchbench.errors import BadInput, ToolFailed, Unfit
-from patchbench.tools import files, gitrun
+from patchbench.tools import b4prep, files, gitrun
 from patchbench.tools.git import Repository
 
 #: The ref that a borrowed commit has in the repository of the moment.
@@ -66,19 +66,42 @@ def dirty(folder: Path) -> str:
 
 
 def mails(folder: Path, base: str, tip: str, into: Path) -> str:
-    """Write another repository's commits base..tip as `Repository.mails` does; return the base."""
-    commit = _commit(folder, base)
+    """Write another repository's commits base..tip as `Repository.mails` does; return the base.
+
+    base: empty for a branch of `b4 prep`, which knows its own. Its cover letter, an empty commit,
+    becomes the mail before the first. Raises BadInput for any other branch without a base.
+    """
     with lent(folder, tip) as ours:
-        ours.mails(commit, LENT, into)
+        commit = _commit(folder, base) if base else _prepared_on(ours, folder, tip)
+        covers = [pair for pair in ours.messages(commit, LENT).items() if b4prep.is_cover(pair[1])]
+        if not covers:
+            ours.mails(commit, LENT, into)
+        for made, cover in covers[:1]:
+            # git numbers an empty commit and writes no mail of it; b4 has it first, or last.
+            ends = (commit, f"{made}^") if made == ours.commit(LENT) else (made, LENT)
+            ours.mails(*ends, into, revision=b4prep.revision(cover))
+            total = len(list(into.glob("*.patch")))
+            (into / "0000-cover-letter.patch").write_text(b4prep.mail(cover, total, commit))
     return commit
 
 
-def unmet(folder: Path, wanted: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Return which prerequisites of a series, as (kind, value), HEAD's newest commits do not have.
+def _prepared_on(ours: Repository, folder: Path, tip: str) -> str:
+    """Return the commit that a branch of `b4 prep` was begun on: its cover letter's parent."""
+    found = ours.newest(LENT, b4prep.MARKER)
+    if not found:
+        raise BadInput(
+            f"{folder}: {tip} is no branch of `b4 prep`, so nothing says where it begins\n"
+            f"  give a range: --series BASE..{tip}"
+        )
+    return ours.commit(f"{found}^")
+
+
+def unmet(folder: Path, ref: str, wanted: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return which prerequisites of a series, as (kind, value), a ref's newest commits lack.
 
     A message-id or change-id is looked for in their messages, a patch-id among their patches.
     """
-    with lent(folder, "HEAD") as ours:
+    with lent(folder, ref) as ours:
         return tuple((kind, value) for kind, value in wanted if not _meets(ours, kind, value))
 
 
@@ -88,7 +111,9 @@ def _meets(ours: Repository, kind: str, value: str) -> bool:
         return ours.knows(value) and ours.is_ancestor(value, LENT)
     if kind == "prerequisite-patch-id":
         return value.split()[0] in ours.patch_ids(newest, LENT)
-    return value.strip("<>") in gitrun.run(ours.path, "log", newest, "--format=%B", LENT)
+    log = gitrun.run(ours.path, "log", newest, "--format=%B%x00", LENT)
+    # A cover letter of `b4 prep` names what it needs, and is not that.
+    return any(value.strip("<>") in one and not b4prep.is_cover(one) for one in log.split("\0"))
 
 
 def _status(ours: Repository, folder: Path) -> str:

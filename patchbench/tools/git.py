@@ -151,7 +151,19 @@ class Repository:
         lent = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(other.path / "objects")}
         return self._git("range-diff", "--no-color", ours, theirs, environment=lent)
 
-    def mails(self, base: str, tip: str, into: Path) -> None:
+    def newest(self, tip: str, words: str) -> str:
+        """Return the newest of a tip's last 1000 commits whose message has these words, or ""."""
+        log = self._git("log", "--max-count=1000", "--format=%H%n%B%x00", tip).split("\0")
+        return next((one.strip().partition("\n")[0] for one in log if words in one), "")
+
+    def messages(self, base: str, tip: str) -> dict[str, str]:
+        """Return the messages of the commits of base..tip by their ids, the oldest first."""
+        commits = f"{self.commit(base)}..{self.commit(tip)}"
+        listed = self._git("log", "--reverse", "--format=%H%n%B%x00", commits).split("\0")
+        pairs = (one.strip().partition("\n") for one in listed if one.strip())
+        return {commit: message for commit, _, message in pairs}
+
+    def mails(self, base: str, tip: str, into: Path, *, revision: int = 1) -> None:
         """Write the commits of base..tip into a folder, as numbered patches with their base.
 
         Raises BadInput for a name that is no commit, a range without commits, and a merge, which
@@ -163,7 +175,8 @@ class Repository:
             raise BadInput(f"{self.path}: {base}..{tip} holds the merge {merges[:12]}; rebase it")
         if not self._git("rev-list", "--max-count=1", commits):
             raise BadInput(f"{self.path}: {base}..{tip} holds no commit")
-        options = ("--numbered", "--no-signature", "--full-index", "--no-renames", "--quiet")
+        options = ["--numbered", "--no-signature", "--full-index", "--no-renames", "--quiet"]
+        options += [f"--reroll-count={revision}"] if revision > 1 else []
         self._git("format-patch", *options, f"--base={ends[0]}", "-o", str(into), commits)
 
     def blobs(self, commit: str, paths: Sequence[str]) -> dict[str, str]:

@@ -74,7 +74,7 @@ def test_a_mailbox_on_standard_input_is_a_series(
 def test_a_range_without_its_repository_is_refused(tmp_path: Path, checkout: Path) -> None:
     with (
         Pipeline(checkout, tmp_path / "cache", Listener()) as run,
-        pytest.raises(BadInput, match="--tree names its repository"),
+        pytest.raises(BadInput, match="--tree names it"),
     ):
         taking.take(run, "base..mine")
 
@@ -140,3 +140,54 @@ def test_two_branches_on_two_bases_are_not_compared(
         taking.take(run, "base..mine", tree=str(repository))
         with pytest.raises(BadInput, match="compare series on one base"):
             taking.take(run, "mine~1..mine", tree=str(repository))
+
+
+TRACKING = """mm: edit twice
+
+Because it is twice as good.
+
+--- b4-submit-tracking ---
+# This section is used internally by b4 prep for tracking purposes.
+{{"series": {{"revision": 3, "change-id": "20260101-edit-0123", "prerequisites": [{}]}}}}
+"""
+
+
+def prepared(repository: Path, prerequisite: str = "") -> None:
+    """Make the branch b4/edit: `mine` with the cover letter that `b4 prep` keeps before it."""
+    git(repository, "stash")
+    git(repository, "checkout", "-b", "b4/edit", "base")
+    git(repository, "commit", "--allow-empty", "--message", TRACKING.format(prerequisite))
+    git(repository, "cherry-pick", "base..mine")
+
+
+def test_a_branch_of_b4_prep_knows_its_base_and_its_cover_letter(
+    tmp_path: Path, repository: Path, checkout: Path
+) -> None:
+    prepared(repository)
+    with Pipeline(checkout, tmp_path / "cache", Listener()) as run:
+        taken = taking.read(run, "b4/edit", tree=str(repository))
+    posting = taken.posting
+    assert (posting.title, posting.revision) == ("mm: edit twice", 3)
+    assert posting.change_id == "20260101-edit-0123"
+    assert posting.base_commit == git(repository, "rev-parse", "base^0")
+    assert len(posting.patches) == 2
+
+
+def test_what_a_branch_of_b4_prep_needs_first_is_refused_by_name(
+    tmp_path: Path, repository: Path, checkout: Path
+) -> None:
+    prepared(repository, '"change-id: 20251231-first-9876:v2"')
+    with (
+        Pipeline(checkout, tmp_path / "cache", Listener()) as run,
+        pytest.raises(BadInput, match="prerequisite-change-id: 20251231-first-9876:v2"),
+    ):
+        taking.read(run, "b4/edit", tree=str(repository))
+
+
+def test_any_other_branch_needs_a_base(tmp_path: Path, repository: Path, checkout: Path) -> None:
+    git(repository, "branch", "b4/plain", "mine")
+    with (
+        Pipeline(checkout, tmp_path / "cache", Listener()) as run,
+        pytest.raises(BadInput, match=r"give a range: --series BASE\.\.b4/plain"),
+    ):
+        taking.read(run, "b4/plain", tree=str(repository))
