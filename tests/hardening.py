@@ -126,14 +126,6 @@ ATTACKS: Sequence[Attack] = (
         ),
     ),
     Attack(
-        "a cache that was copied or moved",
-        "the old one keeps every byte and time; work trees are made again",
-        (
-            "tests/tools/test_gitrun.py::test_a_copied_cache",
-            "tests/tools/test_gitrun.py::test_a_moved_cache",
-        ),
-    ),
-    Attack(
         "damage to the shelf, downloads, repositories and notes; links; halves of killed runs",
         "absent and made again; `doctor --cache` removes it and follows no link",
         ("tests/test_store.py::test_an_entry", "tests/cache/test_mending.py"),
@@ -197,9 +189,13 @@ FAULTS = {
     "the run is stopped": "SIGSTOP and SIGCONT",
     "two runs on one cache": "two runs on one cache",
     "two runs on two caches": "two runs on two caches, into one folder of results",
+    "the cache was copied": "the cache was copied",
+    "the cache was moved": "the cache was moved",
 }
 _USUAL = "nothing half-made, no orphan, status 30 or right; the next run's bytes are the same"
 _OUTCOMES = {
+    "the cache was copied": "the old one keeps every byte and time; the new one is right",
+    "the cache was moved": "no work tree leads back; the new one is right",
     "SIGKILL": "nothing half-made, no orphan, no boot lost; the next run's bytes are the same",
     "bits flip": "noticed and made again, or status 30 and `doctor --cache` mends it",
 }

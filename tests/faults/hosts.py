@@ -9,6 +9,7 @@ import errno
 import os
 import random
 import resource
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -62,6 +63,8 @@ def faults(place: Place, seed: int, rounds: int) -> Iterator[Fault]:
         yield _stopped(place, verb, draw)
         yield _two_at_once(place)
         yield _two_caches(place)
+        yield _elsewhere(place, _COPIED)
+        yield _elsewhere(place, _MOVED)
 
 
 def _fault(place: Place, kind: str, verb: str, work: Callable[[], Any]) -> Fault:
@@ -180,15 +183,38 @@ def _two_caches(place: Place) -> Fault:
     _, wanted = place.whole("bench")
     place.restore("bench")
     caches = [place.cache, place.folder / "other cache"]
-    ended = [wait(*one) for one in [start(partial(_on_cache, cache)) for cache in caches]]
+    ended = [wait(*one) for one in [start(partial(_on_cache, "bench", one)) for one in caches]]
     wrong = [text for done in ended for text in _wrong(place, done, wanted)]
     wrong += [] if len([*place.results.glob("runs/*/SHA256SUMS")]) == 2 else ["a run is missing"]
     return Fault(_OTHERS, "bench", max(one["status"] for one in ended), wrong)
 
 
-def _on_cache(cache: Path) -> Any:
+def _on_cache(verb: str, cache: Path) -> Any:
     os.environ["PATCHBENCH_CACHE"] = str(cache)
-    return asdict(invoke(*VERBS["bench"]))
+    return asdict(invoke(*VERBS[verb]))
+
+
+def _elsewhere(place: Place, how: str) -> Fault:
+    """Gate on a cache that was copied or moved after a bench; the old one stays as it was."""
+    _, wanted = place.whole("gate")
+    place.restore_after(VERBS["bench"])
+    new = place.folder / "elsewhere"
+    if how == _COPIED:
+        shutil.copytree(place.cache, new, symlinks=True)
+    else:
+        place.cache.rename(new)
+    before = _contents(place.cache)
+    done = forked(partial(_on_cache, "gate", new))
+    wrong = [] if _contents(place.cache) == before else ["the old cache is not as it was"]
+    if place.printed(done["stdout"]) != wanted.printed:
+        wrong.append(f"it printed {done['stdout']} {done['stderr']}")
+    return Fault(how, "gate", done["status"], wrong)
+
+
+def _contents(folder: Path) -> dict[Path, tuple[int, bytes]]:
+    """Return the time and bytes of every file below a folder."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
 
 def _wrong(place: Place, done: dict[str, Any], wanted: Left) -> list[str]:
@@ -207,5 +233,6 @@ _AT_A_POINT: Mapping[str, Callable[[Place, str, int], Any]] = {
 }
 _STOPPED, _TWO = "the run is stopped", "two runs on one cache"
 _OTHERS = "two runs on two caches"
+_COPIED, _MOVED = "the cache was copied", "the cache was moved"
 #: All of them, but for the bits that flip in each kind of file.
-KINDS = (*_AT_A_POINT, _STOPPED, _TWO, _OTHERS)
+KINDS = (*_AT_A_POINT, _STOPPED, _TWO, _OTHERS, _COPIED, _MOVED)

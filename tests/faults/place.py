@@ -100,12 +100,16 @@ class Place:
 
     def left(self, done: Done) -> Left:
         """Return what a run left behind here."""
-        printed = _OF_THE_MOMENT.sub("", _BEGAN.sub("", done.stdout))
         boots = {
             f"{path.parent.name}/{path.name}": file_sha256(path)
             for path in self.cache.glob("shelf/boots/*/*.log")
         }
-        return Left(done.status, printed, boots, self.published())
+        return Left(done.status, self.printed(done.stdout), boots, self.published())
+
+    @staticmethod
+    def printed(text: str) -> str:
+        """Return what a run printed, without what no two runs share."""
+        return _OF_THE_MOMENT.sub("", _BEGAN.sub("", text))
 
     def published(self) -> dict[str, str]:
         """Return the checksums of what is published, by path."""
