@@ -18,7 +18,9 @@ from patchbench.machines import faults
 from patchbench.model import (
     NONE,
     STRICT,
+    CodeMap,
     Flavour,
+    FunctionProof,
     KernelSpec,
     Machine,
     Metric,
@@ -28,6 +30,8 @@ from patchbench.model import (
 )
 
 T = TypeVar("T")
+#: What a run keeps as a JSON file of its own.
+Kept = TypeVar("Kept", CodeMap, FunctionProof)
 #: What a drop-in may be called: it names files and folders, and is printed.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 _MOST_BYTES = 1 << 20
@@ -303,6 +307,20 @@ def load_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except RecursionError as err:
         raise ValueError("it nests too deep") from err
+
+
+def load_kept(path: Path, kind: type[Kept]) -> Kept:
+    """Return what a run kept as a `kind`; BadInput if it is broken, or of a newer schema."""
+    try:
+        kept = adapter(kind).validate_json(path.read_bytes())
+    except (OSError, ValueError) as err:
+        raise BadInput(f"{path} is not what this version reads:\n  {err}") from err
+    if kept.schema > kind.known_schema:
+        raise BadInput(
+            f"{path} has schema {kept.schema}; this version reads up to "
+            f"{kind.known_schema}: update patchbench"
+        )
+    return kept
 
 
 def read_text(path: Path) -> str:

@@ -66,6 +66,15 @@ def test_another_room_is_entered_by_its_doors_alone() -> None:
     assert through_walls == []
 
 
+def test_a_room_lists_its_files() -> None:
+    unlisted = [
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.glob("*/[a-z]*.py")
+        if not re.search(rf"\b{path.stem}\b", (path.parent / "__init__.py").read_text())
+    ]
+    assert unlisted == []
+
+
 def test_a_class_has_a_name_of_its_own() -> None:
     texts = [path.read_text() for path in PACKAGE.rglob("*.py")]
     names = [

@@ -3,8 +3,7 @@
 
 from pathlib import Path
 
-from patchbench.catalog import adapter
-from patchbench.errors import BadInput
+from patchbench.catalog import adapter, load_kept
 from patchbench.model import CodeMap
 from patchbench.store import write_whole
 
@@ -23,14 +22,4 @@ def write(folder: Path, code: CodeMap) -> None:
 
 def read(folder: Path) -> CodeMap:
     """Return what was kept; BadInput if it is broken or too new."""
-    path = folder / FUNCTIONS
-    try:
-        code = adapter(CodeMap).validate_json(path.read_text())
-    except (OSError, ValueError) as err:
-        raise BadInput(f"{path} is not what this version reads:\n  {err}") from err
-    if code.schema > CodeMap.known_schema:
-        raise BadInput(
-            f"{path} has schema {code.schema}; this version reads up to "
-            f"{CodeMap.known_schema}: update patchbench"
-        )
-    return code
+    return load_kept(folder / FUNCTIONS, CodeMap)

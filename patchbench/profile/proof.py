@@ -4,8 +4,7 @@
 from pathlib import Path
 
 from patchbench.binaries.addresses import base
-from patchbench.catalog import adapter
-from patchbench.errors import BadInput
+from patchbench.catalog import adapter, load_kept
 from patchbench.model import CodeMap, FunctionChange, FunctionProof, Profile
 from patchbench.store import write_whole
 
@@ -46,17 +45,6 @@ def write(folder: Path, proof: FunctionProof) -> None:
 
 
 def read(folder: Path) -> FunctionProof | None:
-    """Return what was kept, None by a run that kept none; BadInput if it is broken or too new."""
+    """Return what was kept, None where a run kept none; BadInput if it is broken or too new."""
     path = folder / PROOF
-    if not path.exists():
-        return None
-    try:
-        proof = adapter(FunctionProof).validate_json(path.read_text())
-    except (OSError, ValueError) as err:
-        raise BadInput(f"{path} is not what this version reads:\n  {err}") from err
-    if proof.schema > FunctionProof.known_schema:
-        raise BadInput(
-            f"{path} has schema {proof.schema}; this version reads up to "
-            f"{FunctionProof.known_schema}: update patchbench"
-        )
-    return proof
+    return load_kept(path, FunctionProof) if path.exists() else None
