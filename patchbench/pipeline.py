@@ -67,10 +67,11 @@ def default_cache() -> Path:
     return Path(base) / "patchbench"
 
 
-def kernel_flag(kernel: str, tree: str) -> str:
+def kernel_flag(kernel: str, tree: str, *, dirty: bool = False) -> str:
     """Return the flag with which a verb takes the same kernel, from anywhere."""
     if tree:
-        return f"--tree {shlex.quote(str(Path(tree).expanduser().resolve()))}"
+        path = shlex.quote(str(Path(tree).expanduser().resolve()))
+        return f"--tree {path}{' --dirty' if dirty else ''}"
     return f"--kernel {kernel}"
 
 
@@ -89,6 +90,8 @@ class Pipeline:
         self._guests: dict[str, Guest] = {}
         self._pinned: dict[str, str] = {}  # commits of users' trees, by path
         self._adopted: dict[str, tuple[Path, str]] = {}  # series that were taken: root, base
+        self._looked_at: set[str] = set()  # users' trees, for what no commit holds
+        self.with_changes = False  # of a user's tree, take what no commit holds as well
         self._started = time.time()
         self._set_up: list[tuple[str, float, float]] = []
 
@@ -170,16 +173,24 @@ class Pipeline:
 
         A folder or a repository may change under its name, so it is read again each time.
         """
-        spec = (
-            tree.spec_for_path(Path(path), self._pinned.get(path, ""))
-            if path
-            else self.catalog.kernel(kernel)
-        )
+        spec = self._spec_for_path(path) if path else self.catalog.kernel(kernel)
         if isinstance(spec.origin, DebianOrigin | TarballOrigin):
             known = tree.known_source(spec, self.cache)
             if known:
                 return known
         return self.fetch(spec)
+
+    def _spec_for_path(self, path: str) -> KernelSpec:
+        pinned = self._pinned.get(path, "")
+        spec = tree.spec_for_path(Path(path), pinned, changes=self.with_changes)
+        if not pinned and not self.with_changes and path not in self._looked_at:
+            self._looked_at.add(path)
+            if changed := tree.uncommitted(Path(path)):
+                self.story.say(
+                    f"{path}: HEAD is taken, without what no commit holds (--dirty takes it): "
+                    + ", ".join(line.strip() for line in changed)
+                )
+        return spec
 
     def known(self, kernel: str) -> Source | None:
         """Return a kernel's source if it is here already."""

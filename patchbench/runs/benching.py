@@ -45,6 +45,7 @@ class BenchRequest:
     fresh: bool
     parameters: Mapping[str, int]
     typed: str = ""  # the command as it was typed, where a series is a source of mails
+    dirty: bool = False  # of the tree, take what no commit holds as well
 
     @property
     def tests(self) -> tuple[str, ...]:
@@ -59,7 +60,7 @@ class BenchRequest:
         """Return the one command that repeats the run."""
         if self.typed:
             return self.typed
-        words = ["./bootstrap bench", kernel_flag(self.kernel, self.tree)]
+        words = ["./bootstrap bench", kernel_flag(self.kernel, self.tree, dirty=self.dirty)]
         words += [
             f"--series {self.series}",
             f"--against {self.against}",

@@ -15,6 +15,7 @@ import stat
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from io import BufferedReader
 from pathlib import Path
@@ -154,10 +155,10 @@ def work_trees(cache: Path) -> list[Path]:
     return [link.parent for pattern in patterns for link in sorted(cache.glob(pattern))]
 
 
-def spec_for_path(path: Path, commit: str = "") -> KernelSpec:
+def spec_for_path(path: Path, commit: str = "", *, changes: bool = False) -> KernelSpec:
     """Return the kernel that `--tree PATH` means: HEAD of a git tree, else the files.
 
-    commit: instead of HEAD; then it does not matter what the work tree holds beside.
+    commit: instead of HEAD. changes: with what no commit holds, instead of HEAD alone.
     """
     resolved = path.expanduser().resolve()
     if not commit and not files.exists(resolved, "Makefile"):
@@ -168,12 +169,8 @@ def spec_for_path(path: Path, commit: str = "") -> KernelSpec:
     if commit:
         return KernelSpec(name, f"{commit} of {resolved}", GitOrigin("git", str(resolved), commit))
     if (resolved / ".git").exists():
-        if changed := foreign.dirty(resolved):
-            raise BadInput(
-                f"--tree {path} has changes that no commit holds; commit or stash them, "
-                f"so that the result can name what it measured\n{changed}"
-            )
-        return KernelSpec(name, f"HEAD of {resolved}", GitOrigin("git", str(resolved), "HEAD"))
+        ref = foreign.WITH_CHANGES if changes else "HEAD"
+        return KernelSpec(name, f"{ref} of {resolved}", GitOrigin("git", str(resolved), ref))
     return KernelSpec(name, f"files of {resolved}", DirectoryOrigin("directory", str(resolved)))
 
 
@@ -273,7 +270,7 @@ def _from_git(url: str, ref: str, repository: Repository, story: Story) -> tuple
     with story.meter(f"fetching {ref} from {url}", 100, "per cent") as meter:
         local = Path(url.removeprefix("file://")).expanduser()
         if local.exists():
-            with foreign.lent(local.resolve(), ref) as lent:
+            with _lent(local.resolve(), ref) as lent:
                 commit = repository.fetch(str(lent.path), foreign.LENT, meter.at)
         elif _REMOTE.fullmatch(url):
             commit = repository.fetch(url, ref, meter.at)
@@ -283,6 +280,18 @@ def _from_git(url: str, ref: str, repository: Repository, story: Story) -> tuple
                 "  https://, http://, ssh://, git:// and user@host:path are"
             )
     return commit, f"{url} {ref} at {commit}"
+
+
+def _lent(folder: Path, ref: str) -> AbstractContextManager[Repository]:
+    if ref == foreign.WITH_CHANGES:
+        return foreign.lent_with_changes(folder)
+    return foreign.lent(folder, ref)
+
+
+def uncommitted(path: Path) -> list[str]:
+    """Return what a git tree has that no commit holds, a line a file; nothing of a plain folder."""
+    resolved = path.expanduser().resolve()
+    return foreign.dirty(resolved).splitlines() if (resolved / ".git").exists() else []
 
 
 def _from_directory(path: Path, repository: Repository, story: Story) -> tuple[str, str]:

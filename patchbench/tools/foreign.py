@@ -17,6 +17,8 @@ from patchbench.tools.git import Repository
 
 #: The ref that a borrowed commit has in the repository of the moment.
 LENT = "refs/heads/lent"
+#: A ref of --tree that stands for HEAD and what no commit holds.
+WITH_CHANGES = "HEAD+changes"
 _TIMEOUT_S = 120
 #: In how many commits a prerequisite is looked for; a release has fifteen thousand.
 _SEARCHED = {
@@ -63,6 +65,23 @@ def dirty(folder: Path) -> str:
         except (Unfit, ToolFailed):  # none yet, or one in parts; then every file is read
             gitrun.run(ours.path, "read-tree", "HEAD")
             return _status(ours, folder)
+
+
+@contextmanager
+def lent_with_changes(folder: Path) -> Iterator[Repository]:
+    """Give a repository whose LENT is another's HEAD with what its work tree changes beside.
+
+    Files that git does not know are not among it. Raises as `lent`.
+    """
+    with lent(folder, "HEAD") as ours:
+        where = {"GIT_DIR": str(ours.path), "GIT_WORK_TREE": str(folder)}
+        gitrun.run(ours.path, "read-tree", LENT)
+        gitrun.run(folder, "add", "--update", ".", environment=where)
+        tree = gitrun.run(ours.path, "write-tree")
+        words = ("-p", LENT, "-m", "what no commit holds")
+        commit = gitrun.run(ours.path, "commit-tree", tree, *words)
+        gitrun.run(ours.path, "update-ref", LENT, commit)
+        yield ours
 
 
 def mails(folder: Path, base: str, tip: str, into: Path) -> str:

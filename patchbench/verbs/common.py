@@ -26,6 +26,7 @@ _HELP = {
     "series": "folder in patches/, none, a file or folder of mails, -, or BASE..TIP of --tree",
     "against": "the series to compare with, or none",
     "kernel": "file in configs/kernels/; default: mainline, for mails the nearest to their base",
+    "dirty": "take what no commit of --tree holds as well",
     "tree": "a kernel tree of your own, instead of --kernel",
     "flavour": "file in configs/kconfig/",
     "machine": "files in qemu/machines/, with commas",

@@ -10,7 +10,9 @@ from patchbench.verbs.needs import needs
 
 
 @task(
-    help=flags("series", "against", "kernel", "tree", "workload", "machine", "flavour", "set")
+    help=flags(
+        "series", "against", "kernel", "tree", "dirty", "workload", "machine", "flavour", "set"
+    )
     | {"seed": "which seed to boot with", "machine": "an exact machine"},
     iterable=["set"],
 )
@@ -19,8 +21,9 @@ def iterate(
     _: Context,
     series: str = "v0",
     against: str = "none",
-    kernel: str = "mainline",
+    kernel: str = "",
     tree: str = "",
+    dirty: bool = False,
     workload: str = "exit-storm",
     machine: str = "exact",
     flavour: str = "bench",
@@ -49,6 +52,7 @@ def iterate(
             parameters=parameters(set),
         )
         with pipeline.opened(ROOT, Terminal()) as opened:
+            opened.with_changes = dirty
             progress = iterating.iterate(opened, taking.resolved(opened, request), series)
         title = f"{workload} on {machine}, seed {seed}"
         for table, about in ((iterations.times, title), (iterations.functions, "instructions")):

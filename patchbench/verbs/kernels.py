@@ -70,13 +70,14 @@ def range_diff(
         print(porting.range_diff(run, (against or series, from_), (series, to)))
 
 
-@task(help=flags("series", "kernel", "tree", "flavour"))
+@task(help=flags("series", "kernel", "tree", "dirty", "flavour"))
 @needs("engine")
 def build(
     _: Context,
     series: str = "v0",
     kernel: str = "",
     tree: str = "",
+    dirty: bool = False,
     flavour: str = "bench",
 ) -> None:
     """Build the arm64 image of SERIES on KERNEL; --series none: the unpatched kernel."""
@@ -85,13 +86,14 @@ def build(
     from patchbench.tools.terminal import Terminal
 
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
+        run.with_changes = dirty
         name, on = taking.take(run, series, kernel=kernel, tree=tree)
         (image,) = run.images(run.source(on, tree), [name], flavour)
         print(f"image {image.key[:12]}  {image.release}  {image.path}")
 
 
 @task(
-    help=flags("series", "kernel", "tree", "flavour", "machine", "workload", "set")
+    help=flags("series", "kernel", "tree", "dirty", "flavour", "machine", "workload", "set")
     | {"seed": "which seed to boot with"},
     iterable=["set"],
 )
@@ -101,6 +103,7 @@ def boot(
     series: str = "v0",
     kernel: str = "",
     tree: str = "",
+    dirty: bool = False,
     flavour: str = "bench",
     machine: str = "exact",
     workload: str = "exit-storm",
@@ -114,6 +117,7 @@ def boot(
     from patchbench.tools.terminal import Terminal, print_table
 
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
+        run.with_changes = dirty
         asked, booted_on = parameters(set), run.catalog.machine(machine)
         chosen = run.workload(workload, asked, booted_on)  # refused before anything is built
         name, on = taking.take(run, series, kernel=kernel, tree=tree)

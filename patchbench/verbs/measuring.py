@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 @task(
     help=flags(
-        "series", "against", "kernel", "tree", "workload", "machine", "flavour", "seeds", "set",
-        "fresh", "json",
+        "series", "against", "kernel", "tree", "dirty", "workload", "machine", "flavour", "seeds",
+        "set", "fresh", "json",
     )
     | {
         "series": "what to bench, as for build; with commas several, each an arm of one run",
@@ -42,6 +42,7 @@ def bench(
     against: str = "none",
     kernel: str = "",
     tree: str = "",
+    dirty: bool = False,
     workload: str = "exit-storm",
     machine: str = "exact,exact8",
     flavour: str = "bench",
@@ -69,8 +70,10 @@ def bench(
             seeds=seeds or None,
             fresh=fresh,
             parameters=parameters(set),
+            dirty=dirty,
         )
         with pipeline.opened(ROOT, Terminal()) as run:
+            run.with_changes = dirty
             asked = benching.by_workload(run, taking.resolved(run, request))
             folders = [benching.bench(run, one).folder for one in asked]
         errors = [_report_bench(folder, pairs=all_pairs, as_json=json) for folder in folders]

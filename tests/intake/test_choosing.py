@@ -85,7 +85,7 @@ def test_a_kernel_that_is_asked_for_is_taken_and_what_it_lacks_is_said(
 @slow
 def test_a_series_that_applies_nowhere_is_refused_with_the_table(run: Pipeline, mbox: Path) -> None:
     mbox.write_text(mbox.read_text().replace(" line 29\n", " line nine-and-twenty\n"))
-    with pytest.raises(DoesNotApply, match=r"no kernel that is here\n  theirs: .*\n  mainline: "):
+    with pytest.raises(DoesNotApply, match=r"none of the kernels here\n  theirs: .*\n  mainline: "):
         taking.take(run, str(mbox))
 
 

@@ -192,11 +192,18 @@ def test_a_git_tree_is_taken_at_its_head(tmp_path: Path) -> None:
     assert tree.spec_for_path(repository).origin == GitOrigin("git", str(repository), "HEAD")
 
 
-def test_a_git_tree_with_uncommitted_changes_is_refused(tmp_path: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("changes", [False, True])
+def test_what_no_commit_holds_is_taken_only_where_it_is_asked_for(
+    tmp_path: Path, *, changes: bool
+) -> None:
     repository = small_repository(tmp_path / "linux")
     (repository / "mm/swapfile.c").write_text("changed\n")
-    with pytest.raises(BadInput, match=r"no commit holds(.|\n)*mm/swapfile\.c"):
-        tree.spec_for_path(repository)
+    assert [line.split() for line in tree.uncommitted(repository)] == [["M", "mm/swapfile.c"]]
+    spec = tree.spec_for_path(repository, changes=changes)
+    source = fetch(spec.origin, tmp_path / "cache")
+    text = Repository(source.repository).show(f"{source.commit}:mm/swapfile.c")
+    assert (text == "changed") is changes
 
 
 def test_a_series_is_applied_patch_by_patch(source: Source, patches: Path, tmp_path: Path) -> None:
