@@ -412,7 +412,7 @@ class MetricNote:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What QEMU needs for a machine with timelines besides its command line."""
+    """What QEMU needs besides its command line: for timelines, or to mark what disturbs a boot."""
 
     key: str  # of what both files were made from
     plugin: Path
@@ -469,7 +469,8 @@ class Record:
 class Boot:
     """One boot of one arm. `failure` is empty when its samples can be used.
 
-    overload: what else the host was doing, for a boot whose clock is the host's.
+    overload: what else the host was doing, for a boot whose clock is the host's; again: how often
+    it was done again for that, with all boots of its block.
     untested: what the workload needs and this kernel lacks; then it is a failure as well.
     """
 
@@ -482,6 +483,7 @@ class Boot:
     splats: tuple[str, ...] = ()
     overload: str = ""
     untested: str = ""
+    again: int = 0
 
     def values(self, metric: str) -> list[float]:
         """Return the samples of a metric, in the order in which the guest wrote them."""
@@ -730,6 +732,7 @@ class Comparison:
     failure_statuses: tuple[int, ...] = ()
     failed_arms: tuple[str, ...] = ()  # whose boot each of the failures was
     overloads: tuple[str, ...] = ()  # boots that had to share the host; kept and counted
+    disturbed: tuple[str, ...] = ()  # by machine: blocks done again, and a host too busy for any
     facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     nothing_to_measure: str = ""  # why no boot was made, if both kernels are the same
     code: CodeMap | None = None  # None for a run that was made before it was kept

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from pathlib import Path
 
 from patchbench.findings import CheckResult, Finding, FindingState
@@ -66,6 +67,7 @@ class FakeHypervisor:
     timed_out: bool = False
     booted: list[tuple[str, int]] = field(default_factory=list)
     stopped: bool = False
+    delays_pct: Iterator[float] = field(default_factory=lambda: repeat(0.0))  # of each boot
 
     def run(
         self,
@@ -84,7 +86,8 @@ class FakeHypervisor:
         measured, console = self.measured(release, seed)
         (out / RESULTS).write_text(measured)
         (out / CONSOLE).write_text(console)
-        return Ran(1.5, self.timed_out, orderly=not self.timed_out)
+        disturbance = {"delayed_pct": next(self.delays_pct)}
+        return Ran(1.5, self.timed_out, orderly=not self.timed_out, host=disturbance)
 
     def measured(self, release: str, seed: int) -> tuple[str, str]:
         """Return the logs that a boot leaves: results and console."""

@@ -107,6 +107,19 @@ def test_a_boot_whose_plugin_says_that_it_took_over_is_one(tmp_path: Path) -> No
     assert boot(tmp_path, 0, results(), said="timelines: 2 clocks", on=CLOCKS).orderly
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("", {}),
+        ("marks: wall 0 steal 0 delay 0\n", {}),
+        ("marks: wall 1000 steal 0 delay -1 -1\n", {"stolen_pct": 0.0}),
+        ("x\nmarks: wall 1000 steal 0 delay 10 250\n", {"stolen_pct": 0.0, "delayed_pct": 25.0}),
+    ],
+)
+def test_what_disturbed_a_boot_between_its_marks_is_told(said: str, told: dict[str, float]) -> None:
+    assert qemu.disturbance(said) == told
+
+
 def test_a_panic_ends_qemu_and_does_not_reboot_it() -> None:
     line = qemu.command(machine(), workload(), seed=7)
     assert "-no-reboot" in line

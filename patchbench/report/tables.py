@@ -50,6 +50,7 @@ def as_json(comparison: Comparison) -> dict[str, Json]:
         "outcomes": [*comparison.outcomes],
         "failures": [*comparison.failures],
         "overloads": [*comparison.overloads],
+        "disturbed": [*comparison.disturbed],
         "splats": [*comparison.splats],
         "invalid": [*comparison.invalid],
         "valid": not comparison.invalid,
@@ -140,6 +141,7 @@ def headline(comparison: Comparison) -> list[str]:
     nothing = comparison.nothing_to_measure
     return [
         *([f"NOTHING TO MEASURE: {nothing}"] if nothing else []),
+        *(f"DISTURBED: {line}" for line in comparison.disturbed),
         *(f"INVALID: {reason}" for reason in comparison.invalid),
         *(f"DID NOT FINISH: {outcome}" for outcome in comparison.outcomes),
         *(f"LEFT UNDONE: {line}" for line in undone(comparison)),

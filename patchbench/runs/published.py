@@ -40,6 +40,7 @@ class BootNote:
 
     console_sha256: str
     overload: str
+    again: int = 0
 
 
 def is_published(folder: Path) -> bool:
@@ -86,7 +87,8 @@ def publish(run: Path, boots: Sequence[Boot], folder: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_bytes(boot.read_log(place, RESULTS) or b"")
         console = hashlib.sha256(boot.read_log(place, CONSOLE) or b"").hexdigest()
-        notes[_place(one.machine, one.series, one.seed)] = asdict(BootNote(console, one.overload))
+        note = BootNote(console, one.overload, one.again)
+        notes[_place(one.machine, one.series, one.seed)] = asdict(note)
     write_whole(folder / BOOTS, json.dumps(notes, indent=1) + "\n")
 
 
@@ -102,7 +104,16 @@ def read_boots(folder: Path, plan: Plan) -> list[Boot]:
                     raise BadInput(f"{folder} is incomplete: it lacks {log.relative_to(folder)}")
                 record = records.parse(log.read_text())
                 note = kept[_place(machine.name, arm.series, seed)]
-                boots.append(Boot(machine.name, arm.series, seed, record, overload=note.overload))
+                boots.append(
+                    Boot(
+                        machine.name,
+                        arm.series,
+                        seed,
+                        record,
+                        overload=note.overload,
+                        again=note.again,
+                    )
+                )
     return boots
 
 

@@ -31,6 +31,7 @@ from patchbench.tools import files
 from patchbench.tools.qemu import CONSOLE, RESULTS, Ran, command
 
 HOST_NOTE = "host.json"
+_AGAIN = "again"
 NOT_BOOTED = "it was not booted"
 #: More of a log is not read. A long storm's results are 20 KB, a debug kernel's console 200 KB.
 MOST_LOG_BYTES = 2 << 20
@@ -43,6 +44,8 @@ _SHOWN_CHARS = 200
 #: cores, alone on it, keeps its own helper threads waiting for a quarter of the time.
 _MAX_STEAL_PCT = 5.0
 _MAX_WAITED_PCT = 40.0
+#: Between the workload's marks. Less than this is less than equal kernels differ on a quiet host.
+_MAX_DELAYED_PCT = 10.0
 #: The same of a kernel that was configured without pressure stall information.
 _MAX_LOAD_PER_CORE = 2.0
 _MAX_STOPPED_S = 5.0
@@ -159,7 +162,12 @@ def read_console(folder: Path) -> str:
 
 
 def find_overload(host: Mapping[str, float]) -> str:
-    """Return what else used the host during a boot; empty if nothing is known to have."""
+    """Return what else used the host during a boot; empty if nothing is known to have.
+
+    Where it is known what disturbed the boot between the workload's marks, that alone counts.
+    """
+    if "delayed_pct" in host:
+        return _find_disturbance(host["delayed_pct"], host.get("stolen_pct", 0.0))
     reasons = []
     if (stolen := host.get("steal_pct", 0.0)) > _MAX_STEAL_PCT:
         reasons.append(f"other guests of its host stole {stolen:.0f} % of the CPU time")
@@ -170,6 +178,22 @@ def find_overload(host: Mapping[str, float]) -> str:
     if (stopped := host.get("stopped_s", 0.0)) > _MAX_STOPPED_S:
         reasons.append(f"it or this run was stopped for {stopped:.0f} s")
     return " and ".join(reasons)
+
+
+def _find_disturbance(delayed_pct: float, stolen_pct: float) -> str:
+    reasons = []
+    if delayed_pct > _MAX_DELAYED_PCT:
+        reasons.append(f"a vCPU waited for a CPU {delayed_pct:.0f} % of the measured time")
+    if stolen_pct > _MAX_STEAL_PCT:
+        reasons.append(f"other guests of its host stole {stolen_pct:.0f} % of it")
+    return " and ".join(reasons)
+
+
+def note_again(folder: Path, times: int) -> None:
+    """Note beside a boot how often its block was done again."""
+    note = json.loads((folder / HOST_NOTE).read_text())
+    note["host"][_AGAIN] = times
+    write_whole(folder / HOST_NOTE, json.dumps(note) + "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +249,15 @@ def _judge(logs: _Logs, wanted: Wanted, splats: Sequence[Splat]) -> Boot:
         raise Untested(f"{reason}: the workload tests nothing here\n  {logs.folder / RESULTS}")
     if lack := _lack(record, found, logs.console):
         raise BadRecord(f"{lack}\n  {logs.folder}")
-    overload = find_overload(logs.ran.host) if logs.ran and not wanted.exact else ""
-    return Boot(wanted.machine, wanted.series, wanted.seed, record, overload=overload)
+    host = logs.ran.host if logs.ran and not wanted.exact else {}
+    return Boot(
+        wanted.machine,
+        wanted.series,
+        wanted.seed,
+        record,
+        overload=find_overload(host),
+        again=int(host.get(_AGAIN, 0)),
+    )
 
 
 def _check_size(path: Path, read_bytes: int) -> None:

@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
@@ -113,21 +113,48 @@ class Booter:
         return [self._collect(job, shelf=not fresh) for job in jobs]
 
     def blocks(self, arms: Sequence[Arm], seeds: Sequence[int], order: random.Random) -> list[Boot]:
-        """Return the boots of a noisy machine: one at a time, all arms in each block, shuffled."""
-        jobs = []
-        for seed in seeds:
-            block = [Job(arm, seed) for arm in arms]
+        """Return the boots of a noisy machine: one at a time, all arms in each block, shuffled.
+
+        A block that the host disturbed is done again, all arms of it, and counted; over all blocks
+        as often as there are blocks. What is disturbed then is kept, and says so.
+        """
+        blocks = [[Job(arm, seed) for arm in arms] for seed in seeds]
+        for block in blocks:
             order.shuffle(block)
-            jobs += block
-        # A run that is carried on has some of them already, good or lost.
-        todo = [job for job in jobs if not boot.has_ended(job.folder(self._run))]
-        with self._story.meter(f"booting {arms[0].machine.name}", len(todo), "boots") as meter:
-            for number, job in enumerate(todo):
+        left = len(blocks)
+        with self._story.meter(f"booting {arms[0].machine.name}", len(blocks), "blocks") as meter:
+            for number, block in enumerate(blocks):
                 meter.at(number)
-                if not self._skip(job):
-                    self._boot(job)
-            meter.at(len(todo))
-        return [self._collect(job, shelf=False) for job in jobs]
+                # A run that is carried on has some of them already, good or lost.
+                self._boot_block([one for one in block if not self._has_ended(one)])
+                left -= self._do_again(block, left)
+            meter.at(len(blocks))
+        return [self._collect(job, shelf=False) for block in blocks for job in block]
+
+    def _do_again(self, block: Sequence[Job], most: int) -> int:
+        """Boot a block again until nothing disturbs it, at most so often; return how often."""
+        for times in range(1, most + 1):
+            disturbed = [boot for boot in map(self._booted_as, block) if boot and boot.overload]
+            if not disturbed or any(self._skip(job) for job in block):
+                return times - 1
+            first = disturbed[0]
+            self._story.say(f"seed {first.seed}: {first.overload}; its block is done again")
+            self._boot_block(block)
+            for job in block:
+                boot.note_again(job.folder(self._run), times)
+                self._booted[job.folder(self._run)] = self._read(job)
+        return most
+
+    def _boot_block(self, block: Iterable[Job]) -> None:
+        for job in block:
+            if not self._skip(job):
+                self._boot(job)
+
+    def _has_ended(self, job: Job) -> bool:
+        return boot.has_ended(job.folder(self._run))
+
+    def _booted_as(self, job: Job) -> Boot | None:
+        return self._booted.get(job.folder(self._run))
 
     def _boot_and_shelve(self, job: Job) -> None:
         if self._skip(job):

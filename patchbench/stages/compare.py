@@ -45,6 +45,7 @@ def compare(
         failure_statuses=tuple(boot.failure_status for boot in boots if boot.failure),
         failed_arms=tuple(boot.series for boot in boots if boot.failure),
         overloads=tuple(f"{_place(boot)}: {boot.overload}" for boot in boots if boot.overload),
+        disturbed=tuple(line for name in machines for line in _disturbed(name, boots)),
         facts={
             f"{name} {arm.series}": _facts(usable(boots, name, arm))
             for name in machines
@@ -59,6 +60,26 @@ def compare(
             for name in machines
         },
     )
+
+
+def _disturbed(machine: str, boots: Sequence[Boot]) -> Iterator[str]:
+    """Give how many of a machine's blocks were done again, and whether the host was too busy."""
+    blocks: dict[int, list[Boot]] = {}
+    for boot in boots:
+        if boot.machine == machine:
+            blocks.setdefault(boot.seed, []).append(boot)
+    again = sum(max(boot.again for boot in block) for block in blocks.values())
+    spoilt = sum(any(boot.overload for boot in block) for block in blocks.values())
+    if 2 * spoilt > len(blocks):
+        yield (
+            f"{machine}: {spoilt} of {len(blocks)} blocks of boots were disturbed, {again} done "
+            "again: the host was too busy for these numbers to mean anything"
+        )
+    elif again:
+        yield (
+            f"{machine}: {again} times a block of boots was disturbed and done again; there are "
+            f"{len(blocks)}"
+        )
 
 
 def usable(boots: Iterable[Boot], machine: str, arm: ArmNote) -> list[Boot]:

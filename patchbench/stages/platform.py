@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A Machine with timelines in, the Platform that QEMU boots it on out."""
+"""A Machine in, the Platform that QEMU boots it on out: its plugin, its device tree."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from patchbench.story import Story
 from patchbench.tools import files, qemu
 from patchbench.tools.container import Bind, Engine, Limits, own
 
-_PLUGIN = "timelines"
+_CLOCKS, _MARKS = "timelines", "marks"
 _DUMPED = "board.dtb"
 _TREE = "machine.dtb"
 _MOST_BYTES = 1 << 20  # QEMU writes as many
@@ -31,11 +31,12 @@ def build(
 
     Raises BuildFailed if the plugin does not compile, ToolFailed if there is no device tree.
     """
-    if machine.timelines is None:
+    if machine.exact and machine.timelines is None:
         return None
-    compiled = plugin.build(engine, store, root, toolchain, _PLUGIN, work=work, story=story)
-    made_of: dict[str, Json] = {"plugin": key(plugin.ingredients(root, toolchain, _PLUGIN))}
-    if not machine.timelines.capacities_dmips_mhz:
+    name = _CLOCKS if machine.exact else _MARKS
+    compiled = plugin.build(engine, store, root, toolchain, name, work=work, story=story)
+    made_of: dict[str, Json] = {"plugin": key(plugin.ingredients(root, toolchain, name))}
+    if machine.timelines is None or not machine.timelines.capacities_dmips_mhz:
         return Platform(key(made_of), compiled)
     tree = _device_tree(engine, store, toolchain, machine, work)
     made_of["device_tree"] = file_sha256(tree)

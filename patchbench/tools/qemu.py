@@ -5,6 +5,7 @@ QEMU's exit status says nothing about the guest; whoever reads the logs decides.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +20,14 @@ CONSOLE = "console.log"
 PROFILE = "profile.raw"
 _BOARD = "virt,gic-version=3"
 _PLUGIN = "/timelines.so"
+_MARKS = "/marks.so"
 _DEVICE_TREE = "/machine.dtb"
 #: QEMU ends itself this much after its deadline, should nobody be left to end it.
 _GRACE_S = 10
+_DISTURBED = re.compile(
+    r"^marks: wall (?P<wall>\d{1,18}) steal (?P<steal>\d{1,18}) delay(?P<delays>(?: -?\d{1,18})*)$",
+    re.MULTILINE | re.ASCII,
+)
 #: A guest that writes without end is ended by it; a profile of the largest storm has 40 MB.
 _MAX_FILE_BYTES = 128 << 20
 #: What is left where SIGKILL ended QEMU, and what `timeout` leaves where it did.
@@ -110,7 +116,7 @@ def _size_of(machine: Machine) -> list[str]:
 
 def _clock(machine: Machine, jitter: int) -> list[str]:
     if not machine.exact:
-        return []
+        return ["-plugin", _MARKS]
     timelines = machine.timelines
     # The plugin keeps the clocks; QEMU counts instructions for it.
     shift = 0 if timelines else machine.icount_shift
@@ -178,7 +184,7 @@ class Hypervisor:
             Bind(initrd, "/initrd"),
             Bind(out, "/out", True),
             *([Bind(self._profiler.path, "/profile.so")] if self._profiler else []),
-            *(_binds(platform) if platform else []),
+            *(_binds(machine, platform) if platform else []),
         ]
         try:
             done = self._engine.run(
@@ -199,7 +205,24 @@ class Hypervisor:
             why = f"the disk is full; make room below {out}, then run again"
             return Ran(done.seconds, timed_out=False, orderly=False, ended_by_host=why)
         timed_out = done.status is None or (done.status in _ENDED_BY_TIMEOUT and late)
-        return Ran(done.seconds, timed_out, done.status == 0, done.said[-2000:], watch.seen())
+        seen = {**watch.seen(), **disturbance(done.said)}
+        return Ran(done.seconds, timed_out, done.status == 0, done.said[-2000:], seen)
+
+
+def disturbance(said: str) -> dict[str, float]:
+    """Return what disturbed a boot between the workload's marks, as the plugin marks prints it.
+
+    delayed_pct: how much of that time the vCPU that fared worst was runnable and did not run;
+    stolen_pct: how much of all CPUs' time a hypervisor below took. Empty if nothing was told.
+    """
+    if not (found := _DISTURBED.search(said)) or not int(found["wall"]):
+        return {}
+    wall_ns = int(found["wall"])
+    told = {"stolen_pct": 100 * int(found["steal"]) / (wall_ns * (os.cpu_count() or 1))}
+    delays_ns = [int(delay) for delay in found["delays"].split()]
+    if delays_ns and min(delays_ns) >= 0:
+        told["delayed_pct"] = 100 * max(delays_ns) / wall_ns
+    return {name: round(value, 2) for name, value in told.items()}
 
 
 def _limits(machine: Machine) -> Limits:
@@ -211,9 +234,10 @@ def _limits(machine: Machine) -> Limits:
     )
 
 
-def _binds(platform: Platform) -> list[Bind]:
+def _binds(machine: Machine, platform: Platform) -> list[Bind]:
     tree = platform.device_tree
-    return [Bind(platform.plugin, _PLUGIN), *([Bind(tree, _DEVICE_TREE)] if tree else [])]
+    inside = _PLUGIN if machine.exact else _MARKS
+    return [Bind(platform.plugin, inside), *([Bind(tree, _DEVICE_TREE)] if tree else [])]
 
 
 def _check_clocks(machine: Machine, said: str) -> None:

@@ -218,6 +218,9 @@ def test_a_failed_boot_is_counted_with_its_status_and_never_empty(tmp_path: Path
         ({"waited_pct": 9.0, "load_per_core": 6.0}, ""),
         ({"load_per_core": 6.0}, "6 tasks wanted each of its CPUs"),
         ({"stopped_s": 45.0}, "it or this run was stopped for 45 s"),
+        ({"delayed_pct": 3.0, "waited_pct": 77.7, "steal_pct": 31.0}, ""),
+        ({"delayed_pct": 25.0}, "a vCPU waited for a CPU 25 % of the measured time"),
+        ({"delayed_pct": 0.0, "stolen_pct": 8.0}, "other guests of its host stole 8 % of it"),
     ],
 )
 def test_a_host_that_had_other_things_to_do_is_described(host: dict[str, float], says: str) -> None:

@@ -3,6 +3,7 @@
 
 import random
 from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -172,6 +173,25 @@ def test_noisy_boots_come_in_blocks_of_both_arms(
     assert seeds == [1, 1, 2, 2, 3, 3, 4, 4]
     orders = {tuple(hypervisor.booted[place : place + 2]) for place in range(0, 8, 2)}
     assert len({pair[0][0] for pair in orders}) == 2  # neither arm is always first
+
+
+def blocks(tmp_path: Path, *delays_pct: float) -> tuple[FakeHypervisor, list[Boot]]:
+    """Boot two arms with two seeds; the host delays the first boots so much, and then none."""
+    hypervisor = FakeHypervisor(delays_pct=chain(delays_pct, repeat(0.0)))
+    arms = [arm("none", NOISY), arm("v0", NOISY)]
+    return hypervisor, start(tmp_path, hypervisor).blocks(arms, (1, 2), random.Random(1))
+
+
+def test_a_block_that_the_host_disturbed_is_done_again_for_all_arms(tmp_path: Path) -> None:
+    hypervisor, boots = blocks(tmp_path, 0.0, 40.0)
+    assert [seed for _, seed in hypervisor.booted] == [1, 1, 1, 1, 2, 2]
+    assert [(boot.again, boot.overload) for boot in boots] == [(1, "")] * 2 + [(0, "")] * 2
+
+
+def test_a_host_that_is_never_quiet_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    hypervisor, boots = blocks(tmp_path, *[40.0] * 100)
+    assert len(hypervisor.booted) == 2 * (2 + 2)  # both blocks, and as many again
+    assert all("waited for a CPU 40 %" in boot.overload for boot in boots)
 
 
 def test_noisy_boots_are_never_shelved(tmp_path: Path, hypervisor: FakeHypervisor) -> None:

@@ -108,6 +108,28 @@ def test_a_metric_can_be_given_per_freed_page() -> None:
     assert comparison.undone_pct == {"exact": (0, 6.25)}
 
 
+def disturbed(*overloads: str) -> tuple[str, ...]:
+    """Return what is said of pairs of boots, done again once each, that were still disturbed so."""
+    boots = [
+        replace(boot(series, seed, results()), overload=overload, again=1)
+        for seed, overload in enumerate(overloads, start=1)
+        for series in ("none", "v0")
+    ]
+    return compare(plan(seeds=len(overloads)), boots, NOTES).disturbed
+
+
+def test_blocks_that_were_done_again_are_counted() -> None:
+    assert disturbed("", "", "busy") == (
+        "exact: 3 times a block of boots was disturbed and done again; there are 3",
+    )
+
+
+def test_a_host_that_was_busy_most_of_the_time_takes_all_meaning_from_the_numbers() -> None:
+    (line,) = disturbed("", "busy", "busy")
+    assert "exact: 2 of 3 blocks" in line
+    assert "too busy for these numbers to mean anything" in line
+
+
 def test_machines_are_compared_each_by_itself() -> None:
     two = (machine("exact"), machine("parallel", accel="tcg", icount_shift=None))
     boots = [

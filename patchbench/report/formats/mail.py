@@ -32,6 +32,7 @@ def render(comparison: Comparison, boots: Sequence[Boot]) -> str:
         [title],
         *([f"INVALID: {reason}"] for reason in comparison.invalid),
         *([f"LOST BOOT: {failure.splitlines()[0]}"] for failure in comparison.failures),
+        *([f"DISTURBED: {line}"] for line in comparison.disturbed),
         *([f"HOST OVERLOADED: {overload}"] for overload in comparison.overloads),
         *_unfinished(comparison, boots),
         _undone(comparison),
