@@ -23,6 +23,8 @@ COMMANDS = {
     "bench": ["--machine", "exact"],
     "profile": [],
     "report": ["--run", STORED],
+    "coverage": [],
+    "iterate": [],
     "compare": [f"{STORED}:none", STORED],
     "history": ["--metric", "exit_ns"],
     "study": [],

@@ -9,6 +9,7 @@ Doors: all
     foreign    somebody else's repository, read
     gitmail    a mail as git reads it
     b4         a thread from lore
+    b4prep     the cover letter that `b4 prep` keeps as a commit
     engines    which container engine there is
     container  containers, on any of them
     output     what one prints, within bounds

@@ -42,7 +42,7 @@ def flood_results(folder: Path) -> None:
 
 
 def flood_results_in_one_line(folder: Path) -> None:
-    leave(folder, HEAD + "x" * (128 * MIB))
+    leave(folder, HEAD + "x" * (48 * MIB))
 
 
 def flood_metrics(folder: Path) -> None:
@@ -55,7 +55,7 @@ def flood_samples(folder: Path) -> None:
 
 
 def flood_console(folder: Path) -> None:
-    leave(folder, console=CLEAN_CONSOLE + "[    1.000000] all is well\n" * (128 * MIB // 27))
+    leave(folder, console=CLEAN_CONSOLE + "[    1.000000] all is well\n" * (48 * MIB // 27))
 
 
 def flood_console_with_lines(folder: Path) -> None:

@@ -19,6 +19,7 @@ import pytest
 from patchbench.model import Boot, CodeMap, Comparison, FunctionChange
 from patchbench.report import formats
 from patchbench.stages.compare import compare
+from tests import engine
 from tests.e2e.browser import look
 from tests.fakes import boot, check_result, condition, lost, plan, results
 from tests.storms import NOTES
@@ -121,7 +122,7 @@ def quiet_xml(text: str) -> None:
 
 CHECKS: Mapping[str, Callable[[str], None]] = {
     **dict.fromkeys(("gobench", "mail", "robot"), quiet_text),
-    **dict.fromkeys(("json", "jsonl", "kcidb", "trace"), quiet_json),
+    **dict.fromkeys(("b4", "json", "jsonl", "kcidb", "trace"), quiet_json),
     "csv": quiet_csv,
     "html": quiet_html,
     "junit": quiet_xml,
@@ -129,6 +130,13 @@ CHECKS: Mapping[str, Callable[[str], None]] = {
 }
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No plots, in which no stranger's text stands."""
+    engine.draw_nothing(monkeypatch)
+
+
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("name", formats.names())
 @pytest.mark.parametrize("trick", TRICKS)
 def test_no_report_of_a_run_obeys(trick: str, name: str) -> None:
