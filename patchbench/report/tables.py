@@ -166,12 +166,17 @@ def markdown(comparison: Comparison) -> str:
         functions_in_short=functions_in_short,
         other_constants=other_constants,
         metrics=[note for note in map(comparison.metric_note, shown) if note.about],
-        notes=[
-            f"{delta.machine} {delta.metric.name}: {delta.note}"
-            for delta in comparison.deltas
-            if delta.note
-        ],
+        notes=notes(comparison),
     )
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """Return what keeps metrics from having numbers, a line each: where, and then why."""
+    about: dict[tuple[str, str], list[str]] = {}
+    for delta in comparison.deltas:
+        if delta.note:
+            about.setdefault((delta.machine, delta.note), []).append(delta.metric.name)
+    return [f"{machine} {', '.join(names)}: {why}" for (machine, why), names in about.items()]
 
 
 def _with_per_page(delta: Delta) -> list[tuple[str, Delta]]:

@@ -50,6 +50,12 @@ def test_the_report_names_what_it_cannot_show_and_how_to_repeat_it() -> None:
     assert "Repeat it: `./bootstrap bench`" in text
 
 
+def test_metrics_that_lack_a_number_for_one_reason_are_one_line() -> None:
+    assert tables.notes(storm(100)) == [
+        "exact exit_ns, drain_ns: every pair gave the same ratio, so the seeds vary nothing"
+    ]
+
+
 def test_the_table_is_a_table() -> None:
     lines = tables.markdown(storm()).splitlines()
     top = next(number for number, line in enumerate(lines) if line.startswith("| machine | metric"))

@@ -121,15 +121,11 @@ def _reading(comparison: Comparison) -> list[str]:
     higher = sorted({one.metric.name for one in comparison.deltas if one.metric.better == "higher"})
     plan = comparison.plan
     seeds = ", ".join(f"{len(plan.seeds[one.name])} on {one.name}" for one in plan.machines)
-    notes: dict[str, list[str]] = {}
-    for delta in comparison.deltas:
-        if delta.note:
-            notes.setdefault(delta.note, []).append(f"{delta.machine} {delta.metric.name}")
     better = f"Higher is better for {', '.join(higher)}" if higher else "Lower is better"
     return [
         f"base: {plan.base.series}, patched: {plan.test.series}. {better}.",
         f"Medians over boots (per arm: {seeds}); changes are of pairs with the same seed.",
-        *(f"{', '.join(whose)}: {note}" for note, whose in notes.items()),
+        *tables.notes(comparison),
         *tables.equal(comparison),
         *_floors(comparison),
     ]
