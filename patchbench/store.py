@@ -127,14 +127,19 @@ class Store:
 
     def damaged(self) -> list[Path]:
         """Return what lies where entries do and is none: damaged, under another's key, or alien."""
-        return [path for path in sorted(self.root.glob("*/*")) if not _is_entry(path)]
+        return [path for path in self._entries() if not _is_entry(path)]
 
     def prune(self) -> int:
         """Remove what an interrupted run left half-made; return how many folders."""
-        left = [*self.root.glob("*/.new-*")]
+        left = [path for path in self._entries() if path.name.startswith(".new-")]
         for folder in left:
             _remove(folder)
         return len(left)
+
+    def _entries(self) -> list[Path]:
+        """Return what lies where entries do; a kind that is a link is none, wherever it leads."""
+        kinds = [path for path in self.root.glob("*") if path.is_dir() and not path.is_symlink()]
+        return sorted(path for kind in kinds for path in kind.iterdir())
 
 
 def _remove(path: Path) -> None:

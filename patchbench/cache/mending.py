@@ -52,13 +52,13 @@ def mend(cache: Path) -> Iterator[Mended]:
     Gives a row when its part is done: a kernel's repository takes half a minute.
     """
     yield _row("left by killed runs", "half-made or half removed", _unfinished(cache))
-    yield _row("links", "none of ours", _links(cache), Path.unlink)
-    damaged = Store(cache / "shelf").damaged()
-    for kind in sorted(path.name for path in cache.glob("shelf/*")):
+    yield _row("links", _kept_links(cache), _links(cache), Path.unlink)
+    damaged = [] if (cache / "shelf").is_symlink() else Store(cache / "shelf").damaged()
+    for kind in (path.name for path in files.listed(cache, "shelf/*")):
         bad = [path for path in damaged if path.parent.name == kind]
         yield _row(f"shelf: {kind}", _size(cache, f"shelf/{kind}/*", "entries"), bad)
     yield _row("downloads", _size(cache, "downloads/*", "files"), _broken_downloads(cache))
-    for folder in sorted(cache.glob("kernels/*")):
+    for folder in files.listed(cache, "kernels/*"):
         broken = [folder] if _is_broken(folder) else []
         yield _row(
             f"kernel {folder.name}", _size(cache, f"kernels/{folder.name}/*", "files"), broken
@@ -83,28 +83,36 @@ def _row(
 
 
 def _size(cache: Path, pattern: str, noun: str) -> str:
-    found = [parts.size_bytes(path) for path in cache.glob(pattern)]
+    found = [parts.size_bytes(path) for path in files.listed(cache, pattern)]
     return f"{len(found)} {noun}, {gib(sum(found))}"
 
 
 def _unfinished(cache: Path) -> list[Path]:
-    found = (path for pattern in _UNFINISHED_IN for path in cache.glob(pattern))
+    found = (path for pattern in _UNFINISHED_IN for path in files.listed(cache, pattern))
     return sorted({path for path in found if _UNFINISHED.fullmatch(path.name)})
 
 
+def _kept_links(cache: Path) -> str:
+    """Return which parts of a cache its user has put elsewhere: they are not looked at."""
+    away = [path.name for path in files.listed(cache, "*") if path.is_symlink()]
+    return f"lead elsewhere, and are left alone: {', '.join(away)}" if away else "none of ours"
+
+
 def _links(cache: Path) -> list[Path]:
+    # os.walk follows its first folder, if no other.
+    tops = [cache / part for part in _WITHOUT_LINKS if not (cache / part).is_symlink()]
     below = [
         Path(folder, name)
-        for part in _WITHOUT_LINKS
-        for folder, folders, names in os.walk(cache / part)
+        for top in tops
+        for folder, folders, names in os.walk(top)
         for name in (*folders, *names)
     ]
-    ours = [path for pattern in _OURS_IN_WORK for path in (cache / "work").glob(pattern)]
+    ours = [path for pattern in _OURS_IN_WORK for path in files.listed(cache, f"work/{pattern}")]
     return sorted({path for path in (*below, *ours) if path.is_symlink()})
 
 
 def _broken_downloads(cache: Path) -> list[Path]:
-    named = [path for path in sorted(cache.glob("downloads/*")) if _SHA256.fullmatch(path.name)]
+    named = [path for path in files.listed(cache, "downloads/*") if _SHA256.fullmatch(path.name)]
     return [path for path in named if not path.is_file() or file_sha256(path) != path.name]
 
 

@@ -51,7 +51,7 @@ def held(cache: Path) -> list[Part]:
 def strange(cache: Path) -> list[Path]:
     """Return what lies in a cache and is none of ours: an engine's data, say."""
     ours = {"shelf", "work", "ccache", "kernels", "downloads", "logs", "lock"}
-    return [path for path in sorted(cache.glob("*")) if path.name not in ours]
+    return [path for path in files.listed(cache, "*") if path.name not in ours]
 
 
 def bound_shelf(cache: Path, most_bytes: int = SHELF_BYTES) -> list[Part]:
@@ -95,7 +95,7 @@ def _evict(parts: list[Part], most_bytes: int) -> list[Part]:
 
 def _parts(cache: Path, kinds: Mapping[str, Sequence[str]]) -> Iterator[Part]:
     for kind, patterns in kinds.items():
-        for path in (path for pattern in patterns for path in sorted(cache.glob(pattern))):
+        for path in (path for pattern in patterns for path in files.listed(cache, pattern)):
             if path != cache / _LANES:
                 yield Part(kind, path, size_bytes(path), _used(path, deep=kind == "lanes"))
 
@@ -108,6 +108,7 @@ def size_bytes(path: Path) -> int:
 
 
 def _used(path: Path, *, deep: bool) -> float:
-    below = (found for pattern in _USED_BELOW for found in path.glob(pattern)) if deep else ()
+    patterns = _USED_BELOW if deep else ()
+    below = (found for pattern in patterns for found in files.listed(path, pattern))
     times: list[float] = [found.lstat().st_mtime for found in (path, *below)]
     return max(times)

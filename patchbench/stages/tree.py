@@ -135,7 +135,8 @@ def recover(cache: Path) -> int:
     A cache that was copied or moved holds work trees that lead back into the old one, where a
     `git reset` in them would work. Return how many there were; call only under the cache's lock.
     """
-    ours = [Repository(path) for path in cache.glob("kernels/*/repo.git")]
+    found = files.listed(cache, "kernels/*/repo.git")
+    ours = [Repository(path) for path in found if not path.is_symlink()]
     for repository in ours:
         repository.recover()
     strangers = [
@@ -152,7 +153,7 @@ def recover(cache: Path) -> int:
 def work_trees(cache: Path) -> list[Path]:
     """Return the work trees of a cache, whoever's they are."""
     patterns = (f"work/{pattern}/.git" for pattern in _WORK_TREES)
-    return [link.parent for pattern in patterns for link in sorted(cache.glob(pattern))]
+    return [link.parent for pattern in patterns for link in files.listed(cache, pattern)]
 
 
 def spec_for_path(path: Path, commit: str = "", *, changes: bool = False) -> KernelSpec:

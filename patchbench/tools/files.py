@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from patchbench.errors import Unfit
@@ -94,6 +95,26 @@ def remove_whole(folder: Path) -> None:
     if os.path.lexists(folder):
         folder.rename(going)
         remove(going)
+
+
+def listed(root: Path, pattern: str) -> list[Path]:
+    """Return what matches a pattern below a folder, in order; no link is followed on the way.
+
+    pattern: components with * and ? in them, as `shelf/*/*`. Path.glob goes through links, and
+    what is found there must not be removed for what lies here.
+    """
+    found = [root]
+    for part in PurePosixPath(pattern).parts:
+        folders = [path for path in found if path == root or _is_folder(path)]
+        found = [path for folder in folders for path in _children(folder, part)]
+    return sorted(found)
+
+
+def _children(folder: Path, part: str) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if fnmatchcase(path.name, part)]
+    except OSError:
+        return []
 
 
 def written_since(folder: Path, moment: float) -> tuple[int, int]:

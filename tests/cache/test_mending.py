@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from patchbench.cache import mending
+from patchbench.cache import mending, parts
+from patchbench.stages import tree
 from patchbench.store import Store
 from tests.fakes import git
 
@@ -155,3 +156,47 @@ def test_a_repository_with_a_flipped_bit_is_removed_to_be_fetched_again(
     assert found(cache) == {}
     flip(next(path for path in sorted(repository.glob(pattern)) if path.is_file()))
     assert found(cache) == {"kernel small": 1}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("shelf", "shelf/images", "downloads", "kernels", "kernels/mainline", "logs", "work"),
+        *("work/lanes", "work/lanes/k", "work/lanes/k/series", "work/lanes/k/series/s"),
+        *(
+            "kernels/mainline/repo.git",
+            "work/apply",
+            "work/apply/k",
+            "ccache",
+            "ccache/k",
+            "ccache/k/series",
+        ),
+    ],
+)
+def test_nothing_that_a_link_leads_to_is_touched_by_whatever_cleans_a_cache(
+    cache: Path, name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    for path in (
+        "precious",
+        ".new-x",
+        "a.part",
+        "k/base/x",
+        "s/source/.git",
+        "0/0/0/0/source/.git",
+    ):
+        (elsewhere / path).parent.mkdir(parents=True, exist_ok=True)
+        (elsewhere / path).write_text("precious")
+    (elsewhere / "own link").symlink_to("precious")
+    (elsewhere / "0/own link").symlink_to("../precious")
+    before = sorted(elsewhere.rglob("*"))
+    shutil.rmtree(cache / name, ignore_errors=True)
+    (cache / name).parent.mkdir(parents=True, exist_ok=True)
+    (cache / name).symlink_to(elsewhere)
+    Store(cache / "shelf").prune()
+    tree.recover(cache)
+    parts.evict(cache, 0)
+    parts.bound_shelf(cache, 0)
+    assert sorted(elsewhere.rglob("*")) == before
+    [*mending.mend(cache)]
+    assert sorted(elsewhere.rglob("*")) == before
