@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from patchbench.binaries.addresses import base
 from patchbench.model import CodeMap, Profile
+from patchbench.profile import proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,5 +119,4 @@ def unreached(coverage: Coverage, names: Sequence[str]) -> tuple[str, ...]:
 
 def _count(profile: Profile, name: str) -> int:
     file, _, function = name.partition(":")
-    count = profile.instructions.get(function, 0)
-    return count if profile.files.get(function, file) in ("", file) else 0
+    return proof.instructions(profile, file, function)
