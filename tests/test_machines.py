@@ -57,14 +57,13 @@ def test_the_keys_of_boots_on_older_machines_are_what_they_were() -> None:
     """Every exact boot on every shelf is under such a key, and would have to be made again."""
     keys = {
         name: key(boot.ingredients(arm("v0", Catalog(ROOT).machine(name)), 7))[:16]
-        for name in ("exact", "exact-large", "exact-small", "exact-zstd", "parallel")
+        for name in ("exact", "exact-large", "exact-small", "exact-zstd")
     }
     assert keys == {
         "exact": "e845691af282e8c5",
         "exact-large": "75f4a23b65f493b3",
         "exact-small": "60cc3673366aa9cb",
         "exact-zstd": "12a2721662266582",
-        "parallel": "b4782d121aa49b80",
     }
 
 

@@ -14,6 +14,7 @@ from patchbench.pipeline import Pipeline
 from patchbench.stages import splats
 from patchbench.stages.boots import Booter
 from patchbench.stages.splats import SplatPolicy
+from patchbench.tools.container import Bind, Finished
 from tests.fakes import CLEAN_CONSOLE, FakeHypervisor, Listener
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -52,11 +53,20 @@ class Guests(FakeHypervisor):
         ), CLEAN_CONSOLE
 
 
+def compile_plugin(_image: str, _argv: object, _limits: object, *, binds: list[Bind]) -> Finished:
+    """Leave what a noisy machine's plugin would be."""
+    (out,) = (bind.host for bind in binds if bind.writable)
+    (out / "marks.so").write_bytes(b"a plugin")
+    return Finished(0, "", 0, 0)
+
+
 class Named(Pipeline):
     """The pipeline of a kernel whose trees and images are names."""
 
     guests = Guests()
-    engine: Any = SimpleNamespace(cpu_seconds=0.0, busy=[], version=lambda: "none")
+    engine: Any = SimpleNamespace(
+        cpu_seconds=0.0, busy=[], version=lambda: "none", run=compile_plugin
+    )
     toolchain = Toolchain("image", "digest-of-tools", "registry", "gcc", "binutils", "10.0.13")
 
     def source(self, kernel: str, path: str = "") -> Source:
