@@ -19,6 +19,8 @@ from patchbench.verbs.studies import export_study, report_study
 
 if TYPE_CHECKING:
     from patchbench.model import Boot, Comparison
+    from patchbench.profile.listing import Listing
+    from patchbench.profile.sorting import Profiles
     from patchbench.runs import archive
     from patchbench.runs.reading import Compared
 
@@ -141,23 +143,33 @@ def profile(
             folder, by_machine = profiling.by_machine(opened, taking.resolved(opened, request))
         out = ROOT / "results/reports" / folder.name
         for profiled in by_machine:
-            files = profiles.files(profiled, shown)
             below = out / profiled.machine if len(by_machine) > 1 else out
-            below.mkdir(parents=True, exist_ok=True)
-            for name, text in files.items():
-                write_whole(below / name, text)
+            files = _report_profile(profiled, shown, below)
             if run:
                 graphs = {name: text for name, text in files.items() if name.endswith(".svg")}
                 runs.add_profile(bench_run, profiled.machine, graphs)
-            for table in profiles.tables(profiled, shown):
-                print_table(table.headings, table.rows, table.title, words=table.words)
-            for note in profiles.notes(profiled):
-                print(f"- {note}")
         if len(by_machine) > 1:
             table, text = profiles.across(by_machine, request.command())
             write_whole(out / "profile.md", text)
             print_table(table.headings, table.rows, table.title, words=table.words)
         print(f"report {out}")
+
+
+def _report_profile(profiled: Profiles, shown: Listing, folder: Path) -> dict[str, str]:
+    """Leave one machine's profiles in a folder, print their tables, and return the files."""
+    from patchbench.profile import tables as profiles
+    from patchbench.store import write_whole
+    from patchbench.tools.terminal import print_table
+
+    folder.mkdir(parents=True, exist_ok=True)
+    files = profiles.files(profiled, shown)
+    for name, text in files.items():
+        write_whole(folder / name, text)
+    for table in profiles.tables(profiled, shown):
+        print_table(table.headings, table.rows, table.title, words=table.words)
+    for note in profiles.notes(profiled):
+        print(f"- {note}")
+    return files
 
 
 @task(
