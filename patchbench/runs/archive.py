@@ -80,7 +80,7 @@ def measured(results: Path, message_ids: Collection[str]) -> Path | None:
             plan = json.loads((stored.folder / PLAN).read_text())
             arms = (plan["test"], *plan.get("others", ()))
             ids = {one for arm in arms for one in arm.get("message_ids", ())}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
             continue  # it says so itself when it is asked for
         if ids & {*message_ids}:
             return stored.folder

@@ -10,6 +10,8 @@ from email.header import Header
 from typing import Any
 
 MARKER = "--- b4-submit-tracking ---"
+#: More is no title, and takes the square of its length to encode.
+_MOST_TITLE_CHARS = 300
 
 
 def is_cover(message: str) -> bool:
@@ -34,7 +36,8 @@ def mail(message: str, total: int, base: str) -> str:
         *([f"change-id: {tracked['change-id']}"] if tracked.get("change-id") else []),
         *(f"prerequisite-{one}" for one in prerequisites or () if isinstance(prerequisites, list)),
     ]
-    subject = Header(f"[PATCH{version} 0/{total}] {title}", "utf-8", maxlinelen=500).encode()
+    shown = title[:_MOST_TITLE_CHARS]
+    subject = Header(f"[PATCH{version} 0/{total}] {shown}", "utf-8", maxlinelen=500).encode()
     return f"From: b4 prep <>\nSubject: {subject}\n\n{text.strip()}\n\n---\n" + "".join(
         f"{' '.join(str(line).split())}\n" for line in footers
     )
@@ -44,7 +47,7 @@ def _tracked(message: str) -> dict[str, Any]:
     lines = message.partition(MARKER)[2].splitlines()
     try:
         read = json.loads("\n".join(line for line in lines if not line.startswith("#")))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     series = read.get("series") if isinstance(read, dict) else None
     return series if isinstance(series, dict) else {}

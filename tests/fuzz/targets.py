@@ -8,6 +8,7 @@ what patchbench.errors has, and nothing else.
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -15,11 +16,12 @@ from patchbench import ctables, findings, noise, parameters, records
 from patchbench.binaries import addresses, codemap, symbols
 from patchbench.catalog import Catalog
 from patchbench.check import answers
-from patchbench.gate import calibration
+from patchbench.gate import calibration, waivers
 from patchbench.gate import policy as policies
-from patchbench.intake import postings, sources
+from patchbench.intake import bases, keeping, sources, threads
+from patchbench.intake import reading as intake
 from patchbench.model import SeriesName
-from patchbench.profile import counts
+from patchbench.profile import counts, proof
 from patchbench.report import claims, formats
 from patchbench.runs import folder as runs
 from patchbench.runs import published, reading, times
@@ -27,6 +29,7 @@ from patchbench.stages import boot, buildlog, devicetree, kconfig, series, splat
 from patchbench.store import Store
 from patchbench.study import folder as studies
 from patchbench.study import plan as plans
+from patchbench.tools import b4prep
 from patchbench.tools.output import Output
 from tests import recorded
 from tests.elf import NOP, RET, Function, relocatable
@@ -77,8 +80,31 @@ def _boots() -> list[bytes]:
     return [b"\0\0".join((log, console, note)) for console in _files("consoles/*.log", root=DATA)]
 
 
-def _mail(data: bytes, _: Path) -> object:
-    return postings.choose(sources.parse(data, "the mail"), where="the mail")
+def _mail(data: bytes, folder: Path) -> object:
+    """Take a mail as a series, with what is kept of it and what answers it."""
+    (folder / "posted.mbox").write_bytes(data)
+    source = str(folder / "posted.mbox")
+    posting = intake.read(source, _OFFLINE)
+    threads.answered(threads.read(source, lambda: b""), source)
+    return bases.blobs(posting.patches), keeping.provenance(posting, source)
+
+
+def _nothing(*_: str) -> Path:
+    raise AssertionError("a file asks nothing of git or a network")
+
+
+_OFFLINE = intake.Fetchers(lambda: b"", _nothing, _nothing)
+
+
+def _b4_cover(data: bytes, _: Path) -> object:
+    message = data.decode(errors="replace")
+    mail = b4prep.mail(message, 2, "0" * 40)
+    return b4prep.revision(message), sources.parse(mail.encode(), "a cover letter")
+
+
+def _proof(data: bytes, folder: Path) -> object:
+    (folder / proof.PROOF).write_bytes(data)
+    return proof.read(folder)
 
 
 def _mails() -> list[bytes]:
@@ -260,6 +286,23 @@ def _run_folder(kind: str, file: str) -> list[bytes]:
     return _files(f"results/published/*/{file}", f"results/published/*/runs/*/{file}")[:4]
 
 
+_COVER = b"""\
+mm: do it
+
+Because.
+
+--- b4-submit-tracking ---
+# This section is used internally by b4 prep for tracking purposes.
+{"series": {"revision": 3, "change-id": "20260101-it-0123", "prerequisites": ["patch-id: 01"]}}
+"""
+_A_DAY = date(2026, 1, 1)
+_WAIVER = b"""\
+[[waivers]]
+metric = "drain_ns"
+reason = "the next revision flushes"
+link = "https://lore.kernel.org/r/1"
+expires = 2026-12-31
+"""
 _MAKEFILE = b"VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 4\nEXTRAVERSION = -rc1\n"
 _TREE = blob([("cpus", {"#size-cells": 0}), ("cpu@0", {"reg": 0})])
 _SUMS = b'{\n "Image": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"\n}\n'
@@ -273,6 +316,13 @@ TARGETS: Sequence[Target] = (
     Target("container output", _output, [b"a\nb\n\ncpu seconds 1.23 0.45\n"]),
     Target("mails", _mail, _mails()),
     Target("series", _series, _mails()),
+    Target("b4 prep", _b4_cover, [_COVER]),
+    Target("proof", _proof, [b'{"machine": "exact", "seed": 1, "ran": {"a.c:f": 7}, "idle": []}']),
+    Target(
+        "waivers TOML",
+        _drop_in("configs", "waivers.toml", lambda catalog, _: waivers.load(catalog, _A_DAY)),
+        [_WAIVER],
+    ),
     Target("series name", _names, [b"v0", b"v0@1~abcdef0+one-worker", b"none"]),
     Target(
         "kernel TOML",

@@ -2,6 +2,7 @@
 """What goes back to a list: a mail that answers the series, and a check for b4's review."""
 
 import json
+from dataclasses import replace
 from email import message_from_bytes, policy
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from patchbench.intake import threads
 from patchbench.report import claims, reply
 from patchbench.report.formats import b4
 from patchbench.report.reply import Answered
+from patchbench.runs import archive
 from patchbench.stages.compare import compare
 from tests import recorded
 from tests.fakes import boot, lost, plan, results
 from tests.intake.build import mbox, text
+from tests.runs.test_folder import write_run
 
 COVER = Answered(
     "[PATCH v2 0/2] mm: swap: free in batches", "Ann Author <ann@example.org>", "cover@example.org",
@@ -111,3 +114,13 @@ def test_b4_itself_reads_the_check(tmp_path: Path) -> None:
     (read,) = checks.run_series_checks(("x@example.org", mail), [f"cat {answer}"], str(tmp_path))
     assert (read["tool"], read["status"]) == ("patchbench", "fail")
     assert "never" in read["details"]
+
+
+def test_the_run_of_a_series_is_found_by_the_ids_of_its_mails(tmp_path: Path) -> None:
+    planned = plan()
+    ids = ("cover@example.org", "one@example.org")
+    write_run(tmp_path, replace(planned, test=replace(planned.test, message_ids=ids)))
+    found = archive.measured(tmp_path, ["one@example.org"])
+    assert found is not None
+    assert found.name == planned.run
+    assert archive.measured(tmp_path, ["other@example.org"]) is None
