@@ -32,6 +32,9 @@ NEVER = math.inf
 #: A text with exactly one place for a size.
 _ONE_SIZE = r"^[^{}]*\{\}[^{}]*$"
 
+#: What follows a metric's name where it is taken over the pages that each boot freed.
+PER_PAGE = " per freed page"
+
 #: The series without patches: the unpatched kernel.
 NONE = "none"
 

@@ -47,7 +47,7 @@ def gate_fails(policy: Policy, metrics: Mapping[str, Metric], drawn: Drawn) -> b
     rulings: tuple[Ruling, ...] = ()
     for look, count in enumerate(policy.looks):
         deltas = [
-            _delta(limit, metrics[limit.metric], drawn, drawn.seeds[:count])
+            _delta(limit, metrics[limit.quantity], drawn, drawn.seeds[:count])
             for limit in policy.limits
         ]
         rulings = rules.rule_all(policy, look, deltas, rulings)

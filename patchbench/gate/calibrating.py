@@ -13,11 +13,11 @@ from patchbench.errors import BadInput, HostOverloaded, LostGuest
 from patchbench.gate import policy as policies
 from patchbench.gate.calibration import Calibration, MachineBoots
 from patchbench.gate.limits import Policy
-from patchbench.model import NONE, Arm, Boot, Image, Machine, Metric, Source
+from patchbench.model import NONE, PER_PAGE, Arm, Boot, Image, Machine, Metric, Source
 from patchbench.noise import Values
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
-from patchbench.stages import boots, planted, series
+from patchbench.stages import boots, compare, planted, series
 from patchbench.tools import host
 
 AGAIN = f"{NONE}~again"
@@ -66,7 +66,7 @@ def calibrate(pipeline: Pipeline, request: CalibrationRequest) -> Calibration:
     measured: dict[str, MachineBoots] = {}
     for machine, policy in judged.items():
         workload = policy.limits[0].workload
-        metrics = pipeline.catalog.metrics(pipeline.catalog.workload(workload).program)
+        metrics = _with_per_page(pipeline, workload)
         booter = _Booter(pipeline, folder, pipeline.catalog.machine(machine), workload, metrics)
         relinks, sizes = _plants(request, booter.machine)
         measured[machine] = booter.boot(
@@ -86,6 +86,14 @@ def calibrate(pipeline: Pipeline, request: CalibrationRequest) -> Calibration:
         policies=judged,
         boots=measured,
     )
+
+
+def _with_per_page(pipeline: Pipeline, workload: str) -> dict[str, Metric]:
+    """Return the metrics of a workload, and of some what they are per freed page."""
+    metrics = pipeline.catalog.metrics(pipeline.catalog.workload(workload).program)
+    names = [metric.name + PER_PAGE for metric in metrics.values()]
+    per_page = zip(names, metrics.values(), strict=True)
+    return {**metrics, **{name: replace(metric, name=name) for name, metric in per_page}}
 
 
 def _plants(request: CalibrationRequest, machine: Machine) -> tuple[int, tuple[int, ...]]:
@@ -162,6 +170,7 @@ class _Booter:
         self._workload = workload
         self._metrics = metrics
         self._booter = pipeline.booter(folder)
+        self._notes = pipeline.catalog.metric_notes()
 
     def boot(
         self, seeds: int, *, same: Sequence[Image], slower: Mapping[int, Image]
@@ -187,7 +196,7 @@ class _Booter:
             order = random.Random(self._folder.name)
             booted, again = self._booter.blocks(arms, everything, order), []
         equal = [*same] if self.machine.exact else [images[0], images[1]]
-        values = {image.series: _values(booted, image.series) for image in equal}
+        values = {image.series: self._values(booted, image.series) for image in equal}
         # Some metrics of a program are measured with other parameters only.
         measured = set.intersection(*(set(one) for one in values.values()))
         return MachineBoots(
@@ -196,28 +205,32 @@ class _Booter:
             workload=self._workload,
             metrics=tuple(one for one in self._metrics.values() if one.name in measured),
             same=values,
-            slower={size: _values(booted, image.series) for size, image in slower.items()},
-            again=_values(again, images[0].series),
+            slower={size: self._values(booted, image.series) for size, image in slower.items()},
+            again=self._values(again, images[0].series),
         )
 
     def _arm(self, image: Image) -> Arm:
         workload = self._pipeline.workload(self._workload, {}, self.machine)
         return self._pipeline.arm(image, self.machine, workload)
 
+    def _values(self, booted: Iterable[Boot], series: str) -> Values:
+        """Return what one kernel's boots measured.
 
-def _values(booted: Iterable[Boot], series: str) -> Values:
-    """Return what one kernel's boots measured.
-
-    Raises LostGuest if one of them has no samples, HostOverloaded if that is the host's fault.
-    """
-    values: dict[str, dict[int, float]] = {}
-    for one in sorted(booted, key=lambda one: one.seed):
-        if one.series != series:
-            continue
-        if one.failure:
-            blameless = one.failure_status == HostOverloaded.exit_code
-            kind = HostOverloaded if blameless else LostGuest
-            raise kind(f"{series} seed {one.seed} has no usable samples: {one.failure}")
-        for metric in one.record.metrics:
-            values.setdefault(metric.name, {})[one.seed] = one.value(metric.name)
-    return values
+        Raises LostGuest if one of them has no samples, HostOverloaded if that is the host's fault.
+        """
+        values: dict[str, dict[int, float]] = {}
+        for one in sorted(booted, key=lambda one: one.seed):
+            if one.series != series:
+                continue
+            if one.failure:
+                blameless = one.failure_status == HostOverloaded.exit_code
+                kind = HostOverloaded if blameless else LostGuest
+                raise kind(f"{series} seed {one.seed} has no usable samples: {one.failure}")
+            pages = compare.freed_pages(one, self._notes)
+            for metric in one.record.metrics:
+                value = one.value(metric.name)
+                values.setdefault(metric.name, {})[one.seed] = value
+                note = self._notes.get(metric.name)
+                if pages and note and note.per_page:
+                    values.setdefault(metric.name + PER_PAGE, {})[one.seed] = value / pages
+        return values

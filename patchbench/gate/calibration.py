@@ -235,7 +235,7 @@ def _plot_name(machine: str) -> str:
 
 def _judge(boots: MachineBoots, policy: Policy, trials: int) -> Findings:
     metrics = {metric.name: metric for metric in boots.metrics}
-    limited = list(dict.fromkeys(limit.metric for limit in policies.bounded(policy)))
+    limited = list(dict.fromkeys(limit.quantity for limit in policies.bounded(policy)))
     equal = _equal(boots, trials)
     power: dict[str, dict[int, float]] = {rule: {} for rule in (GATE, *alarms.RULES)}
     for size, slow in boots.slower.items():

@@ -70,10 +70,10 @@ def _within_noise(root: Path, policy: Policy) -> list[str]:
     warnings = []
     for limit in policy.limits:
         floors = noise.floors(root, limit.workload)
-        floor, bound = floors.get((limit.machine, limit.metric)), limit.max_regression_pct
+        floor, bound = floors.get((limit.machine, limit.quantity)), limit.max_regression_pct
         if floor is not None and bound is not None and bound < floor:
             warnings.append(
-                f"the limit of {bound:g} % for {limit.metric} on {limit.machine} lies within the "
+                f"the limit of {bound:g} % for {limit.quantity} on {limit.machine} lies within the "
                 f"A/A noise of ±{floor:.2f} %: where the code lies may decide it"
             )
     return warnings

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import with_config
 
-from patchbench.model import STRICT, Delta
+from patchbench.model import PER_PAGE, STRICT, Delta
 
 
 @with_config(STRICT)
@@ -17,6 +17,7 @@ class Limit:
     max_regression_pct: how much worse, in the metric's own direction, is still accepted.
     min_improvement_pct: how much better the series has to be.
     must_finish: the clock has to stop wherever the base's did; how soon is not judged.
+    per_page: the metric over the pages that each boot freed: work left undone saves nothing.
     why: the reason for the limit, which the verdict shows if it is not met.
     """
 
@@ -27,7 +28,13 @@ class Limit:
     max_regression_pct: float | None = None
     min_improvement_pct: float | None = None
     must_finish: bool = False
+    per_page: bool = False
     why: str = ""
+
+    @property
+    def quantity(self) -> str:
+        """Return what it limits: a metric, or that per freed page."""
+        return f"{self.metric}{PER_PAGE}" if self.per_page else self.metric
 
 
 @with_config(STRICT)

@@ -25,6 +25,7 @@ def load(catalog: Catalog, path: Path, seeds: int | None = None) -> Policy:
     policy = load_toml(path, Policy)
     if seeds is not None:
         policy = replace(policy, looks=(seeds,))
+    notes = catalog.metric_notes()
     try:
         _check(policy)
         for limit in policy.limits:
@@ -34,6 +35,8 @@ def load(catalog: Catalog, path: Path, seeds: int | None = None) -> Policy:
                 source = catalog.program(workload.program)
                 raise UnknownName("metric", limit.metric, [*metrics], source)
             _check_limit(limit, metrics[limit.metric], machine)
+            if limit.per_page and not (limit.metric in notes and notes[limit.metric].per_page):
+                raise BadInput(f"{limit.metric} is not taken per freed page, as its note says")
         for name in policy.hazards:
             if name != AUTO and not catalog.workload(name).conditions:
                 raise BadInput(f"hazard {name} has no conditions, so it could not fail")
@@ -99,13 +102,13 @@ def _check(policy: Policy) -> None:
                 f"{seeds} seeds cannot decide {len(bounded(policy))} limits at an error rate of "
                 f"{level(policy, look):.2%}; it takes at least {fewest}"
             )
-    places = [(limit.workload, limit.machine, limit.metric) for limit in policy.limits]
+    places = [(limit.workload, limit.machine, limit.quantity) for limit in policy.limits]
     if twice := _first_double(places):
         raise BadInput(f"two limits for {' '.join(twice)}; they could contradict each other")
 
 
 def _check_limit(limit: Limit, metric: Metric, machine: Machine) -> None:
-    where = f"{limit.workload} {limit.machine} {limit.metric}"
+    where = f"{limit.workload} {limit.machine} {limit.quantity}"
     regression, improvement = limit.max_regression_pct, limit.min_improvement_pct
     if [regression is not None, improvement is not None, limit.must_finish].count(True) != 1:
         raise BadInput(

@@ -141,7 +141,8 @@ def _rule_finish(limit: Limit, delta: Delta | None) -> Ruling:
 def _delta(limit: Limit, comparisons: Mapping[str, Comparison]) -> Delta | None:
     deltas = comparisons[limit.workload].deltas
     place = (limit.machine, limit.metric)
-    return next((one for one in deltas if (one.machine, one.metric.name) == place), None)
+    found = next((one for one in deltas if (one.machine, one.metric.name) == place), None)
+    return found.per_page if found and limit.per_page else found
 
 
 def _worsening(limit: Limit, delta: Delta | None) -> stats.Shift | None:

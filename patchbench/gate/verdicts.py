@@ -44,7 +44,7 @@ def sentences(verdict: Verdict) -> list[str]:
             for one in verdict.rulings
             if one.waived
         ),
-        *(f"{one.metric} on {one.machine} has a limit because {one.why}" for one in limits),
+        *(f"{one.quantity} on {one.machine} has a limit because {one.why}" for one in limits),
         *map(_rise, verdict.rises),
         *dict.fromkeys(
             f"measure it again: {one.command}" for one in verdict.rulings if one.command
@@ -121,7 +121,7 @@ def _rise(one: FunctionRise) -> str:
 
 
 def _name(limit: Limit) -> str:
-    return f"{limit.workload} {limit.machine} {limit.metric}"
+    return f"{limit.workload} {limit.machine} {limit.quantity}"
 
 
 def _row(ruling: Ruling) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a run says: the plan and the logs of its folder in, a Comparison out."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
@@ -17,7 +17,7 @@ from patchbench.errors import (
     NotEngaged,
     PipelineError,
 )
-from patchbench.model import ArmNote, Boot, Comparison, Plan
+from patchbench.model import PER_PAGE, ArmNote, Boot, Comparison, Delta, Plan
 from patchbench.profile import proof
 from patchbench.runs import across, archive, folder
 from patchbench.stages import boot
@@ -170,12 +170,18 @@ def _with_floors(root: Path, compared: Comparison) -> Comparison:
         return compared
     floors, machines = noise.floors(root, workload), _unchanged(catalog, plan)
     deltas = (
-        replace(one, floor_pct=floors.get((one.machine, one.metric.name)))
-        if one.low_pct is not None and one.machine in machines
-        else one
+        _with_floor(one, floors) if one.low_pct is not None and one.machine in machines else one
         for one in compared.deltas
     )
     return replace(compared, deltas=tuple(deltas))
+
+
+def _with_floor(delta: Delta, floors: Mapping[tuple[str, str], float]) -> Delta:
+    name, per_page = delta.metric.name, delta.per_page
+    if per_page:
+        floor = floors.get((delta.machine, name + PER_PAGE))
+        per_page = replace(per_page, floor_pct=floor)
+    return replace(delta, floor_pct=floors.get((delta.machine, name)), per_page=per_page)
 
 
 def _unchanged(catalog: Catalog, plan: Plan) -> set[str]:

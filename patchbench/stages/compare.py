@@ -171,7 +171,7 @@ def _per_page(
     notes: Mapping[str, MetricNote],
 ) -> Delta | None:
     """Return a metric over the pages that each boot freed; None if a boot does not report them."""
-    freed = [(_freed_pages(one, notes), _freed_pages(other, notes)) for one, other in pairs]
+    freed = [(freed_pages(one, notes), freed_pages(other, notes)) for one, other in pairs]
     if not all(one > 0 and other > 0 for one, other in freed):
         return None
     values = [
@@ -181,7 +181,7 @@ def _per_page(
     return _delta(machine, metric, values)
 
 
-def _freed_pages(boot: Boot, notes: Mapping[str, MetricNote]) -> float:
+def freed_pages(boot: Boot, notes: Mapping[str, MetricNote]) -> float:
     """Return how many pages of swap a boot freed; 0 if it does not report them."""
     pages = _undone(boot, notes)
     return pages[1] - pages[0] if pages else 0

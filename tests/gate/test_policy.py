@@ -32,9 +32,15 @@ def written(limits: str, looks: str = "[10, 20]", error_rate: float = 0.05) -> s
     return f"error_rate = {error_rate}\nlooks = {looks}\n{limits}"
 
 
-@pytest.mark.parametrize("name", ["gate.toml", "gate-parallel.toml"])
+@pytest.mark.parametrize("name", ["gate.toml", "gate-many.toml", "gate-parallel.toml"])
 def test_the_policies_that_are_dropped_in_load(name: str) -> None:
     assert policy.load(Catalog(ROOT), ROOT / "configs" / name).limits
+
+
+def test_a_metric_may_have_a_limit_of_its_own_and_one_per_freed_page(tmp_path: Path) -> None:
+    cpu = LIMIT.replace("exit_ns", "cpu_ns")
+    read = load(tmp_path, written(cpu + cpu + "per_page = true\n"))
+    assert [limit.quantity for limit in read.limits] == ["cpu_ns", "cpu_ns per freed page"]
 
 
 def test_a_policy_is_read_as_it_stands(tmp_path: Path) -> None:
@@ -51,6 +57,7 @@ def test_a_policy_is_read_as_it_stands(tmp_path: Path) -> None:
         ('"exit-storm"', '"storm"', r"no workload is called 'storm'(.|\n)*exit-storm"),
         ('"lower"', '"higher"', "the workload says that lower is better"),
         ("= 1.0", "= -1.0", "not a bound"),
+        ("= 1.0", "= 1.0\nper_page = true", "exit_ns is not taken per freed page"),
         ("= 1.0", "= nan", "not a bound"),
         ("max_regression_pct = 1.0", "min_improvement_pct = 0", "not a bound"),
         ("max_regression_pct = 1.0", "min_improvement_pct = 100", "nothing can fall by 100 %"),

@@ -4,14 +4,15 @@
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from types import SimpleNamespace
+from typing import Literal, cast
 
 import pytest
 
 from patchbench import stats
 from patchbench.gate import rules
 from patchbench.gate.limits import Limit, Policy, Ruling
-from patchbench.model import NEVER, Delta, Metric
+from patchbench.model import NEVER, Comparison, Delta, Metric
 
 
 def policy(*limits: Limit, looks: tuple[int, ...] = (10,)) -> Policy:
@@ -66,6 +67,19 @@ def test_a_change_on_both_sides_of_the_limit_is_inconclusive_and_not_a_pass() ->
     ruling = rule([100.0, 102.0] * 5)
     assert ruling.ruled == "INCONCLUSIVE"
     assert "undecided after 10 pairs" in ruling.why
+
+
+def test_a_limit_per_freed_page_judges_what_a_page_cost() -> None:
+    less_and_undone = replace(delta([90.0] * 10), per_page=delta([110.0] * 10))
+    comparison = SimpleNamespace(deltas=[less_and_undone])
+    whole, per_page = limit(), replace(limit(), per_page=True)
+    rulings = rules.judge(
+        policy(whole, per_page),
+        0,
+        {"storm": cast(Comparison, comparison)},
+        [("storm", "exact")],
+    )
+    assert [ruling.ruled for ruling in rulings] == ["PASS", "FAIL"]
 
 
 def test_a_gain_that_is_required_and_there_passes() -> None:
