@@ -143,3 +143,22 @@ def test_a_published_run_made_with_another_compiler_is_not_comparable(
     done = invoke("verify", name)
     assert done.status == 25
     assert "toolchain" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
+def test_the_workload_that_runs_what_a_series_changes_is_found_and_the_reason_told() -> None:
+    done = bench("--workload", "auto")
+    assert done.status == 0, done.stderr
+    assert "runs 1 of the functions that the series changes" in done.stderr
+    covered = invoke("coverage", "--function", "first")
+    assert "exit-storm" in covered.stdout
+
+
+@pytest.mark.slow
+def test_several_series_share_one_run_and_one_report(undrawn: Path) -> None:
+    done = bench("--series", "v0,v1", "--all-pairs")
+    assert done.status == 0, done.stderr
+    (report,) = (undrawn / "results/reports").iterdir()
+    assert (report / "v1-against-v0/report.md").is_file()
+    assert "v0 against none" in done.stdout

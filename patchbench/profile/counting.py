@@ -10,16 +10,21 @@ from patchbench.model import Arm, CodeMap, FunctionProof, Json, Machine, Profile
 from patchbench.pipeline import Pipeline
 from patchbench.profile import boots, proof
 from patchbench.stages import boot, plugin, splats
+from patchbench.stages.splats import SplatPolicy
 from patchbench.store import key, write_whole
 from patchbench.tools import files
 from patchbench.tools.qemu import Hypervisor, Profiler
 
 #: A sample costs the host as much as some thousand guest instructions.
 EVERY_INSTRUCTIONS = 2000
+#: For counts alone: enough to see where the kernel is, and no more stacks than there is room for.
+_COUNTING_EVERY_INSTRUCTIONS = 100_000
 _COUNTS = "counts.json"
 
 
-def profiler(run: Pipeline, *, whole: bool = False) -> Hypervisor:
+def profiler(
+    run: Pipeline, *, every_instructions: int = EVERY_INSTRUCTIONS, whole: bool = False
+) -> Hypervisor:
     """Return what boots with the plugin, which is compiled unless it is shelved.
 
     whole: count all since user space began, and not what lies between a workload's marks.
@@ -33,7 +38,7 @@ def profiler(run: Pipeline, *, whole: bool = False) -> Hypervisor:
         work=run.cache / "work",
         story=run.story,
     )
-    return Hypervisor(run.engine, run.toolchain, Profiler(compiled, EVERY_INSTRUCTIONS, whole))
+    return Hypervisor(run.engine, run.toolchain, Profiler(compiled, every_instructions, whole))
 
 
 def can_count(machine: Machine) -> bool:
@@ -49,6 +54,8 @@ def counted(run: Pipeline, arm: Arm, seed: int) -> Profile:
     """
     made_of = _ingredients(run, arm, seed)
     whole = not run.catalog.is_marked(arm.workload.program)
+    # What a hazard provokes is judged where it is checked.
+    policy = SplatPolicy(deny=()) if arm.workload.provokes else splats.load(run.root)
 
     def fill(new: Path) -> None:
         run.story.say(f"counting what {arm.image.series} runs in {arm.workload.name}, seed {seed}")
@@ -56,11 +63,11 @@ def counted(run: Pipeline, arm: Arm, seed: int) -> Profile:
         files.remove(out)
         plain = run.store.get("boots", boot.ingredients(arm, seed))
         profile = boots.count(
-            profiler(run, whole=whole),
+            profiler(run, every_instructions=_COUNTING_EVERY_INSTRUCTIONS, whole=whole),
             arm,
             seed,
             out,
-            policy=splats.load(run.root),
+            policy=policy,
             plain=plain,
         )
         kept = replace(profile, stacks={}, functions=frozenset(), cpus=(), whole=whole)
@@ -68,12 +75,6 @@ def counted(run: Pipeline, arm: Arm, seed: int) -> Profile:
         files.remove(out)
 
     return _read(run.store.ensure("counts", made_of, fill), arm)
-
-
-def shelved(run: Pipeline, arm: Arm, seed: int) -> Profile | None:
-    """Return what `counted` returns if no boot is needed for it."""
-    folder = run.store.get("counts", _ingredients(run, arm, seed))
-    return _read(folder, arm) if folder else None
 
 
 def _ingredients(run: Pipeline, arm: Arm, seed: int) -> dict[str, Json]:
