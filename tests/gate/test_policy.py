@@ -124,6 +124,10 @@ def test_a_hazard_that_could_not_fail_is_refused(tmp_path: Path) -> None:
         load(tmp_path, 'hazards = ["residu"]\n' + written(LIMIT))
 
 
+def test_hazards_may_be_left_to_what_the_series_changes(tmp_path: Path) -> None:
+    assert load(tmp_path, 'hazards = ["auto"]\n' + written(LIMIT)).hazards == ("auto",)
+
+
 @pytest.mark.parametrize("looks", ["[]", "[20, 10]", "[10, 10]", "[0, 10]"])
 def test_looks_are_ascending(tmp_path: Path, looks: str) -> None:
     with pytest.raises(BadInput, match="ascending"):
