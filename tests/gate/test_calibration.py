@@ -157,7 +157,7 @@ def test_nothing_calibrated_is_no_floor_and_a_broken_file_is_an_error(tmp_path: 
     assert noise.floors(tmp_path, "exit-storm") == {}
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs/calibration.json").write_text("{}")
-    with pytest.raises(BadInput, match="no calibration of this version"):
+    with pytest.raises(BadInput, match="not a calibration of this version"):
         calibration.load(tmp_path)
 
 
