@@ -65,13 +65,17 @@ class CheckRequest:
         words += [f"--flavour {self.flavour}"] if self.flavour else []
         words += [f"--machine {self.machine}"] if self.machine else []
         words += [f"--seeds {self.seeds}"] if self.seeds != 1 else []
+        words += [] if self.first_patches else ["--whole"]
         return " ".join(words)
 
     def part_command(self, source: Source, part: str) -> str:
         """Return the command that repeats a part of it on one kernel."""
         kernel = kernel_flag(source.kernel, self.tree)
-        against = f" --against {self.against}" if self.against != NONE else ""
-        return f"./bootstrap check --series {self.series}{against} {kernel} {part}".rstrip()
+        words = [f"./bootstrap check --series {self.series}"]
+        words += [f"--against {self.against}"] if self.against != NONE else []
+        words += [kernel, part] if part else [kernel]
+        words += [] if self.first_patches else ["--whole"]
+        return " ".join(words)
 
     def _halves(self) -> list[str]:
         """Return the flags that choose rows and hazards; none of them is everything."""

@@ -86,6 +86,7 @@ def gate(
         "flavour": "file in configs/kconfig/, instead of each hazard's own",
         "machine": "file in qemu/machines/, instead of each hazard's own",
         "seeds": "boots of each hazard per series; a single failure fails it",
+        "whole": "the series alone, and not its first patches as well",
         "json": "print findings.json and nothing else",
     }
 )
@@ -103,6 +104,7 @@ def check(
     flavour: str = "",
     machine: str = "",
     seeds: int = 1,
+    whole: bool = False,
     fresh: bool = False,
     json: bool = False,
 ) -> None:
@@ -120,7 +122,7 @@ def check(
             flavour, machine, seeds, fresh,
             tuple(name for name in rows.split(",") if name), quick,
             checking.parts(matrix=matrix or quick or bool(rows), hazards=bool(hazards)), tree,
-            against,
+            against, first_patches=not whole,
         )  # fmt: skip
         with pipeline.opened(ROOT, Terminal()) as run:
             checked = checking.check(run, taking.resolved(run, request))

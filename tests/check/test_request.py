@@ -41,6 +41,14 @@ def test_the_command_names_what_the_series_is_compared_with() -> None:
     assert request.part_command(SOURCE, "--rows a") == f"{plain} --rows a"
 
 
+def test_a_series_that_was_judged_alone_is_judged_alone_again() -> None:
+    request = CheckRequest("v1", ("mainline",), first_patches=False)
+    alone = "./bootstrap check --series v1 --kernel mainline --whole"
+    assert request.command() == alone
+    assert request.part_command(SOURCE, "") == alone
+    assert request.prefixes(cast(Pipeline, None), SOURCE) == ("v1",)
+
+
 @pytest.mark.parametrize(
     ("series", "prefixes"),
     [
