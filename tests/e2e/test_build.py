@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from patchbench import pipeline
 from patchbench.errors import BuildFailed, KconfigDropped
 from patchbench.model import Image, Source
 from patchbench.pipeline import Pipeline
 from patchbench.store import Store
-from tests.e2e.conftest import KERNEL
+from tests.e2e.conftest import KERNEL, ROOT
+from tests.fakes import Listener
 
 WriteSeries = Callable[[Source, str, str, str, str], None]
 SWAP = "mm/swapfile.c"
@@ -52,13 +54,15 @@ def test_a_symbol_the_kernel_drops_is_named_with_the_reason(copied: Pipeline) ->
 
 
 def test_increments_and_a_build_of_another_lane_give_the_same_bytes(
-    run: Pipeline, copied: Pipeline, tmp_path: Path
+    project: Path, tmp_path: Path
 ) -> None:
     """This checkout's v0 and the copy's build in folders and compiler caches of their own."""
-    elsewhere = image(run, "v0")
-    copied.store = Store(tmp_path / "shelf-of-increments")
-    image(copied, "v0@1")
-    by_increment = image(copied, "v0")
+    with pipeline.opened(ROOT, Listener()) as run:
+        elsewhere = image(run, "v0")
+    with pipeline.opened(project, Listener()) as copied:
+        copied.store = Store(tmp_path / "shelf-of-increments")
+        image(copied, "v0@1")
+        by_increment = image(copied, "v0")
     for kept in ("Image", "System.map", "config", "vmlinux", "vmlinux.o"):
         assert _kept(by_increment, kept) == _kept(elsewhere, kept), kept
 
