@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError, with_config
 
 from patchbench.catalog import adapter
 from patchbench.model import NEVER, Boot, Metric, MetricNote, Profile
+from patchbench.profile import tables
 from patchbench.report import numbers
 from patchbench.store import write_whole
 
@@ -22,6 +23,7 @@ _KEPT = 2
 Row = tuple[str, ...]
 
 
+@with_config(ConfigDict(ser_json_inf_nan="constants"))  # NEVER is a time as well
 @dataclass(frozen=True, slots=True)
 class Iteration:
     """One kernel's boot: its image's key, the median of each metric, and its counts."""
@@ -114,6 +116,12 @@ def functions(progress: Progress) -> tuple[Row, list[Row]]:
     ]
     names = (f"against {name}" for name, _ in progress.others)
     return ("function", f"{progress.now.series} now", *names), rows
+
+
+def notes(progress: Progress) -> list[str]:
+    """Return what a reader must know of the numbers: who left work undone."""
+    arms = [progress.now, *(one for _, one in progress.others)]
+    return [f"{one.series}: {line}" for one in arms for line in tables.undone(one.profile)]
 
 
 def _row(

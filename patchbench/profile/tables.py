@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from markupsafe import Markup
 
 from patchbench import texts
+from patchbench.model import Profile
 from patchbench.profile import flame, listing, waiting
 from patchbench.profile.listing import Listing
 from patchbench.profile.sorting import (
@@ -59,11 +60,7 @@ def notes(profiles: Profiles) -> list[str]:
             f"{worst_error_points(arm):.1f} off"
         )
         about = [counted]
-        if arm.unfreed_pages:
-            about.append(
-                f"{arm.unfreed_pages:,} of {arm.pages or 0:,} pages were never freed: part of "
-                "what looks saved was not done, and the wait for them is counted in"
-            )
+        about += undone(arm)
         about.append(
             f"results and console are the plain boot's to the byte; the profiled boot took "
             f"{traced:.1f} s, the plain one beside it {plain:.1f} s: {traced / plain:.2f} times as "
@@ -77,6 +74,14 @@ def notes(profiles: Profiles) -> list[str]:
             )
         lines += [f"{arm.series}: {line}" for line in about]
     return lines
+
+
+def undone(arm: Profile) -> list[str]:
+    """Return that an arm left pages unfreed, if it did: what looks saved was not done."""
+    if not arm.unfreed_pages:
+        return []
+    pages = f"{arm.unfreed_pages:,} of {arm.pages or 0:,} pages were never freed"
+    return [f"{pages}: part of what looks saved was not done, and the wait is counted in"]
 
 
 def markdown(profiles: Profiles, shown: Listing | None = None) -> str:

@@ -58,4 +58,6 @@ def iterate(
         for table, about in ((iterations.times, title), (iterations.functions, "instructions")):
             headings, rows = table(progress)
             print_table(headings, rows, about)
+        for note in iterations.notes(progress):
+            print(f"- {note}")
         print("one seed, no interval: `./bootstrap bench` reuses these boots and adds the others")

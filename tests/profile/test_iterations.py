@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What changed between two edits: two boots side by side."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from patchbench.model import NEVER, Metric, MetricNote, Profile
@@ -53,6 +54,20 @@ def test_what_is_compared_is_the_last_other_kernel_not_the_same_one_again(tmp_pa
     assert iterations.remember(note, SECOND) == FIRST
     assert iterations.remember(note, SECOND) == FIRST
     assert iterations.remember(note, FIRST) == SECOND
+
+
+def test_a_clock_that_did_not_stop_is_remembered_as_such(tmp_path: Path) -> None:
+    note = tmp_path / "note.json"
+    parked = iteration("v0", NEVER, exit=1)
+    iterations.remember(note, parked)
+    assert iterations.remember(note, SECOND) == parked
+
+
+def test_who_left_pages_unfreed_is_named_before_anything_looks_saved() -> None:
+    left = replace(FIRST, profile=replace(FIRST.profile, unfreed_pages=4))
+    (note,) = iterations.notes(Progress(NONE, None, left))
+    assert note.startswith("v1: 4 of 10 pages were never freed")
+    assert iterations.notes(Progress(NONE, None, FIRST)) == []
 
 
 def test_a_note_that_cannot_be_read_is_none(tmp_path: Path) -> None:
