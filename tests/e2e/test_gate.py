@@ -18,6 +18,8 @@ from tests.e2e.conftest import KERNEL, ROOT
 Write = Callable[[Source, str, str, str, str], None]
 # Revisions of one series: what comes later builds where the first did.
 COMMENT, RELINK, SLOWER = "e2e-gate0", "e2e-gate1", "e2e-gate2"
+# So small a storm differs by a seed or a relink as much as by 15 percent: the limit is far beyond
+# that, and the slow-down far beyond the limit.
 POLICY = """
 error_rate = 0.05
 looks = [6]
@@ -26,7 +28,7 @@ workload = "small-storm"
 machine = "exact"
 metric = "exit_ns"
 better = "lower"
-max_regression_pct = 2.0
+max_regression_pct = 30.0
 [[limits]]
 workload = "small-storm"
 machine = "exact"
@@ -47,7 +49,7 @@ def gated(copied: Pipeline, write_series: Write) -> Pipeline:
     comment = f"{plants.relink.find}\n/* A comment, and nothing else. */\n"
     write_series(source, COMMENT, plants.relink.file, plants.relink.find, comment)
     for name, plant in ((RELINK, plants.relink), (SLOWER, plants.slower)):
-        write_series(source, name, plant.file, plant.find, plant.put.replace("{n}", "200"))
+        write_series(source, name, plant.file, plant.find, plant.put.replace("{n}", "3000"))
     return copied
 
 
