@@ -9,8 +9,9 @@ A number carries its unit as the last word of its name. Nouns that users drop in
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from statistics import median
 from typing import Annotated, ClassVar, Literal, TypeAlias
@@ -457,7 +458,7 @@ class Sample:
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Record:
     """What one results log says."""
 
@@ -466,6 +467,14 @@ class Record:
     samples: tuple[Sample, ...]
     meta: Mapping[str, str]
     last_line: str
+
+    @cached_property
+    def values(self) -> Mapping[str, Sequence[float]]:
+        """Return the samples by metric, each in the order in which the guest wrote them."""
+        found: dict[str, list[float]] = {}
+        for sample in self.samples:
+            found.setdefault(sample.metric, []).append(sample.value)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -488,9 +497,9 @@ class Boot:
     untested: str = ""
     again: int = 0
 
-    def values(self, metric: str) -> list[float]:
+    def values(self, metric: str) -> Sequence[float]:
         """Return the samples of a metric, in the order in which the guest wrote them."""
-        return [sample.value for sample in self.record.samples if sample.metric == metric]
+        return self.record.values.get(metric, ())
 
     def value(self, metric: str) -> float:
         """Return what the boot counts as: the median, as its samples share its luck.

@@ -113,6 +113,7 @@ def draw_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put nothing where plots would be: they take most of a report's time."""
     for plot in ("ecdf", "pairs", "strip", "curves", "scaling"):
         monkeypatch.setattr(f"patchbench.report.plots.{plot}", lambda *_, **__: Markup())
+    monkeypatch.setattr("patchbench.runs.history.svg", lambda *_: "")
 
 
 def recorded(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:

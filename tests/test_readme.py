@@ -89,6 +89,7 @@ def test_the_statuses_are_those_that_errors_leave() -> None:
     assert {int(row[0]) for row in table("status")} == left | OTHER_STATUSES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["README.md", "results/README.md"])
 def test_the_numbers_of_its_tables_are_those_of_the_logs(name: str) -> None:
     done = invoke("report", "--check-claims", str(ROOT / name))

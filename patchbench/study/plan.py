@@ -7,8 +7,9 @@ they make of the measurements.
 """
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -17,7 +18,7 @@ from pydantic import with_config
 from patchbench import parameters
 from patchbench.catalog import Catalog, load_toml
 from patchbench.errors import BadInput, UnknownName
-from patchbench.model import STRICT
+from patchbench.model import STRICT, Parameter
 from patchbench.stages import series, variants
 from patchbench.study.instrument import Reach
 from patchbench.study.rules import HazardRule, Kind, Rule, ShareRule, key
@@ -142,8 +143,9 @@ def load(root: Path, name: str) -> StudyPlan:
     plan = load_toml(path, StudyPlan, name=name)
     _check_names(plan, path)
     catalog = Catalog(root)
+    parameters_of = cache(catalog.parameters)  # hundreds of legs have a few programs
     for leg in legs(plan, "full"):
-        _check_leg(leg, root, catalog)
+        _check_leg(leg, catalog, parameters_of)
     by_key = {leg.key: leg for leg in every_leg(plan, "full")}
     if plan.reach and not any(leg.cell == plan.reach.cell for leg in by_key.values()):
         raise BadInput(f"{path}: reach: no cell is called {plan.reach.cell}")
@@ -225,14 +227,16 @@ def _check_names(plan: StudyPlan, path: Path) -> None:
             )
 
 
-def _check_leg(leg: Leg, root: Path, catalog: Catalog) -> None:
+def _check_leg(
+    leg: Leg, catalog: Catalog, parameters_of: Callable[[str], Mapping[str, Parameter]]
+) -> None:
     """Look up what a leg names; BadInput also if its machine cannot hold the workload."""
     catalog.kernel(leg.kernel)
-    series.check_known(root, leg.series)
+    series.check_known(catalog.root, leg.series)
     if "+" in leg.series:
-        variants.find(root, leg.series)
+        variants.find(catalog.root, leg.series)
     machine, workload = catalog.machine(leg.machine), catalog.workload(leg.workload)
-    known = catalog.parameters(workload.program)
+    known = parameters_of(workload.program)
     changed = parameters.changed(workload, leg.parameters)
     parameters.check(changed, known)
     parameters.check_fits(changed, machine, known)
@@ -260,8 +264,7 @@ def _check_rule(by_key: Mapping[str, Leg], rule: Rule, catalog: Catalog, where: 
         return
     if not isinstance(rule, ShareRule):
         _check_known("metric", rule.metric, [*catalog.metrics(workload.program)], where)
-    known = {*catalog.workload(leg.workload).parameters}
-    if unknown := rule.about.keys() - known:
+    if unknown := rule.about.keys() - workload.parameters.keys():
         raise BadInput(f"{where}: workload {leg.workload} has no parameter {', '.join(unknown)}")
     if rule.bounds == (None, None):
         raise BadInput(f"{where}: the rule on {leg.key} needs a bound: {_bounds_of(rule)}")

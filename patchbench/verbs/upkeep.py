@@ -15,6 +15,8 @@ from patchbench.verbs.needs import needs
 _PYTEST = [sys.executable, "-m", "pytest"]
 #: A process for each core; the tests of one file stay in one, so its fixtures are made once.
 _PARALLEL = ["-n", "auto", "--dist", "loadfile"]
+#: Each of those processes imports every file of tests, so those without a fast one are left out.
+_FAST = ["-m", "not e2e and not slow", "--ignore=tests/e2e"]
 
 
 @task(name="list")
@@ -120,7 +122,7 @@ def test(_: Context, fast: bool = False) -> None:
         # Many containers set this; every worker would then compile all tests again.
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         if fast:
-            finish(process.call([*_PYTEST, "-m", "not e2e and not slow", *_PARALLEL], cwd=ROOT))
+            finish(process.call([*_PYTEST, *_FAST, *_PARALLEL], cwd=ROOT))
             return
         # Real boots have the cores to themselves.
         finish(

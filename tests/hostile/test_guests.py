@@ -189,6 +189,7 @@ def test_no_hostile_guest_is_taken_for_a_boot(tmp_path: Path, attack: Attack) ->
         boot.read(tmp_path, WANTED, splats.load(ROOT))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "attack", [flood_results_in_one_line, flood_console], ids=lambda attack: attack.__name__
 )
@@ -202,6 +203,7 @@ def test_a_flood_takes_bounded_memory(tmp_path: Path, attack: Attack) -> None:
     assert peak_bytes < 32 * MIB
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "attack",
     [flood_metrics, flood_samples, flood_console_with_lines, flood_console_in_one_line],

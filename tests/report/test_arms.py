@@ -5,9 +5,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from patchbench.model import Comparison
 from patchbench.report import arms
 from patchbench.stages.compare import compare
+from tests import engine
 from tests.fakes import boot, plan, results
 
 SEEDS = range(1, 9)
@@ -45,7 +48,10 @@ def test_p_values_are_adjusted_for_the_number_of_comparisons() -> None:
     assert first.adjusted_p == 2 * (2 / 2**8)
 
 
-def test_a_report_of_two_series_holds_the_reports_of_each(tmp_path: Path) -> None:
+def test_a_report_of_two_series_holds_the_reports_of_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.draw_nothing(monkeypatch)
     both = [compared("v0", 50), compared("v1", 100)]
     arms.write(tmp_path, [(one, []) for one in both])
     assert (tmp_path / "v1-against-none/report.md").is_file()

@@ -8,7 +8,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-import kcidb_io  # type: ignore[import-untyped]
 import pytest
 from junitparser import Error, Failure, JUnitXml
 
@@ -159,6 +158,8 @@ def test_in_junit_every_reason_against_the_run_is_a_failed_case(broken: Run) -> 
 
 
 def test_kcidb_s_own_library_accepts_the_report(run: Run, broken: Run) -> None:
+    import kcidb_io  # type: ignore[import-untyped]  # half a second, with the schemas
+
     for one in (run, broken):
         report = json.loads(formats.find("kcidb")(*one))
         schema = kcidb_io.schema.LATEST

@@ -4,7 +4,6 @@
 import math
 from xml.etree import ElementTree
 
-import matplotlib as mpl
 import pytest
 from markupsafe import Markup
 
@@ -67,6 +66,8 @@ def test_a_plot_takes_its_colours_from_the_page(drawn: dict[str, Markup], name: 
 def test_the_same_numbers_give_the_same_bytes_whatever_the_reader_has_set(
     drawn: dict[str, Markup],
 ) -> None:
+    import matplotlib as mpl  # takes half a second, and most tests draw nothing
+
     with mpl.rc_context({"font.size": 30, "svg.hashsalt": "another", "lines.linewidth": 9}):
         assert plots() == drawn
 

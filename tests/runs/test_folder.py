@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pydantic import TypeAdapter
 
 from patchbench.binaries import codemap
+from patchbench.catalog import adapter
 from patchbench.errors import BadInput, KernelSplat, LostGuest, NotEngaged
 from patchbench.model import ArmNote, CodeMap, FunctionChange, FunctionProof, Plan
 from patchbench.profile import proof
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def write_run(results_folder: Path, planned: Plan, console: str = CLEAN_CONSOLE) -> Path:
     folder = results_folder / "runs" / planned.run
     folder.mkdir(parents=True)
-    (folder / "plan.json").write_bytes(TypeAdapter(Plan).dump_json(planned))
+    (folder / "plan.json").write_bytes(adapter(Plan).dump_json(planned))
     for arm in planned.arms:
         for seed in (1, 2):
             boot = folder / "boots/exact" / arm.series / f"seed-{seed}"

@@ -25,6 +25,7 @@ def study() -> Study:
     return evidence.study_of(PROJECT, FOLDER)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
@@ -48,6 +49,7 @@ def test_what_no_leg_could_have_shown_the_study_cannot_tell(
     assert one.statement.corrected
 
 
+@pytest.mark.slow
 def test_a_reaper_on_two_cpus_leaves_the_series_work_in_every_boot(study: Study) -> None:
     reading = study.readings["mrelease-parallel/mainline/parallel"]
     assert not isinstance(reading, str)
@@ -55,6 +57,7 @@ def test_a_reaper_on_two_cpus_leaves_the_series_work_in_every_boot(study: Study)
     assert (reading.counter.moved, reading.counter.boots) == (6, 6)
 
 
+@pytest.mark.slow
 def test_the_longest_frame_is_longer_on_both_machines(study: Study) -> None:
     (one,) = [one for one in study.conclusions if one.statement.id == "frame"]
     assert [weighed.outcome for weighed in one.weighed] == ["refuted", "refuted"]

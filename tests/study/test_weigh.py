@@ -20,12 +20,13 @@ from tests.fakes import boot, check_result, condition, machine, plan, results
 from tests.storms import storms
 
 HERE = "storm/mainline/exact"
+RULES: TypeAdapter[Rule] = TypeAdapter(Rule)
 
 
 def rule(**keys: object) -> Rule:
     """Return the rule that a plan's keys make, on a metric unless they say otherwise."""
     metric = {} if keys.keys() & {"finding", "functions"} else {"metric": "exit_ns"}
-    made: Rule = TypeAdapter(Rule).validate_python({"cell": "storm", **metric, **keys})
+    made: Rule = RULES.validate_python({"cell": "storm", **metric, **keys})
     return made
 
 
