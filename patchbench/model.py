@@ -397,7 +397,7 @@ class MetricNote:
     the nanoseconds since `starts`. per_page: it is also reported per page that was freed.
     undone_of: it counts pages left undone, of as many as the guest has under this meta key.
     shows_lack_of: it moves only if somebody lacks this resource. study_tables: which tables of a
-    study's page have it.
+    study's page have it. swept: a time of an exit storm that `doctor --sweep` has a column of.
     """
 
     name: str
@@ -412,6 +412,7 @@ class MetricNote:
     undone_of: str = ""
     shows_lack_of: Literal["", "memory"] = ""
     study_tables: frozenset[Literal["clocks", "kernels"]] = frozenset()
+    swept: bool = False
 
 
 @dataclass(frozen=True, slots=True)

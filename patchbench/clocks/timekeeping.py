@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
 
+from patchbench.catalog import Catalog
 from patchbench.clocks import clockwork
 from patchbench.errors import BadInput, BootFailed
 from patchbench.model import NONE, Arm, Boot, Machine, Timelines
@@ -27,7 +28,6 @@ _STORM = {"victims": 10, "mib": 8}
 _SEEDS = range(1, 5)
 _QUANTA_NS = (250, 1000, 4000, 10000, 50000, 200000)
 _SPINS_NS = (50, 200, 1000)
-SWEEP_HEADINGS = ("machine", "quantum us", "spin us", "exit ms", "makespan ms", "CPU ms")
 REPEAT_HEADINGS = ("workload", "state", "detail")
 
 
@@ -60,6 +60,12 @@ def examine(run: Pipeline, machine: Machine, kernel: str) -> list[clockwork.Timi
     return clockwork.judge(booted, machine)
 
 
+def sweep_headings(catalog: Catalog) -> tuple[str, ...]:
+    """Return the headings of `sweep`: what was varied, and the metrics that are swept."""
+    clocks = (f"{note.label} ms" for note in catalog.metric_notes().values() if note.swept)
+    return "machine", "quantum us", "spin us", *clocks
+
+
 def sweep(run: Pipeline, machine: Machine, kernel: str) -> Iterator[tuple[str, ...]]:
     """Give a row for each quantum and spin: what a storm takes there, mean and deviation by seed.
 
@@ -88,7 +94,8 @@ def _swept(run: Pipeline, machine: Machine, kernel: str) -> tuple[str, ...]:
     booted = _boots(run, arm, _SEEDS)
     times = machine.timelines
     setting = (f"{times.quantum_ns / 1000:g}", f"{times.spin_ns / 1000:g}") if times else ("", "")
-    clocks = (_mean(booted, metric) for metric in ("exit_ns", "makespan_ns", "cpu_ns"))
+    notes = run.catalog.metric_notes()
+    clocks = (_mean(booted, metric) for metric, note in notes.items() if note.swept)
     return machine.name.partition("-")[0], *setting, *clocks
 
 

@@ -18,6 +18,7 @@ from patchbench.model import (
     Plan,
 )
 
+#: What a report says of the swap that a storm filled: `meta` lines, which no metric's file has.
 _FACTS = ("swapped_pages", "extents", "pages_per_extent", "zram_ratio", "zram_algorithm")
 _NO_NOTES: Mapping[str, MetricNote] = MappingProxyType({})
 

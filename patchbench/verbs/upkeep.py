@@ -193,7 +193,9 @@ def _examine(name: str, kernel: str, *, sweep: bool) -> None:
         machine = run.catalog.machine(name)
         if sweep:
             rows = [*timekeeping.sweep(run, machine, kernel)]
-            print_table(timekeeping.SWEEP_HEADINGS, rows, f"a storm on {name}", words=1)
+            print_table(
+                timekeeping.sweep_headings(run.catalog), rows, f"a storm on {name}", words=1
+            )
             return
         checked = timekeeping.examine(run, machine, kernel)
         print_table(clockwork.HEADINGS, [row.cells() for row in checked], name, words=4)
