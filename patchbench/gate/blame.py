@@ -3,9 +3,10 @@
 
 from patchbench.errors import BootFailed
 from patchbench.gate.limits import FunctionRise
-from patchbench.model import Arm, Profile
+from patchbench.model import Arm
 from patchbench.pipeline import Pipeline
 from patchbench.profile import counting, proof
+from patchbench.profile.counts import Profile
 from patchbench.runs.benching import Prepared
 
 _SEED = 1

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from patchbench.binaries import addresses
 from patchbench.errors import BadInput, NotRepeatable, ToolFailed, Unfit
-from patchbench.model import Arm, Boot, Machine, Profile
+from patchbench.model import Arm, Boot, Machine
 from patchbench.profile import counts as profile
+from patchbench.profile.counts import Profile
 from patchbench.stages import boot, boots
 from patchbench.stages.splats import SplatPolicy
 from patchbench.story import Story

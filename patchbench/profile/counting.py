@@ -6,9 +6,10 @@ from pathlib import Path
 
 from patchbench.catalog import adapter
 from patchbench.errors import BootFailed
-from patchbench.model import Arm, CodeMap, FunctionProof, Json, Machine, Profile
+from patchbench.model import Arm, CodeMap, FunctionProof, Json, Machine
 from patchbench.pipeline import Pipeline
 from patchbench.profile import boots, proof
+from patchbench.profile.counts import Profile
 from patchbench.stages import boot, plugin, splats
 from patchbench.stages.splats import SplatPolicy
 from patchbench.store import key, write_whole

@@ -9,12 +9,11 @@ is this kernel's.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from patchbench.binaries.addresses import Symbols, base
 from patchbench.errors import NoMarks, ToolFailed
-from patchbench.model import OnCpu, Profile
 
 FORMAT = "patchbench-profile 2"
 USER = "[user space]"
@@ -34,6 +33,48 @@ _VECTORS = (("vectors", 1), ("__bp_harden_el1_vectors", 4))
 _VECTORS_BYTES = 2048
 #: The kernel patches itself as it boots, but not one word in ten.
 _MATCHING_AT_LEAST = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class OnCpu:
+    """What one CPU did in a profiled boot, as the Profile has it of all.
+
+    waited_ns: how long it waited with WFE or YIELD, which every spinning lock executes, by stack;
+    exact, and of no instruction. Zero where CPUs share one clock.
+    """
+
+    instructions: Mapping[str, int]
+    stacks: Mapping[tuple[str, ...], int]
+    waited_ns: Mapping[tuple[str, ...], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What one boot did between its workload's marks, by function.
+
+    `instructions` are exact and a function's own, `calls` are exact; `stacks` are samples,
+    outermost function first. `functions` are all that the kernel has: one that is not among them
+    is missing (inlined, renamed, not there yet), which is not the same as not called. `files` are
+    those of the functions that ran, without their folders. `cpus`: the same by CPU. `whole`: the
+    workload has no marks, and it is what ran since user space began.
+    """
+
+    series: str
+    pages: int | None  # in swap when the storm began
+    unfreed_pages: int  # and still there at its end
+    moved_bytes: int  # by KASLR
+    instructions: Mapping[str, int]
+    stacks: Mapping[tuple[str, ...], int]
+    functions: frozenset[str]
+    calls: Mapping[str, int] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    cpus: tuple[OnCpu, ...] = ()
+    whole: bool = False
+
+    @property
+    def freed_pages(self) -> int | None:
+        """Return how many pages the storm freed, or None if nobody counted them."""
+        return None if self.pages is None else self.pages - self.unfreed_pages
 
 
 @dataclass(frozen=True, slots=True)

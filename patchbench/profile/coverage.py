@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from patchbench.binaries.addresses import base
-from patchbench.model import CodeMap, Profile
+from patchbench.model import CodeMap
 from patchbench.profile import proof
+from patchbench.profile.counts import Profile
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from patchbench.errors import BadInput, BootFailed, NotEngaged
-from patchbench.model import NONE, CodeMap, Image, Machine, Profile, Source, Workload
+from patchbench.model import NONE, CodeMap, Image, Machine, Source, Workload
 from patchbench.pipeline import Pipeline
 from patchbench.profile import counting
+from patchbench.profile.counts import Profile
 from patchbench.profile.coverage import Coverage, WorkloadReach, changed, choose, reaches
 
 SEED = 1

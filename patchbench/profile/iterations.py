@@ -13,8 +13,9 @@ from pathlib import Path
 from pydantic import ConfigDict, ValidationError, with_config
 
 from patchbench.catalog import adapter
-from patchbench.model import NEVER, Boot, Metric, MetricNote, Profile
+from patchbench.model import NEVER, Boot, Metric, MetricNote
 from patchbench.profile import tables
+from patchbench.profile.counts import Profile
 from patchbench.report import numbers
 from patchbench.store import write_whole
 

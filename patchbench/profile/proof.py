@@ -5,7 +5,8 @@ from pathlib import Path
 
 from patchbench.binaries.addresses import base
 from patchbench.catalog import adapter, load_kept
-from patchbench.model import CodeMap, FunctionChange, FunctionProof, Profile
+from patchbench.model import CodeMap, FunctionChange, FunctionProof
+from patchbench.profile.counts import Profile
 from patchbench.store import write_whole
 
 PROOF = "proof.json"

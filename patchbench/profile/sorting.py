@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 
 from patchbench.catalog import ProfileMap, WorkUnit
-from patchbench.model import Profile
+from patchbench.profile.counts import Profile
 from patchbench.profile.flame import Sampled
 
 NO_FILE = "(no file)"

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from markupsafe import Markup
 
 from patchbench import texts
-from patchbench.model import Profile
 from patchbench.profile import flame, listing, waiting
+from patchbench.profile.counts import Profile
 from patchbench.profile.listing import Listing
 from patchbench.profile.sorting import (
     FREED_PAGE,

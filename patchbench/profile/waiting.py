@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from patchbench.model import Profile
+from patchbench.profile.counts import Profile
 from patchbench.profile.sorting import OTHER, Profiles, ProfileTable
 
 _LEAST_SHARE = 0.01

@@ -2,7 +2,7 @@
 """Which functions a broken limit is put down to."""
 
 from patchbench.gate import blame
-from patchbench.model import Profile
+from patchbench.profile.counts import Profile
 
 
 def ran(pages: int | None, left: int = 0, **instructions: int) -> Profile:

@@ -8,9 +8,8 @@ import pytest
 
 from patchbench.binaries.addresses import Symbol, Symbols
 from patchbench.errors import BadInput, ToolFailed
-from patchbench.model import OnCpu
 from patchbench.profile import counts
-from patchbench.profile.counts import Raw, RawStack, Run
+from patchbench.profile.counts import OnCpu, Raw, RawStack, Run
 
 DATA = Path(__file__).parents[1] / "data/profile"
 RECORDED = (DATA / "exit-storm.raw").read_text()

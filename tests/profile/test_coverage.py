@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Which workloads run what a series changes."""
 
-from patchbench.model import CodeMap, FunctionChange, FunctionState, Profile
+from patchbench.model import CodeMap, FunctionChange, FunctionState
 from patchbench.profile import coverage
+from patchbench.profile.counts import Profile
 from patchbench.profile.coverage import Coverage
 
 

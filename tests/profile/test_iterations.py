@@ -4,8 +4,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from patchbench.model import NEVER, Metric, MetricNote, Profile
+from patchbench.model import NEVER, Metric, MetricNote
 from patchbench.profile import iterations
+from patchbench.profile.counts import Profile
 from patchbench.profile.iterations import Iteration, Progress
 
 

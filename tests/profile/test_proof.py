@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from patchbench.errors import BadInput
-from patchbench.model import CodeMap, FunctionChange, FunctionState, Profile
+from patchbench.model import CodeMap, FunctionChange, FunctionState
 from patchbench.profile import proof
+from patchbench.profile.counts import Profile
 
 
 def change(name: str, state: FunctionState = "changed", file: str = "vmscan.c") -> FunctionChange:

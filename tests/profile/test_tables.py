@@ -8,8 +8,8 @@ import pytest
 
 from patchbench.catalog import Context, FunctionGroup, ProfileMap, WorkUnit
 from patchbench.errors import BadInput
-from patchbench.model import OnCpu, Profile
 from patchbench.profile import tables as reports
+from patchbench.profile.counts import OnCpu, Profile
 from patchbench.profile.listing import Listing
 from patchbench.profile.sorting import NO_FILE, OTHER, Profiles, ProfileTable
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from patchbench.model import OnCpu
 from patchbench.profile import tables, waiting
+from patchbench.profile.counts import OnCpu
 from patchbench.profile.sorting import OTHER, Profiles
 from tests.profile.test_tables import BASE, profiled
 
