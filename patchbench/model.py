@@ -713,6 +713,7 @@ class Comparison:
     metric_notes: Mapping[str, MetricNote] = field(default_factory=dict)
     #: Per cent of the pages in swap that base and test left there, a mean over boots; by machine.
     undone_pct: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    books: tuple[str, ...] = ()  # by machine: what share of the CPU time looking took
 
     known_schema: ClassVar[int] = 2
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Paired change of one metric over boots: estimate, interval, one-sided tests, Holm. Pure.
+"""Paired change of one metric over boots: estimate, interval, one-sided tests, Holm; shares. Pure.
 
 The same seed on both arms is a pair, and the boot is the unit of replication. Everything is
 worked out on the pairs' log-ratios, log(test / base), by Wilcoxon's signed-rank statistic
@@ -151,6 +151,22 @@ def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
             break
         outside += 1
     return (ordered[outside - 1], ordered[-outside]) if outside else None
+
+
+def share_interval_pct(count: int, of: int) -> tuple[float, float]:
+    """Return the exact 95 % interval of a probability in per cent, from `count` cases of `of`.
+
+    Clopper and Pearson's (Biometrika 26, 1934): it has the truth in 95 % of cases at least.
+    Raises ValueError for a count that is not within 0 and `of`, and for no cases at all.
+    """
+    if not 0 <= count <= of or not of:
+        raise ValueError(f"{count} of {of} is no share")
+    from scipy.special import betaincinv  # takes a moment, and most reports need none
+
+    tail = (1 - CONFIDENCE) / 2
+    low = betaincinv(count, of - count + 1, tail) if count else 0.0
+    high = betaincinv(count + 1, of - count, 1 - tail) if count < of else 1.0
+    return 100 * float(low), 100 * float(high)
 
 
 def per_cent(log_ratio: float) -> float:

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from patchbench.model import NEVER
-from patchbench.stats import Shift, fewest_pairs, holm, log_ratios, median, paired_change
+from patchbench.stats import (
+    Shift,
+    fewest_pairs,
+    holm,
+    log_ratios,
+    median,
+    paired_change,
+    share_interval_pct,
+)
 
 TEN = [100.0 + number for number in range(10)]
 LOGS = some.lists(some.integers(-50, 50).map(lambda n: n / 7), min_size=1, max_size=9)
@@ -180,3 +188,20 @@ def test_holm_keeps_the_order_of_its_p_values(p_values: list[float]) -> None:
 
 def test_log_ratios_of_a_zero_base_are_none() -> None:
     assert log_ratios([0.0, 1.0], [1.0, 1.0]) is None
+
+
+@pytest.mark.parametrize(
+    ("count", "of", "low", "high"),
+    [(0, 1, 0, 97.5), (0, 6, 0, 45.93), (4, 16, 7.27, 52.38), (14, 16, 61.65, 98.45)],
+)
+def test_the_interval_of_a_share_is_clopper_and_pearson_s(
+    count: int, of: int, low: float, high: float
+) -> None:
+    assert share_interval_pct(count, of) == pytest.approx((low, high), abs=0.005)
+    assert share_interval_pct(of - count, of) == pytest.approx((100 - high, 100 - low), abs=0.005)
+
+
+@pytest.mark.parametrize(("count", "of"), [(0, 0), (2, 1), (-1, 3)])
+def test_a_count_of_more_than_there_are_is_no_share(count: int, of: int) -> None:
+    with pytest.raises(ValueError, match="is no share"):
+        share_interval_pct(count, of)

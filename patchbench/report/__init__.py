@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a run says, for people and for programs. Pure: a comparison in, text out.
 
-Doors: tables, arms, reply, numbers, formats, claims, samples, scaling
+Doors: tables, arms, reply, numbers, nevers, formats, claims, samples, scaling
 
     numbers    how a number is printed
+    nevers     how often a clock did not stop, and how soon in the other boots
     tables     stage 8: the table, in Markdown and JSON
     arms       a run of several series: a column each
     sentences  the results in words

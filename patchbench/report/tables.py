@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from patchbench import texts
 from patchbench.model import CodeMap, Comparison, Delta, FunctionProof, FunctionState, Json
+from patchbench.report import nevers
 from patchbench.report.numbers import floor, interval, per_cent, quantity, share
 from patchbench.stats import CONFIDENCE
 
@@ -51,6 +52,8 @@ def as_json(comparison: Comparison) -> dict[str, Json]:
         "failures": [*comparison.failures],
         "overloads": [*comparison.overloads],
         "disturbed": [*comparison.disturbed],
+        "never": [*nevers.lines(comparison)],
+        "books": [*comparison.books],
         "splats": [*comparison.splats],
         "invalid": [*comparison.invalid],
         "valid": not comparison.invalid,
@@ -166,7 +169,7 @@ def markdown(comparison: Comparison) -> str:
         functions_in_short=functions_in_short,
         other_constants=other_constants,
         metrics=[note for note in map(comparison.metric_note, shown) if note.about],
-        notes=notes(comparison),
+        notes=[*notes(comparison), *nevers.lines(comparison), *comparison.books],
     )
 
 

@@ -17,6 +17,7 @@ from patchbench.model import (
     MetricNote,
     Plan,
 )
+from patchbench.stages import books
 
 #: What a report says of the swap that a storm filled: `meta` lines, which no metric's file has.
 _FACTS = ("swapped_pages", "extents", "pages_per_extent", "zram_ratio", "zram_algorithm")
@@ -60,6 +61,11 @@ def compare(
             )
             for name in machines
         },
+        books=tuple(
+            line
+            for name in machines
+            for line in books.looking(plan, name, [b for b in boots if b.machine == name])
+        ),
     )
 
 
@@ -259,6 +265,10 @@ def _invalid(
 ) -> Iterator[str]:
     if failures:
         yield f"{len(failures)} boots gave no usable samples"
+    cpus = {machine.name: machine.vcpus for machine in plan.machines}
+    for boot in boots:
+        if not boot.failure and (why := books.overdrawn(boot, cpus[boot.machine])):
+            yield f"{_place(boot)}: {why}"
     yield from (not_at_work(plan, machine) for machine, was in engaged.items() if was is False)
     if len({boot.record.metrics for boot in boots if not boot.failure}) > 1:
         yield "the boots did not all measure the same"

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from patchbench import stats
 from patchbench.model import NEVER, Comparison, Delta, Scale, ScalePoint
-from patchbench.report import numbers, scaling
+from patchbench.report import nevers, numbers, scaling
 from patchbench.study.evidence import Study
 from patchbench.study.plan import Leg
 from patchbench.study.readings import Reading, describe, reasons_against
@@ -64,7 +64,8 @@ def _clocks(study: Study) -> Table:
         "Two clocks, and the CPU time",
         "An exit that ends sooner is worth something only if the memory comes back no later and "
         "no more CPU time is spent. Never: in how many boots a clock did not stop before its "
-        "deadline, unpatched and with the series.",
+        "deadline, unpatched and with the series; and how often that is so with it, with the exact "
+        "95 % interval.",
         ("cell", *columns.values(), "never"),
         tuple(found),
     )
@@ -85,11 +86,15 @@ def _place(leg: Leg, reading: Reading) -> str:
 
 
 def _never(clocks: Sequence[Delta]) -> str:
-    """Return in how many boots of either arm the clock that failed most did not stop."""
+    """Return in how many boots of either arm the clock that failed most did not stop.
+
+    With the probability of that in the test arm, as an interval.
+    """
     base, test = (
         max(sum(pair[arm] == NEVER for pair in one.values) for one in clocks) for arm in (0, 1)
     )
-    return f"{base}, {test} of {clocks[0].pairs}"
+    pairs = clocks[0].pairs
+    return f"{base}, {test} of {pairs}" + (f": {nevers.odds(test, pairs)}" if test else "")
 
 
 def _kernels(study: Study) -> Table:

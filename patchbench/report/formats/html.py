@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from patchbench import texts
 from patchbench.model import Boot, Comparison
-from patchbench.report import cpus, page, scaling, sentences, tables
+from patchbench.report import cpus, nevers, page, scaling, sentences, tables
 
 
 def render(comparison: Comparison, boots: Sequence[Boot]) -> str:
@@ -22,6 +22,7 @@ def render(comparison: Comparison, boots: Sequence[Boot]) -> str:
         style=Markup((texts.FOLDER / "report.css").read_text()),  # noqa: S704  # our own
         summaries=sentences.summaries(comparison, boots),
         machines=page.machines(comparison, boots),
+        never=tuple(nevers.lines(comparison)),
         plotted=page.plotted(comparison, boots),
         glossary=page.glossary(comparison),
         curves=scaling.curves(comparison),
