@@ -50,7 +50,7 @@ class Reach:
 
 def blindness(rule: Rule, reading: Reading, reach: Reach | None, look: Look) -> str:
     """Return why a leg cannot tell whether a rule holds; empty if it can."""
-    if reason := too_few_cpus(rule, reading.machine) or other_conditions(rule, reading.parameters):
+    if reason := misplaced(rule, reading):
         return reason
     if isinstance(rule, HazardRule | ShareRule):
         return ""
@@ -61,6 +61,11 @@ def blindness(rule: Rule, reading: Reading, reach: Reach | None, look: Look) -> 
     if not (delta := deltas.get(rule.metric)):
         return ""
     return saturated(delta) or no_room(rule, delta) or beyond_reach(rule, reading, reach, look)
+
+
+def misplaced(rule: Rule, reading: Reading) -> str:
+    """Check that the leg has what the statement is about, whatever its boots say."""
+    return too_few_cpus(rule, reading.machine) or other_conditions(rule, reading.parameters)
 
 
 def cpus_at_once(machine: Machine) -> int:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from patchbench.findings import CheckResult
+from patchbench import stats
+from patchbench.findings import CheckResult, Finding
 from patchbench.model import SeriesName
 from patchbench.study import instrument
 from patchbench.study.estimates import Estimate, estimate
@@ -103,7 +104,10 @@ def weigh(rule: Rule, look: Look, reach: Reach | None = None) -> Weighed:
     if isinstance(reading, str):
         return Weighed(rule, "not answered", f"{rule.leg}: {reading}")
     if against := reasons_against(reading):
-        return Weighed(rule, "not answered", f"{rule.leg}: {against}", reading)
+        why = f"{rule.leg}: {against}"
+        if misplaced := instrument.misplaced(rule, reading):
+            return Weighed(rule, "cannot tell", f"{misplaced}; besides, {why}", reading)
+        return Weighed(rule, "not answered", why, reading)
     weighed = _weigh(rule, reading, look)
     blind = instrument.blindness(rule, reading, reach, look)
     return replace(weighed, outcome="cannot tell", why=blind) if blind else weighed
@@ -134,12 +138,34 @@ def _hazard(rule: HazardRule, reading: Reading) -> Weighed:
         return Weighed(rule, "not answered", f"{series} was not checked", reading)
     says = "; ".join(dict.fromkeys(one.says for one in mine))
     failed = [one for one in mine if one.state == "fail"]
+    hazard: Literal["passes", "fails"] = "fails" if failed else "passes"
     worse = result.regressions()
     if any(one not in worse for one in failed):
         why = f"{says} ({result.baseline} as well)"
-        return Weighed(rule, "undecided", why, reading, hazard="fails")
-    outcome: Outcome = "confirmed" if bool(failed) == (rule.says == "fail") else "refuted"
-    return Weighed(rule, outcome, says, reading, hazard="fails" if failed else "passes")
+        return Weighed(rule, "undecided", why, reading, hazard=hazard)
+    if open_why := _too_few_boots(mine, len(failed)):
+        return Weighed(rule, "undecided", f"{says}; {open_why}", reading, hazard=hazard)
+    # Of boots that are compared with others of the base, the more decide; else one that fails does.
+    fails = 2 * len(failed) > len(mine) if mine[0].against else bool(failed)
+    outcome: Outcome = "confirmed" if fails == (rule.says == "fail") else "refuted"
+    return Weighed(rule, outcome, says, reading, hazard="fails" if fails else "passes")
+
+
+def _too_few_boots(found: Sequence[Finding], failed: int) -> str:
+    """Return why boots of a hazard do not tell whether its condition holds; empty if they do.
+
+    One boot that fails shows that it can. That it passes, or is better or worse than a boot of the
+    base, may be luck: the probability of that has to be below or above a half, by its interval.
+    """
+    if failed and not found[0].against:
+        return ""
+    low, high = stats.share_interval_pct(failed, len(found))
+    if high < 50 or low > 50:
+        return ""
+    return (
+        f"that it failed in {failed} of {len(found)} leaves any share from {low:.0f} to {high:.0f} %; "
+        f"{stats.fewest_pairs((1 - stats.CONFIDENCE) / 2)} boots are the fewest that tell"
+    )
 
 
 def _bounded(rule: Rule, reading: Reading, found: Estimate) -> Weighed:

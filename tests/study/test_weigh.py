@@ -95,6 +95,14 @@ def test_a_missing_leg_is_no_answer_and_says_why() -> None:
     assert found.why == "storm/mainline/exact: skipped, beyond the budget of 60 s"
 
 
+def test_an_invalid_run_on_too_few_cpus_cannot_tell_anyway(storm: Reading) -> None:
+    assert isinstance(storm.result, Comparison)
+    broken = replace(storm.result, invalid=("2 boots gave no usable samples",))
+    found = weighed(rule(at_most_pct=0, cpus=2), reading(broken))
+    assert (found.outcome, found.estimate) == ("cannot tell", None)
+    assert found.why.endswith("besides, storm/mainline/exact: 2 boots gave no usable samples")
+
+
 def test_an_invalid_run_neither_confirms_nor_refutes(storm: Reading) -> None:
     assert isinstance(storm.result, Comparison)
     broken = replace(storm.result, invalid=("2 boots gave no usable samples",))
@@ -218,7 +226,7 @@ def finding(series: str, state: FindingState) -> Finding:
 @pytest.mark.parametrize(
     ("states", "asked", "outcome"),
     [
-        ({"none": "pass", "v0@1": "pass", "v0": "pass"}, {}, "confirmed"),
+        ({"none": "pass", "v0@1": "pass", "v0": "pass"}, {}, "undecided"),
         ({"none": "pass", "v0@1": "pass", "v0": "fail"}, {}, "refuted"),
         ({"none": "fail", "v0@1": "fail", "v0": "fail"}, {}, "undecided"),
         ({"none": "pass", "v0@1": "pass", "v0": "untested"}, {}, "not answered"),
@@ -233,6 +241,34 @@ def test_a_hazard_is_judged_against_the_unpatched_kernel(
     result = check_result(*(finding(series, one) for series, one in states.items()))
     found = weighed(rule(finding="swapoff", **asked), reading(result))
     assert found.outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("states", "against", "outcome"),
+    [
+        (["pass"] * 5, "", "undecided"),
+        (["pass"] * 6, "", "confirmed"),
+        (["pass"] * 5 + ["fail"], "", "refuted"),
+        (["fail"], "none", "undecided"),
+        (["fail"] * 6, "none", "refuted"),
+        (["fail"] * 2 + ["pass"] * 4, "none", "undecided"),
+        (["pass"] * 6, "none", "confirmed"),
+    ],
+)
+def test_a_hazard_that_passes_or_is_compared_takes_six_boots(
+    states: list[FindingState], against: str, outcome: str
+) -> None:
+    boots = [replace(finding("v0", one), against=against) for one in states]
+    found = weighed(rule(finding="swapoff"), reading(check_result(*boots)))
+    assert found.outcome == outcome, found
+
+
+def test_a_hazard_of_one_boot_says_how_little_it_tells() -> None:
+    found = weighed(rule(finding="swapoff"), reading(check_result(finding("v0", "pass"))))
+    assert found.why == (
+        "v0 pass; that it failed in 0 of 1 leaves any share from 0 to 98 %; "
+        "6 boots are the fewest that tell"
+    )
 
 
 def test_a_lost_hazard_is_no_answer() -> None:
