@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from patchbench import texts
+from patchbench.study.rules import bounds
 from patchbench.study.weigh import Weighed
 
 WIDTH = 320
@@ -50,7 +51,7 @@ def interval(weighed: Weighed) -> Markup:
     if found is None or found.unit not in ("+%", "%"):
         return Markup()
     least, most = (_LEAST_PCT, _MOST_PCT) if found.unit == "+%" else (0.0, 100.0)
-    floor, ceiling = weighed.rule.bounds
+    floor, ceiling = bounds(weighed.rule, found.floor_pct)
     ends = None if found.low is None or found.high is None else (found.low, found.high)
     drawing = Drawing(
         words=f"{weighed.measured}, interval {weighed.interval}, {weighed.rule.asked}",

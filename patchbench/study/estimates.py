@@ -25,7 +25,8 @@ class Estimate:
     """A number and its 95 % interval; without one, `note` says why.
 
     unit: a metric's, or `%` of a share, or `+%` of a change. count: pairs, boots or samples.
-    basis: what it is of, if not of the metric as it was measured.
+    basis: what it is of, if not of the metric as it was measured. floor_pct: the metric's noise
+    floor in these conditions, None if none was measured.
     """
 
     value: float
@@ -35,6 +36,7 @@ class Estimate:
     count: int
     note: str = ""
     basis: str = ""
+    floor_pct: float | None = None
 
     def show(self, value: float) -> str:
         """Return a number with this one's unit."""
@@ -84,7 +86,9 @@ def _from_base(delta: Delta, reading: Reading) -> Estimate | str:
         delta = delta.per_page
         basis = f"per freed page, because the series left {test:.1f} % of the swap undone"
     found = _change(delta.change_pct, delta.low_pct, delta.high_pct, delta.pairs, delta.note)
-    return found if isinstance(found, str) else replace(found, basis=basis)
+    if isinstance(found, str):
+        return found
+    return replace(found, basis=basis, floor_pct=delta.floor_pct)
 
 
 def _level(values: Sequence[float], unit: str) -> Estimate:
@@ -129,7 +133,8 @@ def _against_another(rule: KernelRule | VariantRule, delta: Delta, look: Look) -
     arm = isinstance(rule, VariantRule)
     old, new = ([pair[arm] for pair in one.values] for one in (before, delta))
     change = stats.paired_change(old, new)
-    return _change(change.change_pct, change.low_pct, change.high_pct, len(old), change.note)
+    found = _change(change.change_pct, change.low_pct, change.high_pct, len(old), change.note)
+    return found if isinstance(found, str) else replace(found, floor_pct=delta.floor_pct)
 
 
 def _share(rule: ShareRule, reading: Reading) -> Estimate | str:

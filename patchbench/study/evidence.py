@@ -116,7 +116,7 @@ def study_of(root: Path, folder: Path) -> Study:
     """Return what a study's folder says, from its runs; BadInput if it is damaged."""
     logbook, catalog = studies.read(folder), Catalog(root)
     machines = {one.leg.machine: catalog.machine(one.leg.machine) for one in logbook.legs}
-    place = runs_of(root, folder)
+    place, plan = runs_of(root, folder), logbook.plan
     readings: dict[str, Reading | str] = {}
     for one in logbook.legs:
         if one.state == "done":
@@ -131,9 +131,9 @@ def study_of(root: Path, folder: Path) -> Study:
     return Study(
         logbook=logbook,
         readings=readings,
-        conclusions=weigh.conclude(logbook.plan, look),
+        conclusions=weigh.conclude(plan, look),
         controls=tuple(
-            weigh.weigh(rule, look, logbook.plan.reach) for rule in logbook.plan.controls
+            weigh.weigh(rule, look, plan.reach, plan.floor_pct) for rule in plan.controls
         ),
         machines=tuple(machines[name] for name in sorted(machines)),
     )

@@ -22,6 +22,7 @@ from patchbench.study.rules import (
     Rule,
     ShareRule,
     VariantRule,
+    bounds,
     key,
 )
 
@@ -117,7 +118,7 @@ def at_rest(rule: MetricRule, reading: Reading) -> str:
     counter = reading.counter
     if not isinstance(rule, ChangeRule | VariantRule) or not counter or counter.moved:
         return ""
-    least, most = rule.bounds
+    least, most = bounds(rule, 1.0)
     if (least is None or least < 0) and (most is None or most > 0):
         return ""  # no effect is within the bounds, and both answers can come
     return f"the series was at rest: {counter.name} moved in none of {counter.boots} boots"

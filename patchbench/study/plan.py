@@ -21,11 +21,20 @@ from patchbench.errors import BadInput, UnknownName
 from patchbench.model import STRICT, Parameter
 from patchbench.stages import series, variants
 from patchbench.study.instrument import Reach
-from patchbench.study.rules import HazardRule, Kind, Rule, ShareRule, key
+from patchbench.study.rules import (
+    HazardRule,
+    Kind,
+    Rule,
+    ShareRule,
+    WordRule,
+    key,
+)
 
 FOLDER = Path("configs/studies")
 Scale: TypeAlias = Literal["small", "full"]
 SCALES: tuple[Scale, ...] = ("small", "full")
+#: Stands for a noise floor, in per cent, in a plan that says nothing else.
+FLOOR_PCT = 1.0
 
 
 @with_config(STRICT)
@@ -88,7 +97,8 @@ class Statement:
 class StudyPlan:
     """configs/studies/NAME.toml: cells, statements, and the controls that must not move.
 
-    reach: the most that the series can gain, for the check of what a leg can show.
+    reach: the most that the series can gain, for the check of what a leg can show. floor_pct: what
+    stands for a metric's noise floor in conditions in which none was measured.
     """
 
     name: str
@@ -98,6 +108,7 @@ class StudyPlan:
     statements: tuple[Statement, ...] = ()
     controls: tuple[Rule, ...] = ()
     reach: Reach | None = None
+    floor_pct: float = FLOOR_PCT
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,13 +277,17 @@ def _check_rule(by_key: Mapping[str, Leg], rule: Rule, catalog: Catalog, where: 
         _check_known("metric", rule.metric, [*catalog.metrics(workload.program)], where)
     if unknown := rule.about.keys() - workload.parameters.keys():
         raise BadInput(f"{where}: workload {leg.workload} has no parameter {', '.join(unknown)}")
-    if rule.bounds == (None, None):
+    if isinstance(rule, WordRule) and rule.change:
+        if rule.bounds != (None, None):
+            raise BadInput(f"{where}: the rule on {leg.key} has `change` and a bound: one of them")
+    elif rule.bounds == (None, None):
         raise BadInput(f"{where}: the rule on {leg.key} needs a bound: {_bounds_of(rule)}")
 
 
 def _bounds_of(rule: Rule) -> str:
+    words = ("at_least", "at_most", "change")
     return " or ".join(
-        one.name for one in fields(rule) if "at_least" in one.name or "at_most" in one.name
+        one.name for one in fields(rule) if any(one.name.startswith(w) for w in words)
     )
 
 

@@ -20,6 +20,23 @@ from patchbench.model import STRICT
 
 Kind: TypeAlias = Literal["bench", "profile", "hazard"]
 Bounds: TypeAlias = tuple[float | None, float | None]
+#: A change in words. What it is measured by is the noise floor of its metric.
+ChangeWord: TypeAlias = Literal["less", "no more", "none", "no less", "more"]
+#: The least and the most that a word allows, in noise floors.
+_IN_FLOORS: Mapping[ChangeWord, Bounds] = {
+    "less": (None, -1),
+    "no more": (None, 1),
+    "none": (-1, 1),
+    "no less": (-1, None),
+    "more": (1, None),
+}
+_WORDS: Mapping[ChangeWord, str] = {
+    "less": "less, by more than its noise floor",
+    "no more": "no more, within its noise floor",
+    "none": "unchanged, within its noise floor",
+    "no less": "no less, within its noise floor",
+    "more": "more, by more than its noise floor",
+}
 
 
 def key(cell: str, kernel: str, machine: str) -> str:
@@ -84,9 +101,22 @@ class PercentRule(LegRule):
         return self.at_least_pct, self.at_most_pct
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordRule(PercentRule):
+    """A rule that says `change`, a word, instead of bounds: figures are for what has a figure."""
+
+    change: ChangeWord | Literal[""] = ""
+
+    @property
+    def asked(self) -> str:
+        """Return the rule in words."""
+        bound = _WORDS[self.change] if self.change else _between(self.bounds, "{:+g} %")
+        return f"{self.cell}: {self.subject} {bound}"
+
+
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeRule(PercentRule):
+class ChangeRule(WordRule):
     """The change of a metric from the base arm to the test arm."""
 
     metric: str
@@ -118,7 +148,7 @@ class KernelRule(PercentRule):
 
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VariantRule(PercentRule):
+class VariantRule(WordRule):
     """The change of a metric from the series in another cell to the series in this one."""
 
     metric: str
@@ -233,6 +263,15 @@ class HazardRule(LegRule):
     def asked(self) -> str:
         """Return the rule in words."""
         return f"{self.cell}: {self.subject} {'passes' if self.says == 'pass' else 'fails'}"
+
+
+def bounds(rule: LegRule, floor_pct: float | None) -> Bounds:
+    """Return the least and the most that a rule allows; floor_pct: of its metric, for a word."""
+    if not isinstance(rule, WordRule) or not rule.change:
+        return rule.bounds
+    least, most = _IN_FLOORS[rule.change]
+    floor = floor_pct or 0.0
+    return None if least is None else least * floor, None if most is None else most * floor
 
 
 #: What only rules of one kind have, in the order in which it decides.

@@ -17,9 +17,9 @@ from patchbench.model import SeriesName
 from patchbench.study import instrument
 from patchbench.study.estimates import Estimate, estimate
 from patchbench.study.instrument import Reach
-from patchbench.study.plan import Statement, StudyPlan
+from patchbench.study.plan import FLOOR_PCT, Statement, StudyPlan
 from patchbench.study.readings import Look, Reading, describe, reasons_against
-from patchbench.study.rules import HazardRule, Rule
+from patchbench.study.rules import HazardRule, Rule, WordRule, bounds
 
 Outcome: TypeAlias = Literal[
     "confirmed", "refuted", "undecided", "cannot tell", "not answered", "not answerable"
@@ -80,7 +80,7 @@ def conclude(plan: StudyPlan, look: Look) -> tuple[Conclusion, ...]:
     """Return the conclusion about every statement."""
     conclusions = []
     for statement in plan.statements:
-        weighed = tuple(weigh(rule, look, plan.reach) for rule in statement.rules)
+        weighed = tuple(weigh(one, look, plan.reach, plan.floor_pct) for one in statement.rules)
         outcome = overall([one.outcome for one in weighed]) if weighed else "not answerable"
         conclusions.append(Conclusion(statement, outcome, weighed))
     return tuple(conclusions)
@@ -98,8 +98,10 @@ def overall(outcomes: Sequence[Outcome]) -> Outcome:
     return next(outcome for outcome in order if outcome in outcomes)
 
 
-def weigh(rule: Rule, look: Look, reach: Reach | None = None) -> Weighed:
-    """Return what one rule makes of its leg."""
+def weigh(
+    rule: Rule, look: Look, reach: Reach | None = None, floor_pct: float = FLOOR_PCT
+) -> Weighed:
+    """Return what one rule makes of its leg; floor_pct as in the plan."""
     reading = look(rule.leg)
     if isinstance(reading, str):
         return Weighed(rule, "not answered", f"{rule.leg}: {reading}")
@@ -108,18 +110,30 @@ def weigh(rule: Rule, look: Look, reach: Reach | None = None) -> Weighed:
         if misplaced := instrument.misplaced(rule, reading):
             return Weighed(rule, "cannot tell", f"{misplaced}; besides, {why}", reading)
         return Weighed(rule, "not answered", why, reading)
-    weighed = _weigh(rule, reading, look)
+    weighed = _weigh(rule, reading, look, floor_pct)
     blind = instrument.blindness(rule, reading, reach, look)
     return replace(weighed, outcome="cannot tell", why=blind) if blind else weighed
 
 
-def _weigh(rule: Rule, reading: Reading, look: Look) -> Weighed:
+def _weigh(rule: Rule, reading: Reading, look: Look, floor_pct: float) -> Weighed:
     if isinstance(rule, HazardRule):
         return _hazard(rule, reading)
     found = estimate(rule, reading, look)
     if isinstance(found, str):
         return Weighed(rule, "not answered", f"{rule.leg}: {found}", reading)
-    return _bounded(rule, reading, found)
+    return _bounded(rule, reading, _with_floor(rule, found, floor_pct))
+
+
+def _with_floor(rule: Rule, found: Estimate, floor_pct: float) -> Estimate:
+    """Return an estimate with the noise floor that a rule's word means, and where that is from."""
+    if not isinstance(rule, WordRule) or not rule.change:
+        return found
+    if found.floor_pct is None:
+        basis = f"no noise floor was measured in these conditions, ±{floor_pct:g} % stands for it"
+    else:
+        floor_pct, basis = found.floor_pct, f"the noise floor is ±{found.floor_pct:.2g} %"
+    basis = "; ".join(filter(None, (found.basis, basis)))
+    return replace(found, floor_pct=floor_pct, basis=basis)
 
 
 def _hazard(rule: HazardRule, reading: Reading) -> Weighed:
@@ -163,8 +177,9 @@ def _too_few_boots(found: Sequence[Finding], failed: int) -> str:
     if high < 50 or low > 50:
         return ""
     return (
-        f"that it failed in {failed} of {len(found)} leaves any share from {low:.0f} to {high:.0f} %; "
-        f"{stats.fewest_pairs((1 - stats.CONFIDENCE) / 2)} boots are the fewest that tell"
+        f"that it failed in {failed} of {len(found)} leaves any share from {low:.0f} to "
+        f"{high:.0f} %; {stats.fewest_pairs((1 - stats.CONFIDENCE) / 2)} boots are the fewest "
+        "that tell"
     )
 
 
@@ -179,14 +194,14 @@ def decide(rule: Rule, found: Estimate) -> Outcome:
     """Return on which side of a rule's bounds an interval lies."""
     if found.low is None or found.high is None:
         return "undecided"
-    least, most = _limits(rule)
+    least, most = _limits(rule, found)
     if least <= found.low and found.high <= most:
         return "confirmed"
     return "refuted" if found.high < least or found.low > most else "undecided"
 
 
-def _limits(rule: Rule) -> tuple[float, float]:
-    least, most = rule.bounds
+def _limits(rule: Rule, found: Estimate) -> tuple[float, float]:
+    least, most = bounds(rule, found.floor_pct)
     assert least is not None or most is not None  # the plan was checked: there is a bound
     return -math.inf if least is None else least, math.inf if most is None else most
 
@@ -203,7 +218,7 @@ def _advice(rule: Rule, found: Estimate) -> str:
     if not all(map(math.isfinite, (found.low, found.high, found.value))):
         return "some boots finished and some did not: more seeds tell how often, not how much"
     needed = 1.0
-    for bound in filter(math.isfinite, _limits(rule)):
+    for bound in filter(math.isfinite, _limits(rule, found)):
         if found.value == bound:
             return "the measured value is the bound itself: no number of seeds decides it"
         side = found.high if found.value < bound else found.low

@@ -49,6 +49,12 @@ def test_what_no_leg_could_have_shown_the_study_cannot_tell(
     assert one.statement.corrected
 
 
+def test_the_readme_counts_the_outcomes_as_the_page_does() -> None:
+    page = (FOLDER / "report.md").read_text()
+    counted = next(line for line in page.splitlines() if "confirmed" in line)
+    assert counted.strip("> *") in (FOLDER / "README.md").read_text()
+
+
 @pytest.mark.slow
 def test_a_reaper_on_two_cpus_leaves_the_series_work_in_every_boot(study: Study) -> None:
     reading = study.readings["mrelease-parallel/mainline/parallel"]

@@ -75,6 +75,39 @@ def test_an_interval_within_confirms_beyond_refutes_and_across_decides_nothing(
     assert found.place == "mainline, exact (TCG, icount)"
 
 
+def with_floor(storm: Reading, floor_pct: float | None) -> Reading:
+    assert isinstance(storm.result, Comparison)
+    deltas = tuple(replace(one, floor_pct=floor_pct) for one in storm.result.deltas)
+    return reading(replace(storm.result, deltas=deltas))
+
+
+@pytest.mark.parametrize(
+    ("change", "floor_pct", "outcome"),
+    [
+        ("less", 1, "confirmed"),
+        ("less", 50, "refuted"),
+        ("no more", 1, "confirmed"),
+        ("none", 1, "refuted"),
+        ("none", 50, "confirmed"),
+        ("no less", 50, "confirmed"),
+        ("more", 1, "refuted"),
+        ("less", 41.28, "undecided"),
+    ],
+)
+def test_a_change_in_words_is_measured_by_the_metric_s_noise_floor(
+    storm: Reading, change: str, floor_pct: float, outcome: str
+) -> None:
+    found = weighed(rule(change=change), with_floor(storm, floor_pct))  # 41 % less
+    assert found.outcome == outcome, found
+    assert f"the noise floor is ±{floor_pct:.2g} %" in found.why
+
+
+def test_where_no_noise_floor_was_measured_the_plan_s_stands_for_it(storm: Reading) -> None:
+    found = weighed(rule(change="less"), with_floor(storm, None))
+    assert found.outcome == "confirmed"
+    assert found.why == "no noise floor was measured in these conditions, ±1 % stands for it"
+
+
 def test_an_undecided_rule_says_how_many_seeds_may_decide_it(storm: Reading) -> None:
     near = weighed(rule(at_most_pct=-41.28), storm)
     assert "seeds" in near.why
