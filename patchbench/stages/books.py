@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The books of a boot's CPU time: whether so much was there, and what looking took of it. Pure.
 
-Who watches a storm takes CPU time himself, and more of it where the watch lasts longer. Guests
-therefore take the observer's and the curve's own time out of cpu_ns and report it beside it, all of
-one window. Older guests left it in; how much it was is known where the drain ended.
+Who watches a storm takes CPU time himself, and more of it where the watch lasts longer. A guest
+that reports cpu_window_ns has taken the observer's and the curve's own time out of cpu_ns, and
+reports that beside it, all of one window. Others leave it in; how much it is, is known where a
+drain ended.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ CPU = "cpu_ns"
 #: Between these two readings of the CPUs lies what cpu_ns has.
 _WINDOW = "cpu_window_ns"
 _LOOKING = ("cpu_observer_ns", "cpu_curve_ns")
-#: As guests without a window name it; of a storm that drained it is of nearly the same time.
+#: As a guest without a window names it; of a storm that drained it is of nearly the same time.
 _OLD_LOOKING = ("observer_cpu_ns", "curve_cpu_ns")
 #: A storm's CPUs are read before its first kill, and 5 ms after its drain for the last time.
 _OLD_SLACK_NS = 20e6

@@ -73,15 +73,18 @@ def save(folder: Path, logbook: Logbook) -> None:
 
 
 def reworded(logbook: Logbook, plan: StudyPlan) -> Logbook:
-    """Return a logbook under a plan with other statements about the same legs.
+    """Return a logbook under a plan with other statements; legs that it has besides are skipped.
 
-    Raises BadInput, naming the leg, if the plan measures anything that the study did not.
+    Raises BadInput, naming the leg, if the plan measures a leg of the study in another way.
     """
     entries = {one.leg.key: one for one in logbook.legs}
     legs = []
     for leg in legs_of(plan, logbook.scale):
         entry = entries.get(leg.key)
-        if entry is None or entry.leg.measured != leg.measured:
+        if entry is None:
+            legs.append(LegEntry(leg, "skipped", "the study was made before its plan had this leg"))
+            continue
+        if entry.leg.measured != leg.measured:
             raise BadInput(
                 f"{logbook.study} did not measure {leg.key} as {FOLDER}/{plan.name}.toml has it\n"
                 f"  run the study again: {logbook.command}"

@@ -104,6 +104,15 @@ says = "groups go"
 rules = [{ cell = "cgroups", finding = "dying_groups", says = "fail" }]
 """
 
+PLAN_SINCE = """
+[[cells]]
+name = "groups-killed"
+kind = "hazard"
+value = 1
+workload = "cgroup-kill"
+seeds = { small = 1, full = 1 }
+"""
+
 
 def put_plan(checkout: Path, text: str) -> None:
     path = checkout / "configs/studies/v0.toml"
@@ -116,6 +125,12 @@ def test_a_published_study_is_weighed_again_by_its_plan_of_today(checkout: Path)
     folder = publishing.weigh_again(checkout, "v0-study")
     assert "### mine confirmed: groups go" in (folder / "report.md").read_text()
     runs.check_seal(folder)
+
+
+def test_a_leg_that_the_plan_got_since_then_was_not_run(checkout: Path) -> None:
+    put_plan(checkout, PLAN.replace("[[statements]]", PLAN_SINCE + "\n[[statements]]"))
+    folder = publishing.weigh_again(checkout, "v0-study")
+    assert "made before its plan had this leg" in (folder / "report.md").read_text()
 
 
 def test_a_plan_that_measures_something_else_is_refused(checkout: Path) -> None:
