@@ -7,7 +7,8 @@ A verb imports what it calls when it is called: `invoke --list` waits for no oth
     needs      what must be set up before a verb runs
     kernels    fetch, apply, range-diff, build, boot
     intake     intake
-    measuring  bench, profile, report, compare, history
+    measuring  bench, profile
+    reporting  report, compare, history
     coverage   coverage
     iterating  iterate
     replying   answers to mails, of `report`
