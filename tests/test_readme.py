@@ -11,11 +11,15 @@ import pytest
 
 import tasks
 from patchbench import errors
+from patchbench.model import Boot, Comparison
+from patchbench.report import claims
+from patchbench.runs import archive, reading
 from tests import engine
 from tests.command import invoke
 
 ROOT = Path(__file__).resolve().parents[1]
 STORM = ROOT / "results/published/v0-exit-storm-7.3"
+STUDY = "results/published/v0-study/README.md"
 README = (ROOT / "README.md").read_text()
 VERBS = sorted(tasks.namespace.task_names)
 #: What these verbs take as words, without the flag.
@@ -90,10 +94,24 @@ def test_the_statuses_are_those_that_errors_leave() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["README.md", "results/README.md"])
-def test_the_numbers_of_its_tables_are_those_of_the_logs(name: str) -> None:
-    done = invoke("report", "--check-claims", str(ROOT / name))
-    assert (done.status, done.stderr) == (0, "")
+@cache
+def run(name: str) -> tuple[Comparison, list[Boot]]:
+    return reading.read(ROOT, archive.find_bench(ROOT / "results", name))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "results").rglob("README.md"))],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_every_marked_number_of_a_text_is_that_of_the_logs(path: Path) -> None:
+    checked = claims.check(claims.parse(path.read_text()), run)
+    assert [one.row() for one in checked if one.state != "holds"] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "results/README.md", STUDY])
+def test_the_texts_with_numbers_of_runs_mark_some(name: str) -> None:
+    assert claims.parse((ROOT / name).read_text())
 
 
 #: Seconds each, so that `test --fast` leaves them to `test`.

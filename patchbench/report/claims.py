@@ -5,6 +5,7 @@ Two marks, both plain text that survives quoting and re-wrapping:
 
     the exits take -6.6 % [run 20261123T114500 exact makespan_ns change]
 
+In Markdown, a mark may stand in a comment, `-6.6 %<!-- [run ...] -->`, which no reader sees.
 A number and, in brackets behind it, a run (or the beginning of its name), a machine, a metric,
 and which number of it: base, patched, change, interval, base-never or patched-never (the last
 two are `7 of 10 boots`). And a table, which names run and machine once, up to a blank line:
@@ -45,7 +46,7 @@ _CELLS = (_QUANTITY, _QUANTITY, rf"(?:-|{_CHANGE})", rf"(?:-|{_INTERVAL})")
 _COLUMNS = "".join(rf"\s+(?P<cell{at}>{cell})" for at, cell in enumerate(_CELLS))
 _ROW = re.compile(rf"\s*(?P<metric>\w+){_COLUMNS}\s*")
 _MARK = re.compile(r"\[(?i:run)\s(?P<words>[^\][]*)(?P<end>\]?)")
-_BEFORE = re.compile(rf"(?P<number>{_INTERVAL}|{_TIMES}|{_NUMBER}(?:\s*{_UNIT})?)\s*$")
+_BEFORE = re.compile(rf"(?P<number>{_INTERVAL}|{_TIMES}|{_NUMBER}(?:\s*{_UNIT})?)\s*(?:<!--\s*)?$")
 #: A mail header that says that the text is encoded.
 _ENCODED = re.compile(
     r"(?im)^content-(type:\s*multipart/|transfer-encoding:\s*(quoted-printable|base64))"

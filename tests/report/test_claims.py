@@ -58,6 +58,7 @@ def test_a_number_holds_within_the_rounding_it_is_printed_with(
     run: Run, number: str, what: str
 ) -> None:
     assert states(f"so it is {number} [run {RUN} exact {what}].", run) == ["holds"]
+    assert states(f"it is {number}<!-- [run {RUN} exact {what}] --> here", run) == ["holds"]
 
 
 @pytest.mark.parametrize(
