@@ -4,11 +4,13 @@
 import io
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from invoke.collection import Collection
 from invoke.program import Program
 
 import tasks
@@ -34,12 +36,19 @@ def invoke(*arguments: str) -> Done:
     ends = signal.getsignal(signal.SIGTERM)
     try:
         with redirect_stdout(out), redirect_stderr(err):
-            Program(namespace=tasks.namespace).run(["invoke", *arguments])
+            Program(namespace=_namespace(arguments)).run(["invoke", *arguments])
     except SystemExit as exit_:
         status = exit_.code if isinstance(exit_.code, int) else bool(exit_.code)
     finally:
         signal.signal(signal.SIGTERM, ends)  # verbs take it over
     return Done(status, out.getvalue(), err.getvalue())
+
+
+def _namespace(arguments: Sequence[str]) -> Collection:
+    """Return the named verb alone: Invoke takes 30 ms to copy the flags of all of them."""
+    verbs = tasks.namespace.tasks
+    named = [verbs[word] for word in arguments if word in verbs]
+    return Collection(*named) if named else tasks.namespace
 
 
 def in_checkout(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:

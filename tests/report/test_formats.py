@@ -15,7 +15,7 @@ from patchbench.errors import BadInput, UnknownName
 from patchbench.model import Boot, CodeMap, Comparison, FunctionChange, Record
 from patchbench.report import formats, samples
 from patchbench.stages.compare import compare
-from tests import recorded
+from tests import engine, recorded
 from tests.fakes import boot, lost, plan, results
 from tests.storms import NOTES
 
@@ -41,12 +41,18 @@ def broken() -> Run:
     return compare(plan(seeds=3), boots), boots
 
 
-def test_every_format_renders_a_real_run_to_whole_lines(run: Run) -> None:
+def test_every_format_renders_a_real_run_to_whole_lines(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.draw_nothing(monkeypatch)
     for name in formats.names():
         assert formats.find(name)(*run).endswith("\n"), name
 
 
-def test_every_format_tells_of_lost_boots_and_of_what_never_ended(broken: Run) -> None:
+def test_every_format_tells_of_lost_boots_and_of_what_never_ended(
+    broken: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.draw_nothing(monkeypatch)
     for name in set(formats.names()) - {"trace"}:  # which shows one good boot of each arm
         text = formats.find(name)(*broken)
         assert "it hung" in text, name
