@@ -485,6 +485,7 @@ class Boot:
     overload: what else the host was doing, for a boot whose clock is the host's; again: how often
     it was done again for that, with all boots of its block.
     untested: what the workload needs and this kernel lacks; then it is a failure as well.
+    worker: the host that it ran on, where its clock is the host's and that was not the run's own.
     """
 
     machine: str
@@ -497,6 +498,7 @@ class Boot:
     overload: str = ""
     untested: str = ""
     again: int = 0
+    worker: str = ""
 
     def values(self, metric: str) -> Sequence[float]:
         """Return the samples of a metric, in the order in which the guest wrote them."""

@@ -51,12 +51,14 @@ from patchbench.stages import (
     variants,
 )
 from patchbench.stages.boots import Booter
+from patchbench.stages.pool import Elsewhere, LocalPool, Pool
 from patchbench.stages.splats import SplatPolicy
 from patchbench.store import Store
 from patchbench.story import Story
 from patchbench.tools import debian, files, git, host, process
 from patchbench.tools.container import Engine
-from patchbench.tools.qemu import Hypervisor
+from patchbench.tools.qemu import Hypervisor, Profiler
+from patchbench.tools.slots import Slots, default_folder
 
 
 def default_cache() -> Path:
@@ -76,13 +78,17 @@ def kernel_flag(kernel: str, tree: str, *, dirty: bool = False) -> str:
 
 
 class Pipeline:
-    """A checkout, a cache and a listener; holds the cache's lock while its `with` block runs."""
+    """A checkout, a cache and a listener; holds the cache's lock while its `with` block runs.
 
-    def __init__(self, root: Path, cache: Path, story: Story) -> None:
+    shared: with others that share it too, which only boot, and clear nothing.
+    """
+
+    def __init__(self, root: Path, cache: Path, story: Story, *, shared: bool = False) -> None:
         self.root = root
         self.cache = cache
         self.results = root / "results"
         self.story = story
+        self.shared = shared
         self.catalog = Catalog(root)
         self.store = Store(cache / "shelf")
         self._engine: Engine | None = None
@@ -92,6 +98,7 @@ class Pipeline:
         self._adopted: dict[str, tuple[Path, str]] = {}  # series that were taken: root, base
         self._looked_at: set[str] = set()  # users' trees, for what no commit holds
         self.with_changes = False  # of a user's tree, take what no commit holds as well
+        self.elsewhere: Elsewhere | None = None  # other hosts that joined
         self._started = time.time()
         self._set_up: list[tuple[str, float, float]] = []
 
@@ -99,12 +106,15 @@ class Pipeline:
         """Take the lock, reporting the wait if another run has it; clear what a killed run left."""
         self.cache.mkdir(parents=True, exist_ok=True)
         self._lock = (self.cache / "lock").open("w")
+        how = fcntl.LOCK_SH if self.shared else fcntl.LOCK_EX
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._lock, how | fcntl.LOCK_NB)
         except BlockingIOError:
             self.story.say(f"another run is using {self.cache}; waiting for it to finish")
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            fcntl.flock(self._lock, how)
         process.hold(self._lock.fileno())
+        if self.shared:
+            return self
         self.store.prune()
         if evicted := parts.bound_shelf(self.cache):
             most = parts.gib(parts.SHELF_BYTES)
@@ -125,7 +135,7 @@ class Pipeline:
         """Return the container engine, connecting at first use."""
         if self._engine is None:
             self._engine = Engine(self.cache)
-            if reaped := self._engine.reap():
+            if not self.shared and (reaped := self._engine.reap()):
                 self.story.say(f"removed {reaped} containers that a killed run had left behind")
         return self._engine
 
@@ -304,7 +314,7 @@ class Pipeline:
 
     def arm(self, image: Image, machine: Machine, workload: Workload) -> Arm:
         """Return the conditions of a boot; BadInput as in `workload`."""
-        boots.check_machine(machine)
+        self.check_machine(machine)
         self._check(workload, machine)
         needed = platform.build(
             self.engine,
@@ -357,8 +367,21 @@ class Pipeline:
     def booter(self, folder: Path, policy: SplatPolicy | None = None) -> Booter:
         """Return what boots arms into a run's folder; policy: instead of configs/splats.toml."""
         policy = policy or splats.load(self.root)
-        hypervisor = Hypervisor(self.engine, self.toolchain)
-        return Booter(hypervisor, self.store, policy, self.story, folder)
+        return Booter(self.pool(), self.store, policy, self.story, folder)
+
+    def check_machine(self, machine: Machine) -> None:
+        """Raise BadInput if nothing that boots here can boot on a machine."""
+        if self.elsewhere:
+            self.elsewhere.check(machine)
+        else:
+            boots.check_machine(machine)
+
+    def pool(self, profiler: Profiler | None = None) -> Pool:
+        """Return where boots run: on this host, unless others joined."""
+        if self.elsewhere:
+            return self.elsewhere.pool(profiler)
+        slots = Slots(default_folder(), host.cores(), self.story.say)
+        return LocalPool(Hypervisor(self.engine, self.toolchain, profiler), slots)
 
     def code_map(self, base: Image, test: Image) -> CodeMap:
         """Return how the code of two images differs, worked out unless it is shelved."""
@@ -410,6 +433,7 @@ class Pipeline:
             "ended": time.time(),
             "busy": [list(span) for span in self.engine.busy],
             "set_up": [list(span) for span in self._set_up],
+            "hosts": [list(span) for span in self.elsewhere.busy] if self.elsewhere else [],
         }
 
     def clean(self, *, what: Sequence[str], most_bytes: int | None = None) -> list[Path]:
@@ -436,8 +460,8 @@ class Pipeline:
 
 
 @contextmanager
-def opened(root: Path, story: Story) -> Iterator[Pipeline]:
+def opened(root: Path, story: Story, *, shared: bool = False) -> Iterator[Pipeline]:
     """Give the pipeline of this checkout and the user's cache."""
     os.umask(0o022)  # whoever builds in a container is somebody else, and must read our files
-    with Pipeline(root, default_cache(), story) as pipeline:
+    with Pipeline(root, default_cache(), story, shared=shared) as pipeline:
         yield pipeline

@@ -104,6 +104,7 @@ def checkout(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let the verbs work in a small project with a cache of its own, and return the project."""
     monkeypatch.setattr("patchbench.pipeline.Engine", FakeEngine)
     monkeypatch.setenv("PATCHBENCH_CACHE", str(folder / "cache"))
+    monkeypatch.setenv("PATCHBENCH_SLOTS", str(folder / "slots"))
     root = project(folder / "project")
     in_checkout(monkeypatch, root)
     return root

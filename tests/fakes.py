@@ -23,8 +23,11 @@ from patchbench.model import (
     Workload,
 )
 from patchbench.records import parse
+from patchbench.stages.boot import CanBoot
+from patchbench.stages.pool import LocalPool
 from patchbench.story import Meter, Silence
 from patchbench.tools.qemu import CONSOLE, RESULTS, Ran
+from patchbench.tools.slots import Slots
 
 RELEASE = "7.3.4-pb-0123456789ab"
 CLEAN_CONSOLE = "[    0.000000] Booting Linux\n[    0.300000] Run /init as init process\n"
@@ -96,6 +99,24 @@ class FakeHypervisor:
 
     def stop(self) -> None:
         self.stopped = True
+
+
+class FreeSlots(Slots):
+    """The slots of a host on which nobody waits."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("/nowhere"), 1, print)
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        yield
+
+    whole = one
+
+
+def local(hypervisor: CanBoot) -> LocalPool:
+    """Return a hypervisor as a pool of one host on which nobody waits."""
+    return LocalPool(hypervisor, FreeSlots())
 
 
 def machine(name: str = "exact", **changes: object) -> Machine:

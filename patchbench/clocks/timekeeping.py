@@ -19,7 +19,7 @@ from patchbench.model import NONE, Arm, Boot, Machine, Timelines
 from patchbench.pipeline import Pipeline
 from patchbench.stages import boot, boots, splats
 from patchbench.stages.boots import Job
-from patchbench.tools import files
+from patchbench.tools import files, host
 from patchbench.tools.qemu import CONSOLE, RESULTS, Hypervisor
 
 _WORKLOAD = "clockwork"
@@ -143,7 +143,7 @@ def twice(run: Pipeline, arm: Arm) -> Repeat:
     folder = _empty(run, "repeat")
     hypervisor = Hypervisor(run.engine, run.toolchain)
     outs = [folder / "one", folder / "two"]
-    with ThreadPoolExecutor(min(2, boots.host_cores())) as pool:
+    with ThreadPoolExecutor(min(2, host.cores())) as pool:
         list(pool.map(partial(boot.run, hypervisor, arm, 1), outs))
     differences = (
         boots.describe_difference(*(boot.read_log(out, log) or b"" for out in outs))

@@ -17,6 +17,7 @@ from patchbench.model import Arm, Boot, Machine
 from patchbench.profile import counts as profile
 from patchbench.profile.counts import Profile
 from patchbench.stages import boot, boots
+from patchbench.stages.pool import Pool
 from patchbench.stages.splats import SplatPolicy
 from patchbench.story import Story
 from patchbench.tools import files
@@ -49,8 +50,8 @@ def check_machine(machine: Machine) -> None:
 
 
 def run(
-    plain: boot.CanBoot,
-    profiled: boot.CanBoot,
+    plain: Pool,
+    profiled: Pool,
     arms: Sequence[Arm],
     seed: int,
     folder: Path,
@@ -73,7 +74,7 @@ def run(
 
 
 def count(
-    profiled: boot.CanBoot,
+    profiled: Pool,
     arm: Arm,
     seed: int,
     folder: Path,
@@ -87,7 +88,7 @@ def count(
     BootFailed if the boot gave no samples.
     """
     kernel = addresses.load(arm.image.path.with_name("vmlinux"))
-    ran = boot.run(profiled, _patient(arm), seed, folder)
+    (ran,) = profiled.boot([(_patient(arm), seed, folder)])
     read = boot.read(folder, boot.wanted(arm, seed), policy)
     if plain:
         _check_same(plain, folder, arm, seed)
@@ -95,8 +96,8 @@ def count(
 
 
 def _profile(
-    plain: boot.CanBoot,
-    profiled: boot.CanBoot,
+    plain: Pool,
+    profiled: Pool,
     arm: Arm,
     seed: int,
     folder: Path,
@@ -107,10 +108,10 @@ def _profile(
     counted = quiet.with_name(f"{quiet.name}-profiled")
     arm = _patient(arm)
     with ThreadPoolExecutor(2) as pool:
-        beside = pool.submit(boot.run, plain, arm, seed, quiet)
+        beside = pool.submit(plain.boot, [(arm, seed, quiet)])
         try:
-            ran = boot.run(profiled, arm, seed, counted)
-            plain_ran = beside.result()
+            (ran,) = profiled.boot([(arm, seed, counted)])
+            (plain_ran,) = beside.result()
         except BaseException:
             plain.stop()
             raise

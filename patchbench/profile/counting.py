@@ -11,10 +11,11 @@ from patchbench.pipeline import Pipeline
 from patchbench.profile import boots, proof
 from patchbench.profile.counts import Profile
 from patchbench.stages import boot, plugin, splats
+from patchbench.stages.pool import Pool
 from patchbench.stages.splats import SplatPolicy
 from patchbench.store import key, write_whole
 from patchbench.tools import files
-from patchbench.tools.qemu import Hypervisor, Profiler
+from patchbench.tools.qemu import Profiler
 
 #: A sample costs the host as much as some thousand guest instructions.
 EVERY_INSTRUCTIONS = 2000
@@ -25,8 +26,8 @@ _COUNTS = "counts.json"
 
 def profiler(
     run: Pipeline, *, every_instructions: int = EVERY_INSTRUCTIONS, whole: bool = False
-) -> Hypervisor:
-    """Return what boots with the plugin, which is compiled unless it is shelved.
+) -> Pool:
+    """Return where boots run with the plugin, which is compiled unless it is shelved.
 
     whole: count all since user space began, and not what lies between a workload's marks.
     """
@@ -39,7 +40,7 @@ def profiler(
         work=run.cache / "work",
         story=run.story,
     )
-    return Hypervisor(run.engine, run.toolchain, Profiler(compiled, every_instructions, whole))
+    return run.pool(Profiler(compiled, every_instructions, whole))
 
 
 def can_count(machine: Machine) -> bool:

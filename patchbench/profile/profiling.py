@@ -11,7 +11,6 @@ from patchbench.pipeline import Pipeline
 from patchbench.profile import boots, counting
 from patchbench.profile.sorting import Profiles
 from patchbench.stages import splats
-from patchbench.tools.qemu import Hypervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ def profile(run: Pipeline, request: ProfileRequest) -> tuple[Path, Profiles]:
     name = request.run or run.new_name(f"profile-{'-'.join(names)}-{source.kernel}")
     folder = run.results / "runs" / name
     profiled = boots.run(
-        Hypervisor(run.engine, run.toolchain),
+        run.pool(),
         profiler,
         arms,
         request.seed,

@@ -41,6 +41,7 @@ class BootNote:
     console_sha256: str
     overload: str
     again: int = 0
+    worker: str = ""
 
 
 def is_published(folder: Path) -> bool:
@@ -87,7 +88,7 @@ def publish(run: Path, boots: Sequence[Boot], folder: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_bytes(boot.read_log(place, RESULTS) or b"")
         console = hashlib.sha256(boot.read_log(place, CONSOLE) or b"").hexdigest()
-        note = BootNote(console, one.overload, one.again)
+        note = BootNote(console, one.overload, one.again, one.worker)
         notes[_place(one.machine, one.series, one.seed)] = asdict(note)
     write_whole(folder / BOOTS, json.dumps(notes, indent=1) + "\n")
 
@@ -112,6 +113,7 @@ def read_boots(folder: Path, plan: Plan) -> list[Boot]:
                         record,
                         overload=note.overload,
                         again=note.again,
+                        worker=note.worker,
                     )
                 )
     return boots

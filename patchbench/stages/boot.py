@@ -8,7 +8,7 @@ and nothing else, so a later report from a run's folder says what the bench said
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NoReturn, Protocol
 
@@ -98,8 +98,13 @@ def run(hypervisor: CanBoot, arm: Arm, seed: int, out: Path) -> Ran:
         out=out,
         platform=arm.platform,
     )
-    write_whole(out / HOST_NOTE, json.dumps(asdict(ran)) + "\n")
+    note(out, ran)
     return ran
+
+
+def note(folder: Path, ran: Ran, worker: str = "") -> None:
+    """Note beside a boot's logs how it went, and on which of several hosts; then it has ended."""
+    write_whole(folder / HOST_NOTE, json.dumps(asdict(replace(ran, worker=worker))) + "\n")
 
 
 def has_ended(folder: Path) -> bool:
@@ -159,6 +164,18 @@ def read_console(folder: Path) -> str:
     Empty if there is none.
     """
     return _console(read_log(folder, CONSOLE) or b"")
+
+
+def is_orderly(folder: Path) -> bool:
+    """Return whether QEMU ended a boot by itself, so that its logs are whole."""
+    ran = _ran(folder)
+    return ran is not None and ran.orderly
+
+
+def where(folder: Path) -> str:
+    """Return the host that a boot ran on; empty if it was this one, or nobody knows."""
+    ran = _ran(folder)
+    return ran.worker if ran else ""
 
 
 def find_overload(host: Mapping[str, float]) -> str:
@@ -249,7 +266,8 @@ def _judge(logs: _Logs, wanted: Wanted, splats: Sequence[Splat]) -> Boot:
         raise Untested(f"{reason}: the workload tests nothing here\n  {logs.folder / RESULTS}")
     if lack := _lack(record, found, logs.console):
         raise BadRecord(f"{lack}\n  {logs.folder}")
-    host = logs.ran.host if logs.ran and not wanted.exact else {}
+    ran = logs.ran if not wanted.exact else None
+    host = ran.host if ran else {}
     return Boot(
         wanted.machine,
         wanted.series,
@@ -257,6 +275,7 @@ def _judge(logs: _Logs, wanted: Wanted, splats: Sequence[Splat]) -> Boot:
         record,
         overload=find_overload(host),
         again=int(host.get(_AGAIN, 0)),
+        worker=ran.worker if ran else "",
     )
 
 

@@ -6,7 +6,6 @@ the host can change them, and every bench boots one of them again to prove it. O
 one at a time, all arms alternating in an order drawn for each block.
 """
 
-import os
 import random
 import shutil
 import threading
@@ -16,15 +15,17 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from patchbench.errors import BadInput, NotComparable, NotRepeatable, ToolFailed
 from patchbench.model import Arm, Boot, Machine
 from patchbench.stages import boot
+from patchbench.stages.pool import Pool, ToBoot
 from patchbench.stages.splats import SplatPolicy
 from patchbench.store import Store
 from patchbench.story import Story
-from patchbench.tools import files
+from patchbench.tools import files, host
 from patchbench.tools.qemu import CONSOLE, RESULTS, Ran
 
 #: After so many lost boots of one arm the others would only cost time.
@@ -48,11 +49,6 @@ def boot_folder(run: Path, machine: str, series: str, seed: int) -> Path:
     return run / "boots" / machine / series / f"seed-{seed}"
 
 
-def host_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
 def check_comparable(base: Arm, test: Arm) -> None:
     """Raise NotComparable, which names what differs, unless only the image does."""
     ours, theirs = base.conditions(), test.conditions()
@@ -66,7 +62,7 @@ def check_machine(machine: Machine) -> None:
 
     Spinning vCPUs use up whole host time slices: four on two cores take a thousand times longer.
     """
-    cores = host_cores()
+    cores = host.cores()
     if not machine.exact and machine.vcpus > cores:
         raise BadInput(
             f"machine {machine.name} has {machine.vcpus} vCPUs, this host has {cores} cores; "
@@ -75,12 +71,12 @@ def check_machine(machine: Machine) -> None:
 
 
 class Booter:
-    """Boots arms into a run's folder: QEMU, the shelf, and who listens."""
+    """Boots arms into a run's folder: where they run, the shelf, and who listens."""
 
     def __init__(
-        self, hypervisor: boot.CanBoot, store: Store, policy: SplatPolicy, story: Story, run: Path
+        self, pool: Pool, store: Store, policy: SplatPolicy, story: Story, run: Path
     ) -> None:
-        self._hypervisor = hypervisor
+        self._pool = pool
         self._store = store
         self._policy = policy
         self._story = story
@@ -99,56 +95,76 @@ class Booter:
         On each machine one boot, drawn by `pick`, is run again and must not differ from the shelf
         in a single byte; with `fresh` all are. Raises NotRepeatable if one differs.
         """
+        self._take_in(jobs)
         shelved = [job for job in jobs if self._shelved(job)]
         todo = jobs if fresh else [job for job in jobs if job not in shelved]
-        work = [partial(self._boot_and_shelve, job) for job in todo]
+        work = [partial(self._boot_and_shelve, job, fresh) for job in todo]
         machine = jobs[0].arm.machine.name
         if pick and shelved and not fresh and machine not in self._proved:
             work.insert(0, partial(self._prove, pick.choice(shelved)))
         with self._story.meter(f"booting {machine}", len(work), "boots") as meter:
-            _in_parallel(work, meter.at, self._hypervisor.stop)
+            _in_parallel(work, self._pool.slots, meter.at, self._pool.stop)
         good = [job for job in jobs if self._shelved(job)]
         if pick and good and not shelved and machine not in self._proved:
             self._prove(pick.choice(good))
         return [self._collect(job, shelf=not fresh) for job in jobs]
 
     def blocks(self, arms: Sequence[Arm], seeds: Sequence[int], order: random.Random) -> list[Boot]:
-        """Return the boots of a noisy machine: one at a time, all arms in each block, shuffled.
+        """Return the boots of a noisy machine: all arms in each block, shuffled.
 
-        A block that the host disturbed is done again, all arms of it, and counted; over all blocks
-        as often as there are blocks. What is disturbed then is kept, and says so.
+        A block has a host for itself while it runs. One that the host disturbed is done again, all
+        arms of it, and counted; over all blocks as often as there are blocks. What is disturbed
+        then is kept, and says so.
         """
         blocks = [[Job(arm, seed) for arm in arms] for seed in seeds]
         for block in blocks:
             order.shuffle(block)
-        left = len(blocks)
+        left = threading.Semaphore(len(blocks))
+        work = [partial(self._boot_until_quiet, block, left) for block in blocks]
         with self._story.meter(f"booting {arms[0].machine.name}", len(blocks), "blocks") as meter:
-            for number, block in enumerate(blocks):
-                meter.at(number)
-                # A run that is carried on has some of them already, good or lost.
-                self._boot_block([one for one in block if not self._has_ended(one)])
-                left -= self._do_again(block, left)
-            meter.at(len(blocks))
+            _in_parallel(work, self._pool.hosts, meter.at, self._pool.stop)
         return [self._collect(job, shelf=False) for block in blocks for job in block]
 
-    def _do_again(self, block: Sequence[Job], most: int) -> int:
-        """Boot a block again until nothing disturbs it, at most so often; return how often."""
-        for times in range(1, most + 1):
+    def planned(
+        self, arms: Sequence[Arm], seeds: Sequence[int], order: random.Random
+    ) -> list[list[ToBoot]]:
+        """Return the blocks that `exact` or `blocks` would boot and that neither shelf nor run has.
+
+        A boot of an exact machine is a block of its own.
+        """
+        blocks = [[Job(arm, seed) for arm in arms] for seed in seeds]
+        if arms[0].machine.exact:
+            blocks = [[job] for block in blocks for job in block if not self._shelved(job)]
+        for block in blocks:
+            order.shuffle(block)
+        left = ([job for job in block if not self._has_ended(job)] for block in blocks)
+        return [[self._to_boot(job) for job in block] for block in left if block]
+
+    def _take_in(self, jobs: Sequence[Job]) -> None:
+        """Shelve what this run's folder has and the shelf lacks: boots that a job left there."""
+        for job in jobs:
+            if self._has_ended(job) and not self._booted_as(job) and not self._shelved(job):
+                folder = job.folder(self._run)
+                if boot.is_orderly(folder) and not self._read(job).failure:
+                    with self._store.publish("boots", boot.ingredients(job.arm, job.seed)) as new:
+                        _copy(folder, new)
+
+    def _boot_until_quiet(self, block: Sequence[Job], left: threading.Semaphore) -> None:
+        """Boot a block, and again while something disturbs it and any such boots are left."""
+        # A run that is carried on has some of them already, good or lost.
+        self._boot([one for one in block if not self._has_ended(one)])
+        for times in count(1):
             disturbed = [boot for boot in map(self._booted_as, block) if boot and boot.overload]
             if not disturbed or any(self._skip(job) for job in block):
-                return times - 1
+                return
+            if not left.acquire(blocking=False):
+                return
             first = disturbed[0]
             self._story.say(f"seed {first.seed}: {first.overload}; its block is done again")
-            self._boot_block(block)
+            self._boot(block, fresh=True)
             for job in block:
                 boot.note_again(job.folder(self._run), times)
                 self._booted[job.folder(self._run)] = self._read(job)
-        return most
-
-    def _boot_block(self, block: Iterable[Job]) -> None:
-        for job in block:
-            if not self._skip(job):
-                self._boot(job)
 
     def _has_ended(self, job: Job) -> bool:
         return boot.has_ended(job.folder(self._run))
@@ -156,14 +172,12 @@ class Booter:
     def _booted_as(self, job: Job) -> Boot | None:
         return self._booted.get(job.folder(self._run))
 
-    def _boot_and_shelve(self, job: Job) -> None:
-        if self._skip(job):
-            return
+    def _boot_and_shelve(self, job: Job, fresh: bool) -> None:
         made_of = boot.ingredients(job.arm, job.seed)
         shelved = self._store.get("boots", made_of)
+        ran, folder = self._boot([job], fresh=fresh), job.folder(self._run)
         # A QEMU that did not end by itself may have cut the logs of a good boot.
-        if self._boot(job).orderly and not self._booted[job.folder(self._run)].failure:
-            folder = job.folder(self._run)
+        if ran and ran[0].orderly and not self._booted[folder].failure:
             if shelved:
                 _check_same(folder, shelved, job)
                 return
@@ -178,7 +192,8 @@ class Booter:
         self._story.say(
             f"booting {job.arm.image.series} seed {job.seed} again, to prove it repeats to the byte"
         )
-        ran = boot.run(self._hypervisor, job.arm, job.seed, again)
+        to_boot = job.arm, job.seed, again
+        (ran,) = self._pool.boot([to_boot], fresh=True, avoid=boot.where(shelved))
         if not ran.orderly:
             why = ran.ended_by_host or "is the host overloaded?"
             raise ToolFailed(
@@ -189,11 +204,22 @@ class Booter:
         files.remove(again)
         self._proved.add(job.arm.machine.name)
 
-    def _boot(self, job: Job) -> Ran:
-        """Boot once and keep what was read of it; a boot without usable samples is counted."""
-        folder = job.folder(self._run)
-        ran = boot.run(self._hypervisor, job.arm, job.seed, folder)
-        read = self._booted[folder] = self._read(job)
+    def _boot(self, block: Iterable[Job], *, fresh: bool = False) -> list[Ran]:
+        """Boot what is not to be skipped on one host, and keep what was read of it."""
+        todo = [job for job in block if not self._skip(job)]
+        if not todo:
+            return []
+        ran = self._pool.boot([self._to_boot(job) for job in todo], fresh=fresh)
+        for job in todo:
+            self._keep(job)
+        return ran
+
+    def _to_boot(self, job: Job) -> ToBoot:
+        return job.arm, job.seed, job.folder(self._run)
+
+    def _keep(self, job: Job) -> None:
+        """Keep what a boot's logs say; a boot without usable samples is counted."""
+        read = self._booted[job.folder(self._run)] = self._read(job)
         if read.failure:
             series = job.arm.image.series
             with self._lock:
@@ -202,7 +228,6 @@ class Booter:
             self._story.say(f"{series} seed {job.seed}: {read.failure}")
             if lost == _LOST_TOO_MANY:
                 self._story.say(f"{series}: {lost} boots lost, skipping the rest")
-        return ran
 
     def _collect(self, job: Job, *, shelf: bool) -> Boot:
         """Return a job's boot: as it was just read, or from the shelf if allowed, or the run."""
@@ -271,13 +296,16 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _in_parallel(
-    work: Sequence[Callable[[], None]], progress: Callable[[float], None], stop: Callable[[], None]
+    work: Sequence[Callable[[], None]],
+    at_once: int,
+    progress: Callable[[float], None],
+    stop: Callable[[], None],
 ) -> None:
-    """Do all the work, as much at once as there are cores; the first error stops the rest.
+    """Do all the work, so much at once, begun in its order; the first error stops the rest.
 
     `stop` ends what is running, which would otherwise be waited for.
     """
-    with ThreadPoolExecutor(host_cores()) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         try:
             futures = [pool.submit(piece) for piece in work]
             for done, future in enumerate(as_completed(futures), start=1):

@@ -70,11 +70,15 @@ def compare(
 
 
 def _disturbed(machine: str, boots: Sequence[Boot]) -> Iterator[str]:
-    """Give how many of a machine's blocks were done again, and whether the host was too busy."""
+    """Give what a machine's boots were exposed to: other hosts, blocks done again, a busy host."""
     blocks: dict[int, list[Boot]] = {}
     for boot in boots:
         if boot.machine == machine:
             blocks.setdefault(boot.seed, []).append(boot)
+    workers = {boot.worker for block in blocks.values() for boot in block}
+    if workers - {""}:
+        names = ", ".join(sorted(worker or "the run's own host" for worker in workers))
+        yield f"{machine}: its boots were made on {names}; all arms of a block on one of them"
     again = sum(max(boot.again for boot in block) for block in blocks.values())
     spoilt = sum(any(boot.overload for boot in block) for block in blocks.values())
     if 2 * spoilt > len(blocks):

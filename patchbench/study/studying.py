@@ -23,7 +23,6 @@ from patchbench.profile.profiling import ProfileRequest
 from patchbench.runs import benching
 from patchbench.runs import folder as runs
 from patchbench.runs.benching import BenchRequest
-from patchbench.stages import boots
 from patchbench.story import Story
 from patchbench.study import evidence
 from patchbench.study import folder as studies
@@ -73,7 +72,7 @@ def study_series(pipeline: Pipeline, request: StudyRequest) -> Path:
         names += [f"--kernel {','.join(request.kernels)}"] if request.kernels else []
         raise BadInput(f"{' '.join(names)} selects no cell of {plans.FOLDER}/{plan.name}.toml")
     for leg in asked:
-        boots.check_machine(pipeline.catalog.machine(leg.machine))
+        pipeline.check_machine(pipeline.catalog.machine(leg.machine))
     folder, logbook = _begin(pipeline, plan, every, request)
     runner = _Runner(pipeline, folder, logbook, request)
     walk(logbook, asked, request.budget_s, pipeline.story, runner)

@@ -16,12 +16,17 @@ _SUITE = "trixie"
 _BOOTSTRAP_LINES = 400
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 def describe() -> dict[str, str]:
     """Return what a reader needs to know of the host; no name, no path."""
     return {
         "cpu": _cpu_model(),
         "cores": str(os.cpu_count() or 1),
-        "memory": f"{_memory_gib():.0f} GiB",
+        "memory": f"{memory_mib() / 1024:.0f} GiB",
         "kernel": platform.release(),
         "machine": platform.machine(),
     }
@@ -55,8 +60,7 @@ class HostWatch:
         """Return what happened since the watch began, by name."""
         spent = [now - then for now, then in zip(_jiffies(), self._jiffies, strict=False)]
         load = max(self._load, os.getloadavg()[0])
-        cores = len(os.sched_getaffinity(0))
-        seen = {"load": self._load, "load_per_core": load / cores, "stopped_s": self._longest_s}
+        seen = {"load": self._load, "load_per_core": load / cores(), "stopped_s": self._longest_s}
         if (whole := sum(spent[:8])) > 0:  # user .. steal; guest time is in user already
             idle = spent[3] + spent[4]
             seen["steal_pct"] = 100 * spent[7] / whole
@@ -107,11 +111,12 @@ def _cpu_model() -> str:
     return platform.processor() or "unknown"
 
 
-def _memory_gib() -> float:
+def memory_mib() -> int:
+    """Return how much memory the host has; 0 if it does not tell."""
     for line in _lines(Path("/proc/meminfo")):
         if line.startswith("MemTotal:"):
-            return int(line.split()[1]) / (1 << 20)
-    return 0.0
+            return int(line.split()[1]) >> 10
+    return 0
 
 
 def _jiffies() -> list[int]:

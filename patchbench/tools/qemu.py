@@ -47,6 +47,7 @@ class Ran:
     whole. `said` is what QEMU itself had to say. `host` is what else the host had to do
     meanwhile, as tools.host.HostWatch tells it. `ended_by_host` is why the host ended it, or never
     began it, where that is no doing of the guest's: its disk was full, somebody killed QEMU.
+    `worker` is which of several hosts it ran on; empty for this one.
     """
 
     seconds: float
@@ -55,6 +56,7 @@ class Ran:
     said: str = ""
     host: Mapping[str, float] = field(default_factory=dict)
     ended_by_host: str = ""
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from patchbench.stages import splats
 from patchbench.stages.boots import Booter
 from patchbench.stages.splats import SplatPolicy
 from patchbench.tools.container import Bind, Finished
-from tests.fakes import CLEAN_CONSOLE, FakeHypervisor, Listener
+from tests.fakes import CLEAN_CONSOLE, FakeHypervisor, Listener, local
 
 PROJECT = Path(__file__).resolve().parents[2]
 SOURCE = Source("small", "7.3.4", "a test's", Path("/repository"), "commit", "")
@@ -90,7 +90,7 @@ class Named(Pipeline):
 
     def booter(self, folder: Path, policy: SplatPolicy | None = None) -> Booter:
         policy = policy or splats.load(self.root)
-        return Booter(self.guests, self.store, policy, self.story, folder)
+        return Booter(local(self.guests), self.store, policy, self.story, folder)
 
 
 def pipeline(folder: Path, policy_text: str) -> Named:

@@ -13,7 +13,7 @@ from patchbench.profile import boots as profile_boots
 from patchbench.stages.splats import SplatPolicy
 from patchbench.story import Silence
 from patchbench.tools.qemu import PROFILE, Ran
-from tests.fakes import FakeHypervisor, arm, machine, results
+from tests.fakes import FakeHypervisor, arm, local, machine, results
 
 DATA = Path(__file__).parents[1] / "data/profile"
 RAW = """patchbench-profile 2
@@ -61,8 +61,8 @@ def storm(tmp_path: Path) -> Arm:
 
 def run(storm: Arm, profiled: FakeHypervisor, tmp_path: Path) -> list[profile_boots.Profiled]:
     return profile_boots.run(
-        FakeHypervisor(),
-        profiled,
+        local(FakeHypervisor()),
+        local(profiled),
         [storm],
         1,
         tmp_path / "run",

@@ -17,7 +17,7 @@ from patchbench.stages import splats
 from patchbench.stages.boots import Booter, Job
 from patchbench.store import Store
 from patchbench.tools.qemu import RESULTS, Ran
-from tests.fakes import CLEAN_CONSOLE, FakeHypervisor, Listener, arm, machine, results
+from tests.fakes import CLEAN_CONSOLE, FakeHypervisor, Listener, arm, local, machine, results
 
 ROOT = Path(__file__).resolve().parents[2]
 JOBS = [Job(arm(series), seed) for seed in (1, 2) for series in ("none", "v0")]
@@ -31,7 +31,7 @@ def hypervisor() -> FakeHypervisor:
 
 def start(tmp_path: Path, hypervisor: FakeHypervisor, run: str = "run") -> Booter:
     shelf = Store(tmp_path / "shelf")
-    return Booter(hypervisor, shelf, splats.load(ROOT), Listener(), tmp_path / run)
+    return Booter(local(hypervisor), shelf, splats.load(ROOT), Listener(), tmp_path / run)
 
 
 def exact(
