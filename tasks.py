@@ -13,6 +13,7 @@ from patchbench.verbs import (
     reporting,
     studies,
     upkeep,
+    working,
 )
 
 namespace = Collection(
@@ -36,6 +37,9 @@ namespace = Collection(
     judging.calibrate,
     judging.publish,
     judging.verify,
+    working.work,
+    working.worker,
+    working.cluster,
     upkeep.doctor,
     upkeep.clean,
     upkeep.test,

@@ -140,5 +140,17 @@ class ToolFailed(PipelineError):
     """git, the container engine or QEMU is missing or broken."""
 
 
+class HostLost(ToolFailed):
+    """One of several hosts died, hangs, or is no longer reached; another may do its work."""
+
+
+class HostSilent(ToolFailed):
+    """One of several hosts did not answer in time; what it was asked may still be under way."""
+
+
+class NotReached(ToolFailed):
+    """The scheduler is gone, or the run has let go of it."""
+
+
 class DiskFull(ToolFailed):
     """The disk is nearly full, whoever filled it."""

@@ -380,7 +380,7 @@ class Pipeline:
         """Return where boots run: on this host, unless others joined."""
         if self.elsewhere:
             return self.elsewhere.pool(profiler)
-        slots = Slots(default_folder(), host.cores(), self.story.say)
+        slots = Slots(default_folder(), os.sched_getaffinity(0), self.story.say)
         return LocalPool(Hypervisor(self.engine, self.toolchain, profiler), slots)
 
     def code_map(self, base: Image, test: Image) -> CodeMap:

@@ -105,7 +105,7 @@ class FreeSlots(Slots):
     """The slots of a host on which nobody waits."""
 
     def __init__(self) -> None:
-        super().__init__(Path("/nowhere"), 1, print)
+        super().__init__(Path("/nowhere"), [0], print)
 
     @contextmanager
     def one(self) -> Iterator[None]:

@@ -13,6 +13,7 @@ PYTHON = """#!/bin/sh
 case "$*" in
 -V*) echo "Python 3.11.2" ;;
 -c*) echo "$0" ;;
+"-m patchbench.verbs"*) echo "${NEEDS-}" ;;
 "-m venv"*) mkdir -p "$4/bin" && cp "$0" "$4/bin/python" && touch "$4/bin/shellcheck" &&
 	chmod +x "$4/bin/shellcheck" && printf '#!/bin/sh\\necho "ran $*"' >"$4/bin/invoke" &&
 	chmod +x "$4/bin/invoke" ;;
@@ -22,7 +23,7 @@ esac
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    for name in ("bootstrap", "requirements.lock"):
+    for name in ("bootstrap", "requirements.lock", "requirements-scale.lock"):
         shutil.copy(ROOT / name, tmp_path / name)
     python = tmp_path / "path/python3"
     python.parent.mkdir()
@@ -31,12 +32,13 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def bootstrap(checkout: Path) -> tuple[str, str]:
-    """Return what `./bootstrap list` prints on stdout and on stderr."""
+def bootstrap(checkout: Path, needs: str = "") -> tuple[str, str]:
+    """Return what `./bootstrap list` prints on stdout and on stderr, if it needs this."""
     path = f"{checkout / 'path'}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         [checkout / "bootstrap", "list"],
-        env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True,
+        env={**os.environ, "PATH": path, "NEEDS": needs},
+        capture_output=True, text=True, check=True,
     )  # fmt: skip
     return done.stdout.strip(), done.stderr
 
@@ -59,3 +61,11 @@ def test_an_environment_that_was_cut_off_is_made_again(checkout: Path) -> None:
     bootstrap(checkout)
     (checkout / ".venv/made-of").unlink()
     assert "never finished" in bootstrap(checkout)[1]
+
+
+def test_what_reaches_other_hosts_is_added_once_and_only_for_a_verb_that_wants_it(
+    checkout: Path,
+) -> None:
+    assert "other hosts" not in bootstrap(checkout)[1]
+    assert "adding what reaches other hosts" in bootstrap(checkout, "hosts")[1]
+    assert bootstrap(checkout, "hosts")[1] == ""

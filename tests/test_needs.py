@@ -35,9 +35,12 @@ COMMANDS = {
     "verify": [STORED],
     "doctor": [],
     "clean": ["--results"],
+    "work": ["job.json"],
+    "worker": ["--scheduler", "tcp://127.0.0.1:1"],
+    "cluster": ["down", "hosts.toml"],
     "dev.repeat": [],
     "dev.timings": ["--run", STORED],
-    # These start other processes; what they need is in the next test.
+    # These start other processes, or want more than an engine first.
     "test": ["--fast"],
     "lint": ["--help"],
     "harden": ["--help"],
@@ -61,7 +64,9 @@ def test_every_verb_is_among_those_that_are_tried() -> None:
 
 
 @pytest.mark.usefixtures("checkout")
-@pytest.mark.parametrize("verb", sorted({*COMMANDS} - {"doctor", "test", "lint", "harden"}))
+@pytest.mark.parametrize(
+    "verb", sorted({*COMMANDS} - {"doctor", "test", "lint", "harden", "work", "worker"})
+)
 def test_a_verb_ends_for_lack_of_an_engine_exactly_if_it_says_that_it_needs_one(verb: str) -> None:
     command = [verb, *COMMANDS[verb]]
     lacks_engine = "no container engine answers" in invoke(*command).stderr
@@ -71,7 +76,7 @@ def test_a_verb_ends_for_lack_of_an_engine_exactly_if_it_says_that_it_needs_one(
 @pytest.mark.parametrize(
     ("command", "needs"),
     [
-        ("test", ("engine", "browser")),
+        ("test", ("engine", "browser", "hosts")),
         ("test --fast", ()),
         ("lint", ()),
         ("harden", ("engine", "browser")),
@@ -79,6 +84,9 @@ def test_a_verb_ends_for_lack_of_an_engine_exactly_if_it_says_that_it_needs_one(
         ("doctor --machine=exact8", ("engine",)),
         ("doctor -m exact8", ("engine",)),
         ("bench --help", ()),
+        ("bench --hosts tcp://127.0.0.1:8786", ("engine", "hosts")),
+        ("worker", ("engine", "hosts")),
+        ("work job.json", ("engine",)),
         ("--help bench", ()),
         ("nosuch", ()),
     ],

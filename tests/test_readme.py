@@ -24,9 +24,11 @@ README = (ROOT / "README.md").read_text()
 VERBS = sorted(tasks.namespace.task_names)
 #: What these verbs take as words, without the flag.
 POSITIONAL = {
+    "cluster": {"--action", "--hosts"},
     "compare": {"--base", "--test"},
     "intake": {"--source"},
     "verify": {"--folder"},
+    "work": {"--job"},
 }
 #: What a status may be besides those of errors.py: done, Invoke's own, interrupted.
 OTHER_STATUSES = {0, 1, 130}
@@ -116,8 +118,9 @@ def test_the_texts_with_numbers_of_runs_mark_some(name: str) -> None:
 
 #: Seconds each, so that `test --fast` leaves them to `test`.
 SLOW = {"calibrate", "study --series v0 --only Q3"}
-#: These would start the tests in themselves; `.ci/run` runs the first, which lints as well.
-NOT_RUN_HERE = {"test", "test --fast", "lint", "harden"}
+#: These would start the tests in themselves; `.ci/run` runs the first, which lints as well. The
+#: last two run until they are stopped; tests/work starts them.
+NOT_RUN_HERE = {"test", "test --fast", "lint", "harden", "worker", "cluster up HOSTS"}
 
 
 def commands() -> list[str]:
@@ -135,6 +138,9 @@ def with_a_run(command: str, checkout: Path) -> str:
             invoke("bench", "--machine", "exact")
             stored = sorted(runs.glob("*-v0-against-none-mainline"))
         command = command.replace("RUN", stored[0].name)
+    if "JOB" in command:
+        planned = invoke("bench", "--machine", "exact", "--seeds", "20", "--plan-only").stdout
+        command = command.replace("JOB", planned.split()[0])
     return command.replace("NAME", "kept")
 
 

@@ -13,7 +13,7 @@ LANDING = 16
 #: Each may import what stands before it; what has no room stands on the landing, `ground` first.
 ORDER = (
     *("ground", "tools", "binaries", "stages", "cache", "report", "pipeline", "intake", "clocks"),
-    *("profile", "runs", "check", "gate", "study", "doctor", "porting", "verbs"),
+    *("profile", "work", "runs", "check", "gate", "study", "doctor", "porting", "verbs"),
 )
 
 
@@ -41,8 +41,8 @@ def _imports() -> Iterator[tuple[str, str]]:
 
 def doors(name: str) -> set[str]:
     text = importlib.import_module(f"patchbench.{name}").__doc__ or ""
-    line = next(line for line in text.splitlines() if line.startswith("Doors: "))
-    return {door.strip() for door in line.removeprefix("Doors: ").split(",")}
+    listed = text.partition("\nDoors: ")[2].partition("\n\n")[0]
+    return {door.strip() for door in listed.split(",")}
 
 
 def test_no_import_runs_backwards() -> None:

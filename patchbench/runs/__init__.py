@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Runs of `bench`: made, stored, found, read, compared, published, repeated.
 
-Doors: benching, archive, folder, reading, publishing, published, verifying, history, scaling, times
+Doors: benching, planning, archive, folder, reading, publishing, published, verifying, history,
+scaling, times
 
     benching    builds both arms, plans the run and boots it
+    planning    builds both arms, and writes the boots as jobs for other hosts
     folder      results/runs/RUN: its files, written and read
     archive     finds a bench, a check or a study by its name
     reading     what a run says, worked out from its plan and logs

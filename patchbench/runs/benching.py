@@ -25,7 +25,7 @@ from patchbench.runs import folder as runs
 from patchbench.runs import reading, times
 from patchbench.stages import boots as booting
 from patchbench.stages.boots import Booter
-from patchbench.tools import host
+from patchbench.tools import files, host
 
 _PROVED_SEED = 1
 
@@ -46,6 +46,7 @@ class BenchRequest:
     parameters: Mapping[str, int]
     typed: str = ""  # the command as it was typed, where a series is a source of mails
     dirty: bool = False  # of the tree, take what no commit holds as well
+    run: str = ""  # the run to carry on, which has a plan; empty for a new one
 
     @property
     def tests(self) -> tuple[str, ...]:
@@ -162,6 +163,7 @@ class Prepared:
     def finish(self, pipeline: Pipeline) -> None:
         """Note what ran when, and seal the run's folder against later changes."""
         times.write(self.folder, pipeline.timings())
+        files.remove_whole(self.folder / "jobs")  # done by now, and as large as the kernels
         runs.seal(self.folder)
 
 
@@ -195,7 +197,7 @@ def bench(pipeline: Pipeline, request: BenchRequest) -> Prepared:
 
     A kernel that equals the base's is not booted, unless everything is to be booted again.
     """
-    prepared = prepare(pipeline, request)
+    prepared = prepare(pipeline, request, run=request.run)
     for arms in prepared.to_boot(fresh=request.fresh):
         seeds = prepared.plan.seeds[arms[0].machine.name]
         prepared.boot(arms, seeds, fresh=request.fresh)
@@ -247,7 +249,7 @@ def _check(pipeline: Pipeline, request: BenchRequest) -> list[Machine]:
         raise BadInput(f"--machine {','.join(request.machines)}: each machine once")
     machines = [pipeline.catalog.machine(name) for name in request.machines]
     for machine in machines:
-        booting.check_machine(machine)
+        pipeline.check_machine(machine)
     if not pipeline.catalog.flavour(request.flavour, "").comparable:
         raise BadInput(
             f"timings of flavour {request.flavour} mean nothing, as its file says; `check` boots it"

@@ -25,8 +25,9 @@ def write(folder: Path, note: Mapping[str, Json]) -> None:
 def rows(folder: Path) -> list[tuple[str, str, str]]:
     """Return what a run's wall time was spent on, in seconds and as a share, under HEADINGS.
 
-    Containers that run side by side count once. Setting up (toolchain image, sources, work
-    trees) has rows of its own; the remainder is the pipeline's. BadInput if the run was cut off.
+    Containers that run side by side count once, wherever they do. Setting up (toolchain image,
+    sources, work trees) has rows of its own; the remainder is the pipeline's. Then comes how long
+    each other host booted. BadInput if the run was cut off.
     """
     try:
         return _rows(load_json(folder / TIMINGS))
@@ -42,11 +43,16 @@ def _rows(note: Any) -> list[tuple[str, str, str]]:
     for program, start, end in note["busy"]:
         if program in _PROGRAMS:
             spans[_PROGRAMS[program]].append((start, end))
+    hosts: dict[str, list[tuple[float, float]]] = {}
+    for name, start, end in note.get("hosts", []):
+        hosts.setdefault(name, []).append((start, end))
+        spans["QEMU"].append((start, end))
     for what, start, end in note["set_up"]:
         spans.setdefault(what, []).append((start, end))
     seconds = {name: _covered(those) for name, those in spans.items()}
     seconds["pipeline"] = wall - sum(seconds.values())
     seconds["wall"] = wall
+    seconds |= {f"QEMU on {name}": _covered(those) for name, those in sorted(hosts.items())}
     return [(name, f"{value:.1f}", f"{value / wall:.1%}") for name, value in seconds.items()]
 
 

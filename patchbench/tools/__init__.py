@@ -19,5 +19,7 @@ Doors: all
     debian     kernel sources from Debian's archive
     download   files from a URL
     host       what the host is, and how busy
+    slots      who may boot on it now
+    cluster    other hosts
     terminal   progress and tables
 """

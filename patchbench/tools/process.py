@@ -4,6 +4,7 @@
 import subprocess
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from patchbench.errors import ToolFailed
@@ -77,6 +78,24 @@ def stream(argv: Sequence[str]) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     except FileNotFoundError as err:
         raise _missing(argv) from err
+
+
+@contextmanager
+def beside(commands: Sequence[Sequence[str]]) -> Iterator[None]:
+    """Keep programs running while the block does, what they print on stderr; then end them."""
+    started = []
+    try:
+        for argv in commands:
+            try:
+                started.append(subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=2))
+            except FileNotFoundError as err:
+                raise _missing(argv) from err
+        yield
+    finally:
+        for one in started:
+            one.terminate()
+        for one in started:
+            one.wait()
 
 
 def _missing(argv: Sequence[str]) -> ToolFailed:

@@ -9,7 +9,7 @@ import fcntl
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,11 +26,14 @@ def default_folder() -> Path:
 
 
 class Slots:
-    """A host's slots, as one process sees them; say: what hears that others keep it waiting."""
+    """A host's slots, as one process sees them: those of the cores that it may use.
 
-    def __init__(self, folder: Path, count: int, say: Callable[[str], None]) -> None:
+    say: what hears, once, that others keep it waiting.
+    """
+
+    def __init__(self, folder: Path, cores: Iterable[int], say: Callable[[str], None]) -> None:
         self._folder = folder
-        self._cores = [f"core-{number}" for number in range(count)]
+        self._cores = [f"core-{number}" for number in sorted(cores)]
         self._say = say
         self._closed = self._said = False
 

@@ -14,5 +14,6 @@ A verb imports what it calls when it is called: `invoke --list` waits for no oth
     replying   answers to mails, of `report`
     judging    gate, check, calibrate, publish, verify
     studies    study
+    working    work, worker, cluster
     upkeep     list, doctor, clean, test, harden, lint, dev.timings
 """

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from collections.abc import Iterator
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING
 from invoke.exceptions import Exit
 
 from patchbench.errors import BadInput, PipelineError
+from patchbench.verbs.needs import SCHEDULER
 
 if TYPE_CHECKING:
     from patchbench.findings import CheckResult
     from patchbench.model import Comparison
+    from patchbench.pipeline import Pipeline
 
 ROOT = Path(__file__).absolute().parents[2]
 _INTERRUPTED = 130
@@ -34,6 +37,7 @@ _HELP = {
     "seeds": "seeds per arm; 0: as many as the machine file says",
     "set": "set a parameter of the workload, name=value; repeatable",
     "fresh": "boot again what is shelved, and compare to the byte",
+    "hosts": "boot on the workers of a scheduler, tcp://127.0.0.1:8786; else $PATCHBENCH_SCHEDULER",
     "json": "print JSON on stdout and nothing else",
     "run": "folder in results/runs/ or results/published/, the beginning of its name, or latest",
     "format": "print this format and nothing else, but for reply, which writes a mail: "
@@ -65,6 +69,23 @@ def exits() -> Iterator[None]:
         raise Exit(
             "interrupted; the next run carries on from what is shelved", _INTERRUPTED
         ) from err
+
+
+@contextmanager
+def opened(hosts: str = "") -> Iterator[Pipeline]:
+    """Give the pipeline, which boots on other hosts if a scheduler of theirs is named."""
+    from patchbench import pipeline
+    from patchbench.tools.terminal import Terminal
+
+    address = hosts or os.environ.get(SCHEDULER, "")
+    with pipeline.opened(ROOT, Terminal()) as run:
+        if not address:
+            yield run
+            return
+        from patchbench.work.hosts import joined
+
+        with joined(run, address):
+            yield run
 
 
 def show(comparison: Comparison, *, as_json: bool, written: Path | None = None) -> None:

@@ -11,7 +11,7 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from patchbench.errors import GateFailed, Undecided
-from patchbench.verbs.common import ROOT, exits, flags, seconds_of, show_findings
+from patchbench.verbs.common import ROOT, exits, flags, opened, seconds_of, show_findings
 from patchbench.verbs.needs import needs
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @task(
-    help=flags("series", "against", "kernel", "tree", "flavour", "fresh", "json")
+    help=flags("series", "against", "kernel", "tree", "flavour", "fresh", "json", "hosts")
     | {
         "policy": "the limits, instead of configs/gate.toml",
         "seeds": "judge once, after this many seeds per arm, instead of at the policy's looks",
@@ -43,13 +43,12 @@ def gate(
     json: bool = False,
     changed_since: str = "",
     all: bool = False,  # noqa: A002  # the flag's name
+    hosts: str = "",
 ) -> None:
     """Pass or stop a series by configs/gate.toml: 0 PASS, 10 FAIL, 11 INCONCLUSIVE."""
-    from patchbench import pipeline
     from patchbench.gate import gating, revisions
     from patchbench.gate.request import GateRequest
     from patchbench.intake import taking
-    from patchbench.tools.terminal import Terminal
 
     with exits():
         request = GateRequest(
@@ -64,7 +63,7 @@ def gate(
             fresh=fresh,
             everything=all,
         )
-        with pipeline.opened(ROOT, Terminal()) as run:
+        with opened(hosts) as run:
             request = taking.resolved(run, request)
             requests = (
                 revisions.changed(run, request, changed_since) if changed_since else [request]
@@ -76,7 +75,7 @@ def gate(
 
 
 @task(
-    help=flags("series", "against", "tree", "fresh")
+    help=flags("series", "against", "tree", "fresh", "hosts")
     | {
         "kernel": "files in configs/kernels/, with commas",
         "matrix": "the build matrix and no hazards, unless those are named",
@@ -107,13 +106,12 @@ def check(
     whole: bool = False,
     fresh: bool = False,
     json: bool = False,
+    hosts: str = "",
 ) -> None:
     """Build SERIES in many configurations, boot the hazards, and report what breaks."""
-    from patchbench import pipeline
     from patchbench.check import checking
     from patchbench.check.request import CheckRequest
     from patchbench.intake import taking
-    from patchbench.tools.terminal import Terminal
 
     with exits():
         request = CheckRequest(
@@ -124,13 +122,13 @@ def check(
             checking.parts(matrix=matrix or quick or bool(rows), hazards=bool(hazards)), tree,
             against, first_patches=not whole,
         )  # fmt: skip
-        with pipeline.opened(ROOT, Terminal()) as run:
+        with opened(hosts) as run:
             checked = checking.check(run, taking.resolved(run, request))
         show_findings(checked.folder, checked.result, checked.errors, as_json=json)
 
 
 @task(
-    help=flags("kernel")
+    help=flags("kernel", "hosts")
     | {
         "policy": "the policies to calibrate, with commas; one workload for each machine",
         "machine": "only these of the policies' machines, with commas",
@@ -144,17 +142,17 @@ def calibrate(
     policy: str = "configs/gate.toml,configs/gate-parallel.toml",
     machine: str = "",
     trials: int = 400,
+    hosts: str = "",
 ) -> None:
     """Measure the gate: noise floor, false alarms, power; written to docs/calibration.md."""
-    from patchbench import pipeline
     from patchbench.gate import calibrating, calibration
-    from patchbench.tools.terminal import Terminal, print_table
+    from patchbench.tools.terminal import print_table
 
     with exits():
         paths = tuple(Path(one) for one in policy.split(","))
         machines = tuple(name for name in machine.split(",") if name)
         request = calibrating.CalibrationRequest(kernel, paths, machines, trials=trials)
-        with pipeline.opened(ROOT, Terminal()) as run:
+        with opened(hosts) as run:
             calibrated = calibrating.calibrate(run, request)
         findings = calibration.save(ROOT, calibrated)
         print_table(calibration.HEADINGS, calibration.rows(findings), words=2)

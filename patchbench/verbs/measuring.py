@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench.verbs.common import ROOT, exits, flags, parameters
+from patchbench.verbs.common import ROOT, exits, flags, opened, parameters
 from patchbench.verbs.needs import needs
 from patchbench.verbs.reporting import report_bench
 
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
 @task(
     help=flags(
         "series", "against", "kernel", "tree", "dirty", "workload", "machine", "flavour", "seeds",
-        "set", "fresh", "json",
+        "set", "fresh", "json", "hosts",
     )
     | {
         "series": "what to bench, as for build; with commas several, each an arm of one run",
+        "plan-only": "build, write the boots as jobs for `work`, and print their files",
+        "run": "carry on this run, which --plan-only began",
         "all-pairs": "compare the series with each other as well",
         "workload": "file in workloads/; auto: those that run what the series changes, up to three",
     },
@@ -46,12 +49,13 @@ def bench(
     fresh: bool = False,
     all_pairs: bool = False,
     json: bool = False,
+    hosts: str = "",
+    plan_only: bool = False,
+    run: str = "",
 ) -> None:
     """Build each SERIES and the series AGAINST, boot them, and report what changed."""
-    from patchbench import pipeline
     from patchbench.intake import taking
-    from patchbench.runs import benching
-    from patchbench.tools.terminal import Terminal
+    from patchbench.runs import benching, planning
 
     with exits():
         request = benching.BenchRequest(
@@ -67,10 +71,14 @@ def bench(
             parameters=parameters(set),
             dirty=dirty,
         )
-        with pipeline.opened(ROOT, Terminal()) as run:
-            run.with_changes = dirty
-            asked = benching.by_workload(run, taking.resolved(run, request))
-            folders = [benching.bench(run, one).folder for one in asked]
+        with opened(hosts) as line:
+            line.with_changes = dirty
+            request = replace(request, run=planning.begun(line, run) if run else "")
+            asked = benching.by_workload(line, taking.resolved(line, request))
+            if plan_only:
+                print(*(job for one in asked for job in planning.plan_only(line, one)), sep="\n")
+                return
+            folders = [benching.bench(line, one).folder for one in asked]
         errors = [report_bench(folder, pairs=all_pairs, as_json=json) for folder in folders]
         if error := next(filter(None, errors), None):
             raise error

@@ -8,12 +8,12 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from patchbench.errors import PipelineError, UnknownName
-from patchbench.verbs.common import ROOT, exits, flags, seconds_of
+from patchbench.verbs.common import ROOT, exits, flags, opened, seconds_of
 from patchbench.verbs.needs import needs
 
 
 @task(
-    help=flags("series", "fresh")
+    help=flags("series", "fresh", "hosts")
     | {
         "kernel": "files in configs/kernels/, separated by commas; by default all of the plan's",
         "scale": "small (half an hour on two cores once the images are built) or full",
@@ -30,12 +30,11 @@ def study(
     kernel: str = "",
     budget: str = "",
     fresh: bool = False,
+    hosts: str = "",
 ) -> None:
     """Answer the claims of SERIES and its reviewers' questions, by configs/studies/SERIES.toml."""
-    from patchbench import pipeline
     from patchbench.study.plan import FOLDER, SCALES
     from patchbench.study.studying import StudyRequest, study_series
-    from patchbench.tools.terminal import Terminal
 
     with exits():
         known = {name: name for name in SCALES}
@@ -49,7 +48,7 @@ def study(
             budget_s=seconds_of(budget) if budget else None,
             fresh=fresh,
         )
-        with pipeline.opened(ROOT, Terminal()) as run:
+        with opened(hosts) as run:
             folder = study_series(run, request)
         report_study(folder)
 

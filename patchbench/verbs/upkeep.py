@@ -113,7 +113,7 @@ def clean(
 
 
 @task(help={"fast": "leave out real kernels, and most of what starts git or gcc or draws plots"})
-@needs("engine", "browser", unless="fast")
+@needs("engine", "browser", "hosts", unless="fast")
 def test(_: Context, fast: bool = False) -> None:
     """Lint, then run the tests, real kernels last; with --fast only the quick tests, no lint."""
     from patchbench.tools import process

@@ -151,6 +151,21 @@ def test_side_by_side_containers_count_once_in_the_timings(tmp_path: Path) -> No
     }
 
 
+def test_the_timings_tell_other_hosts_apart_and_count_them_once(tmp_path: Path) -> None:
+    (tmp_path / "timings.json").write_text(
+        '{"started": 0, "ended": 10, "busy": [], "set_up": [],'
+        ' "hosts": [["beta", 1, 5], ["alpha", 2, 6], ["alpha", 3, 4]]}'
+    )
+    assert times.rows(tmp_path) == [
+        ("make", "0.0", "0.0%"),
+        ("QEMU", "5.0", "50.0%"),
+        ("pipeline", "5.0", "50.0%"),
+        ("wall", "10.0", "100.0%"),
+        ("QEMU on alpha", "4.0", "40.0%"),
+        ("QEMU on beta", "4.0", "40.0%"),
+    ]
+
+
 def test_the_timings_of_a_run_that_was_cut_off_say_so(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="the run did not finish"):
         times.rows(tmp_path)

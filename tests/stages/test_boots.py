@@ -271,3 +271,36 @@ def test_an_exact_run_that_was_killed_while_it_copied_is_whole_again(
     first = exact(tmp_path, hypervisor)
     (JOBS[0].folder(tmp_path / "run") / RESULTS).unlink()
     assert exact(tmp_path, hypervisor) == first
+
+
+def test_the_jobs_of_an_exact_machine_are_the_boots_that_are_not_shelved(
+    tmp_path: Path, hypervisor: FakeHypervisor
+) -> None:
+    exact(tmp_path, hypervisor)
+    arms = [arm("none"), arm("v0")]
+    planned = start(tmp_path, hypervisor, "next").planned(arms, (2, 3), random.Random(1))
+    assert [[(one.image.series, seed) for one, seed, _ in block] for block in planned] == [
+        [("none", 3)],
+        [("v0", 3)],
+    ]
+
+
+def test_the_jobs_of_a_noisy_machine_are_blocks_of_all_arms(
+    tmp_path: Path, hypervisor: FakeHypervisor
+) -> None:
+    arms = [arm("none", NOISY), arm("v0", NOISY)]
+    planned = start(tmp_path, hypervisor).planned(arms, (1, 2), random.Random(1))
+    assert [{(one.image.series, seed) for one, seed, _ in block} for block in planned] == [
+        {("none", 1), ("v0", 1)},
+        {("none", 2), ("v0", 2)},
+    ]
+
+
+def test_what_a_job_left_in_a_run_is_shelved_and_not_booted_again(
+    tmp_path: Path, hypervisor: FakeHypervisor
+) -> None:
+    for job in JOBS:
+        local(hypervisor).boot([(job.arm, job.seed, job.folder(tmp_path / "run"))])
+    hypervisor.booted.clear()
+    assert [boot.failure for boot in exact(tmp_path, hypervisor)] == [""] * 4
+    assert len(hypervisor.booted) == 1  # the one that is booted again, to see it repeat

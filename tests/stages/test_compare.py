@@ -118,6 +118,16 @@ def disturbed(*overloads: str) -> tuple[str, ...]:
     return compare(plan(seeds=len(overloads)), boots, NOTES).disturbed
 
 
+def test_a_comparison_says_on_which_other_hosts_its_boots_were_made() -> None:
+    boots = [
+        replace(boot(series, seed, results()), worker=worker)
+        for seed, worker in ((1, ""), (2, "beta"))
+        for series in ("none", "v0")
+    ]
+    (line,) = compare(plan(), boots, NOTES).disturbed
+    assert "exact: its boots were made on beta, the run's own host" in line
+
+
 def test_blocks_that_were_done_again_are_counted() -> None:
     assert disturbed("", "", "busy") == (
         "exact: 3 times a block of boots was disturbed and done again; there are 3",

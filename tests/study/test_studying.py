@@ -9,6 +9,7 @@ import pytest
 
 from patchbench.catalog import Catalog
 from patchbench.errors import LostGuest
+from patchbench.model import Machine
 from patchbench.pipeline import Pipeline
 from patchbench.runs.benching import BenchRequest
 from patchbench.study import folder as studies
@@ -139,6 +140,9 @@ class Plain:
 
     def guest(self, program: str) -> "Plain":
         return self
+
+    def check_machine(self, machine: Machine) -> None:
+        """Refuse none."""
 
 
 def test_a_finished_study_is_weighed_again_without_a_boot_when_it_is_reworded(

@@ -11,7 +11,7 @@ from patchbench.tools.slots import Slots
 
 
 def slots(tmp_path: Path, count: int = 2, heard: list[str] | None = None) -> Slots:
-    return Slots(tmp_path / "slots", count, (heard if heard is not None else []).append)
+    return Slots(tmp_path / "slots", range(count), (heard if heard is not None else []).append)
 
 
 def taken(slots: Slots, how: str) -> threading.Event:
