@@ -58,6 +58,7 @@ class Finding:
     context: tuple[str, ...] = ()  # under what: configuration and compiler
     commands: tuple[str, ...] = ()  # that show it again
     questions: tuple[str, ...] = ()  # of the answer sheet that it bears on: C8
+    bound: str = ""  # of a condition: at most 105 % of that, on average
 
     @property
     def title(self) -> str:

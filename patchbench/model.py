@@ -337,6 +337,19 @@ class Condition:
         return self.on.endswith("_ns")
 
     @property
+    def bound(self) -> str:
+        """Return what every sample must keep to, or their mean where it is compared, in words."""
+        if self.equals is not None:
+            return f"must be {self.equals}"
+        if self.compares:
+            least, most = self.at_least_base_pct, self.at_most_base_pct
+            share, word = (least, "at least") if least is not None else (most, "at most")
+            return f"on average {word} {share:g} % of that"
+        if self.at_least is not None:
+            return f"at least {self.at_least:.0f}"
+        return f"at most {self.at_most:.0f}"
+
+    @property
     def bounds(self) -> int:
         """Return how many bounds there are."""
         numbers = (self.at_most, self.at_least, self.at_most_base_pct, self.at_least_base_pct)

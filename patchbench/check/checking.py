@@ -7,7 +7,7 @@ from pathlib import Path
 
 from patchbench import findings
 from patchbench.check import answers, hazards, matrix, matrixing, rows
-from patchbench.check.request import HAZARDS, MATRIX, CheckRequest
+from patchbench.check.request import HAZARDS, MATRIX, STYLE, CheckRequest
 from patchbench.errors import (
     BadInput,
     GateFailed,
@@ -74,7 +74,7 @@ def check(pipeline: Pipeline, request: CheckRequest) -> Checked:
             keep([rows.judge_error(target, "series", request.series, err)])
             errors.append(err)
             continue
-        if MATRIX in request.parts:
+        if MATRIX in request.parts or STYLE in request.parts:
             built = matrixing.check(pipeline, source, request)
             keep(built.findings)
             errors += built.errors
@@ -83,10 +83,10 @@ def check(pipeline: Pipeline, request: CheckRequest) -> Checked:
     return Checked(folder, result, tuple(errors))
 
 
-def parts(*, matrix: bool, hazards: bool) -> tuple[str, ...]:
-    """Return the halves that were asked for; both where none was."""
-    wanted = {MATRIX: matrix, HAZARDS: hazards}
-    return tuple(name for name, wanted in wanted.items() if wanted) or tuple(wanted)
+def parts(*, matrix: bool, hazards: bool, style: bool = False) -> tuple[str, ...]:
+    """Return the parts that were asked for; matrix and hazards where none was."""
+    asked = {MATRIX: matrix, HAZARDS: hazards, STYLE: style}
+    return tuple(name for name, wanted in asked.items() if wanted) or (MATRIX, HAZARDS)
 
 
 def headings(result: CheckResult) -> list[str]:
@@ -123,11 +123,16 @@ def table(result: CheckResult) -> list[list[str]]:
     """Return the table's rows: the worst answer to each question, by series."""
     from_good_to_bad = sorted(result.findings, key=lambda one: [*_SHOWN].index(one.state))
     states = {(*one.question, one.series): _SHOWN[one.state] for one in from_good_to_bad}
-    lines = {one.question: (one.kernel, one.title) for one in result.findings}
+    lines = {one.question: (one.kernel, _what(one)) for one in result.findings}
     return [
         [*shown, *(states.get((*question, name), "-") for name in result.series_names)]
         for question, shown in lines.items()
     ]
+
+
+def _what(finding: Finding) -> str:
+    """Return what was asked, with the bound that a pass keeps to."""
+    return f"{finding.title}, {finding.bound}" if finding.bound else finding.title
 
 
 def problems(result: CheckResult) -> list[str]:

@@ -102,6 +102,7 @@ def _weigh(condition: Condition, empty: Finding, booted: Boot, base: Boot | None
         on=condition.on,
         against=base.series if condition.compares and base else "",
         questions=condition.questions,
+        bound=condition.bound,
     )
     found = _values(condition.on, booted)
     if not found:

@@ -62,15 +62,23 @@ def load(root: Path) -> Matrix:
     return load_toml(root / FILE, Matrix)
 
 
-def choose(matrix: Matrix, names: Sequence[str], *, quick: bool) -> tuple[str, ...]:
+def choose(
+    matrix: Matrix, names: Sequence[str], *, quick: bool, style: bool = False
+) -> tuple[str, ...]:
     """Return the rows of these names, else the quick ones, else all.
+
+    style: else those that W=1 and sparse are run in, and of which no more than a part is built.
 
     Raises UnknownName, which lists the known ones.
     """
     for name in names:
         if name not in matrix.rows:
             raise UnknownName("row", name, [*matrix.rows], FILE)
-    chosen = [name for name, row in matrix.rows.items() if row.quick or not quick]
+    chosen = [
+        name
+        for name, row in matrix.rows.items()
+        if (row.quick or not quick) and (not style or (row.strict and row.part))
+    ]
     return tuple(names or chosen)
 
 

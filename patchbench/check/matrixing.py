@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What `check --matrix` does with the pipeline: every row, patch by patch, and checkpatch."""
+"""What `check --matrix` and `--style` do: every row, patch by patch, and checkpatch."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,23 +47,29 @@ class _MatrixRun:
 
 @dataclass(frozen=True, slots=True)
 class _Needed:
-    """What to do of a row: build it whole or not, look at these sources; None: all it compiled."""
+    """What to do of a row: build it whole or not, look at these sources; None: all it compiled.
+
+    headers: to look at as well. style: of the sources, W=1 and sparse alone.
+    """
 
     whole: bool
     sources: tuple[str, ...] | None = None
+    headers: tuple[str, ...] = ()
+    style: bool = False
 
     def __bool__(self) -> bool:
-        return self.whole or bool(self.sources)
+        return self.whole or bool(self.sources) or bool(self.headers)
 
 
 def check(pipeline: Pipeline, source: Source, request: CheckRequest) -> MatrixResult:
     """Build the rows with the first patch, with two, ... and judge them beside another series.
 
+    Where style alone is asked for, only what the series touches is compiled.
     A row that cannot be configured is untested, and its error is returned; the others still run.
     Raises UnknownName for a row.
     """
     known = matrix.load(pipeline.root)
-    chosen = matrix.choose(known, request.rows, quick=request.quick)
+    chosen = matrix.choose(known, request.rows, quick=request.quick, style=request.only_style)
     judged = request.prefixes(pipeline, source)
     trees = {name: pipeline.apply(source, name) for name in (*judged, request.against)}
     repository = Repository(source.repository)
@@ -73,13 +79,23 @@ def check(pipeline: Pipeline, source: Source, request: CheckRequest) -> MatrixRe
 
     style = [*_style(pipeline, run)] if request.style else []
     for name in judged:
-        _build(pipeline, run, name, {row: _Needed(whole=True) for row in chosen}, known)
+        _build(pipeline, run, name, dict.fromkeys(chosen, _needed(run)), known)
     if request.against not in judged:
         added = _added_names(run)
         needed = {row: _needed_of_base(run, row, added) for row in chosen}
         if wanted := {row: one for row, one in needed.items() if one}:
             _build(pipeline, run, request.against, wanted, known)
     return MatrixResult((*style, *_judge(pipeline, run, chosen)), tuple(run.errors.values()))
+
+
+def _needed(run: _MatrixRun) -> _Needed:
+    """Return what of a row is needed with the series."""
+    if not run.request.only_style:
+        return _Needed(whole=True)
+    sources, headers = (
+        tuple(name for name in run.files if name.endswith(kind)) for kind in (".c", ".h")
+    )
+    return _Needed(whole=False, sources=sources, headers=headers, style=True)
 
 
 def _build(
@@ -131,11 +147,14 @@ def _build_row(
     if needed.sources is None:
         sources = compiled.sources if compiled else ()
         return Built(compiled, builder.inspect(sources) if config.strict and sources else None)
-    if not needed.sources:
+    if not needed.sources and not needed.headers:
         return Built(compiled)
-    sources = tuple(name for name in needed.sources if (source / name).is_file())
-    looked = None if compiled else builder.look(sources)
-    return Built(compiled, builder.inspect(sources) if config.strict else None, looked)
+    sources, headers = (
+        tuple(name for name in names if (source / name).is_file())
+        for names in (needed.sources, needed.headers)
+    )
+    looked = None if compiled or needed.style else builder.look(sources)
+    return Built(compiled, builder.inspect(sources, headers) if config.strict else None, looked)
 
 
 def _added_names(run: _MatrixRun) -> Mapping[str, frozenset[str]]:
@@ -149,6 +168,8 @@ def _needed_of_base(run: _MatrixRun, row: str, added: Mapping[str, frozenset[str
     """Return what of a row has to be built with the base to judge it with the series."""
     built = {name: run.built[name, row] for name in run.judged if (name, row) in run.built}
     warned = any(rows.wants_look(one, run.files) for one in built.values())
+    if run.request.only_style:
+        return _needed(run) if warned else _Needed(whole=False)
     sources = [source for one in built.values() if one.compiled for source in one.compiled.sources]
     return _Needed(
         any(rows.wants_base(one, run.files, added[name]) for name, one in built.items()),
@@ -161,7 +182,7 @@ def _judge(pipeline: Pipeline, run: _MatrixRun, chosen: Sequence[str]) -> Iterat
     for row in chosen:
         base = run.built.get((against, row))
         for name in dict.fromkeys((against, *run.judged)):
-            target = _target(run, name, f"--rows {row}")
+            target = _target(run, name, "--style" if run.request.only_style else f"--rows {row}")
             if (name, row) in run.errors:
                 yield rows.judge_error(target, "build", row, run.errors[name, row])
             elif built := run.built.get((name, row)):
@@ -195,4 +216,4 @@ def _style(pipeline: Pipeline, run: _MatrixRun) -> Iterator[Finding]:
             Limits(timeout_s=300),
             binds=[Bind(lane.source, "/src"), Bind(patch.path, inside)],
         )
-        yield rows.judge_style(_target(run, name, "--matrix"), patch, done.said, done.status)
+        yield rows.judge_style(_target(run, name, "--style"), patch, done.said, done.status)

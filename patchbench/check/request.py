@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from patchbench.model import NONE, SeriesName, Source
 from patchbench.pipeline import Pipeline, kernel_flag
 
-MATRIX, HAZARDS = "matrix", "hazards"
+MATRIX, HAZARDS, STYLE = "matrix", "hazards", "style"
 
 
 @dataclass(frozen=True, slots=True)
 class CheckRequest:
     """What to check; empty `hazards` and `rows` mean all there are.
 
-    tree: instead of the kernels. against: what to compare with. parts: which of the two halves,
-    `matrix` and `hazards`. quick: of the rows, the quick ones. first_patches: also the series
-    without its last patches. style: run checkpatch on each patch.
+    tree: instead of the kernels. against: what to compare with. parts: which of `matrix`, `hazards`
+    and `style`, which the matrix includes. quick: of the rows, the quick ones. first_patches: also
+    the series without its last patches. style: run checkpatch on each patch.
     """
 
     series: str
@@ -40,6 +40,11 @@ class CheckRequest:
     def kernel(self) -> str:
         """Return the first of its kernels."""
         return self.kernels[0]
+
+    @property
+    def only_style(self) -> bool:
+        """Return whether the files are looked at, and no row is built."""
+        return STYLE in self.parts and MATRIX not in self.parts
 
     def on(self, choose: Callable[[], str]) -> "CheckRequest":
         """Return it with the kernel that is chosen where none was asked for."""
@@ -78,10 +83,10 @@ class CheckRequest:
         return " ".join(words)
 
     def _halves(self) -> list[str]:
-        """Return the flags that choose rows and hazards; none of them is everything."""
+        """Return the flags that choose the parts; none of them is everything."""
         if self.parts == (MATRIX, HAZARDS) and not (self.hazards or self.rows or self.quick):
             return []
-        words = []
+        words = ["--style"] if self.only_style else []
         if MATRIX in self.parts:
             words.append(f"--rows {','.join(self.rows)}" if self.rows else "--matrix")
             words += ["--quick"] if self.quick else []

@@ -38,7 +38,8 @@ class Compiled:
     """How a build ended, and which of the files of interest it compiled.
 
     checked: those that sparse looked at. linked: of a part, the linker's lines on every name that
-    it leaves undefined or defines twice; which of them are errors, the caller says.
+    it leaves undefined or defines twice; which of them are errors, the caller says. headers: those
+    whose comments kernel-doc read.
     """
 
     good: bool
@@ -47,6 +48,7 @@ class Compiled:
     cpu_seconds: float
     checked: tuple[str, ...] = ()
     linked: str = ""
+    headers: tuple[str, ...] = ()
 
 
 class RowBuilder:
@@ -88,16 +90,22 @@ class RowBuilder:
 
         return self._shelved("compile", files, build)
 
-    def inspect(self, sources: Sequence[str]) -> Compiled:
-        """Compile these sources again with W=1, and run sparse on them; see `checked`."""
+    def inspect(self, sources: Sequence[str], headers: Sequence[str] = ()) -> Compiled:
+        """Compile these sources again with W=1, and run sparse on them; see `checked`.
+
+        headers: W=1 reads the comments of no header; the kernel's own kernel-doc does here.
+        """
 
         def inspect() -> Compiled:
             good, log = self._objects_only("inspect", sources, "W=1", *_SPARSE)
+            if headers:
+                read = self._maker().kernel_doc(headers)
+                good, log = good and read.status == 0, f"{log}\n{read.said}"
             seen = buildlog.checked(log)
             checked = tuple(name for name in sources if name in seen)
-            return Compiled(good, log, tuple(sources), 0, checked)
+            return Compiled(good, log, tuple(sources), 0, checked, headers=tuple(headers))
 
-        return self._shelved("W=1 and sparse", sources, inspect)
+        return self._shelved("W=1 and sparse", (*sources, *headers), inspect)
 
     def look(self, sources: Sequence[str]) -> Compiled:
         """Compile these sources alone, as `compile` does, to see their warnings."""

@@ -143,6 +143,8 @@ def judge_messages(
         pairs.append(("warnings", ("compiler",), built.compiled, before))
     if built.inspected:
         for kind, tools in _STRICT.items():
+            if kind == "sparse" and not built.inspected.sources:
+                continue  # it reads headers with the files that include them
             pairs.append((kind, tools, built.inspected, base.inspected))
     return tuple(
         _judge_messages(row, kind, ours, theirs, _Counted(files, tools))
@@ -171,10 +173,14 @@ def _judge_messages(
 ) -> Finding:
     ours = counted(built)
     new = buildlog.new(ours, counted(base))
-    empty = row.untested(kind, built.sources if kind in _STRICT else ())
+    documented = built.headers if kind == "W=1" else ()
+    kernel_doc = (f"scripts/kernel-doc -none {' '.join(documented)}",) if documented else ()
+    empty = row.untested(kind, built.sources if kind in _STRICT else (), kernel_doc)
     finding = replace(empty, evidence="\n".join(map(str, new[:_SHOWN])))
     if kind in _STRICT and not built.good:
-        return replace(finding, says="make stopped before it had compiled all of the files")
+        return replace(
+            finding, says="make or kernel-doc stopped before it had read all of the files"
+        )
     if kind == "sparse" and (unseen := [one for one in built.sources if one not in built.checked]):
         return replace(finding, says=_unseen(built.log, unseen))
     if ours and (base is None or not _covers(kind, base)):
@@ -182,7 +188,8 @@ def _judge_messages(
     if new:
         return replace(finding, state="fail", says=_first([str(one) for one in new], ""))
     known = f", {len(ours)} messages that the base has as well" if ours else ""
-    return replace(finding, state="pass", says=f"nothing new in {len(built.sources)} files{known}")
+    count = len(built.sources) + len(documented)
+    return replace(finding, state="pass", says=f"nothing new in {count} files{known}")
 
 
 def _covers(kind: FindingKind, base: Compiled) -> bool:

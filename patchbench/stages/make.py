@@ -128,6 +128,15 @@ class Make:
         """List an object's undefined symbols with their types; the path is below /out."""
         return self._tool("nm", "--undefined-only", "--format=sysv", name)
 
+    def kernel_doc(self, files: Sequence[str]) -> Finished:
+        """Let the kernel's own kernel-doc read the comments of files; paths are below /src."""
+        return self._engine.run(
+            self._image,
+            ["/src/scripts/kernel-doc", "-none", *(f"/src/{name}" for name in files)],
+            Limits(timeout_s=TIMEOUT_S),
+            binds=self._binds,
+        )
+
     def _tool(self, tool: str, *arguments: str) -> Finished:
         words = [word if word.startswith("-") else f"/out/{word}" for word in arguments]
         return self._engine.run(

@@ -81,6 +81,8 @@ def gate(
         "matrix": "the build matrix and no hazards, unless those are named",
         "rows": "rows of configs/matrix.toml, with commas, and no hazards",
         "quick": "the quick rows of the matrix, and no hazards",
+        "style": "strict checkpatch, kernel-doc, W=1 and sparse (where the toolchain image has "
+        "it) on what each patch touches; no matrix and no hazards, unless those are named",
         "hazards": "workloads with conditions, with commas, and no matrix; or all, or auto",
         "flavour": "file in configs/kconfig/, instead of each hazard's own",
         "machine": "file in qemu/machines/, instead of each hazard's own",
@@ -99,6 +101,7 @@ def check(
     matrix: bool = False,
     rows: str = "",
     quick: bool = False,
+    style: bool = False,
     hazards: str = "",
     flavour: str = "",
     machine: str = "",
@@ -119,8 +122,11 @@ def check(
             () if hazards == "all" else tuple(name for name in hazards.split(",") if name),
             flavour, machine, seeds, fresh,
             tuple(name for name in rows.split(",") if name), quick,
-            checking.parts(matrix=matrix or quick or bool(rows), hazards=bool(hazards)), tree,
-            against, first_patches=not whole,
+            checking.parts(
+                # With --style, --rows says in which of them.
+                matrix=matrix or quick or (bool(rows) and not style),
+                hazards=bool(hazards), style=style,
+            ), tree, against, first_patches=not whole,
         )  # fmt: skip
         with opened(hosts) as run:
             checked = checking.check(run, taking.resolved(run, request))

@@ -14,7 +14,7 @@ from patchbench.check import checking
 from patchbench.check.request import CheckRequest
 from patchbench.errors import BadInput, GateFailed, KernelSplat, LostGuest, Undecided
 from patchbench.findings import Finding
-from patchbench.model import Source
+from patchbench.model import Condition, Source
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
 from patchbench.stages import series
@@ -27,6 +27,7 @@ def test_nothing_asked_for_is_everything() -> None:
     assert checking.parts(matrix=False, hazards=False) == ("matrix", "hazards")
     assert checking.parts(matrix=True, hazards=False) == ("matrix",)
     assert checking.parts(matrix=False, hazards=True) == ("hazards",)
+    assert checking.parts(matrix=False, hazards=False, style=True) == ("style",)
 
 
 def test_a_published_check_keeps_its_answers_and_is_not_overwritten(tmp_path: Path) -> None:
@@ -96,6 +97,25 @@ def test_what_fails_with_the_revision_before_as_well_is_no_news() -> None:
     error = checking.verdict_error(replace(result, findings=(*known, *worse)))
     assert isinstance(error, GateFailed)
     assert "1 checks fail with v1 and do not with v0" in str(error)
+
+
+def test_the_table_says_what_a_condition_that_passes_keeps_to() -> None:
+    bound = Condition("left_bytes", ("C5",), "lost", at_most=524288).bound
+    result = check_result(condition("v0", "pass", "left_bytes", bound=bound))
+    assert checking.table(result) == [["mainline", "residue: left_bytes, at most 524288", "pass"]]
+
+
+@pytest.mark.parametrize(
+    ("condition_", "bound"),
+    [
+        (Condition("n", (), "w", at_most_base_pct=105), "on average at most 105 % of that"),
+        (Condition("n", (), "w", at_least_base_pct=95), "on average at least 95 % of that"),
+        (Condition("n", (), "w", at_least=1), "at least 1"),
+        (Condition("n", (), "w", equals="0"), "must be 0"),
+    ],
+)
+def test_a_condition_s_bound_is_said_in_words(condition_: Condition, bound: str) -> None:
+    assert condition_.bound == bound
 
 
 def test_the_table_has_a_row_for_each_question_and_a_column_for_each_series() -> None:

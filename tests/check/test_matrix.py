@@ -44,6 +44,13 @@ def test_quick_rows_are_some_and_not_all() -> None:
     assert 0 < len(quick) < len(matrix.choose(known, (), quick=False))
 
 
+def test_style_is_looked_at_where_w1_and_sparse_run_and_nothing_is_linked_whole() -> None:
+    known = matrix.load(ROOT)
+    chosen = matrix.choose(known, (), quick=False, style=True)
+    assert chosen
+    assert all(known.rows[name].strict and known.rows[name].part for name in chosen)
+
+
 def test_an_unknown_row_lists_the_known_ones() -> None:
     with pytest.raises(UnknownName, match=r"'mips'(.|\n)*sparc64-noswap") as caught:
         matrix.choose(matrix.load(ROOT), ["mips"], quick=False)

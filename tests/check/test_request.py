@@ -23,6 +23,7 @@ SOURCE = Source("mainline", "7.3.4", "a test's", Path(), "c0", "")
         (CheckRequest("v0", PLAIN.kernels, quick=True, parts=("matrix",)), " --matrix --quick"),
         (CheckRequest("v0", PLAIN.kernels, rows=("a", "b"), parts=("matrix",)), " --rows a,b"),
         (CheckRequest("v0", PLAIN.kernels, parts=("hazards",)), " --hazards all"),
+        (CheckRequest("v0", PLAIN.kernels, parts=("style",)), " --style"),
         (
             CheckRequest("v0", PLAIN.kernels, ("residue",), "debug", "exact4", 3, quick=True),
             " --matrix --quick --hazards residue --flavour debug --machine exact4 --seeds 3",

@@ -113,6 +113,12 @@ def test_a_row_is_built_for_its_architecture_as_far_as_it_goes(
     assert {"ARCH=sparc64", "-k", "vmlinux"} <= set(make.calls[-1])
 
 
+def test_w1_reads_the_comments_of_headers_as_well(tmp_path: Path, make: FakeMake) -> None:
+    compiled = builder(tmp_path, make).inspect(FILES[:2], FILES[2:])
+    assert make.calls[-1] == ["/src/scripts/kernel-doc", "-none", "/src/include/linux/oom.h"]
+    assert compiled.headers == FILES[2:]
+
+
 def lists(*undefined: str, weak: str = "may_be_missing") -> Finished:
     lines = [f"{name:<20}|                |   U  |            NOTYPE|" for name in undefined]
     lines.append(f"{weak:<20}|                |   w  |            NOTYPE|")

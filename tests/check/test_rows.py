@@ -117,6 +117,18 @@ def test_an_inspection_that_stopped_early_is_no_pass() -> None:
     assert {found[name].state for name in ("W=1", "sparse")} == {"untested"}
 
 
+def test_headers_alone_are_judged_by_their_comments_and_not_by_sparse() -> None:
+    header = "include/linux/swap.h"
+    log = f"Warning: {header}:7 function parameter 'nr' not described in 'swap_free_run'\n"
+    read = Compiled(good=True, log=log, sources=(), cpu_seconds=1, headers=(header,))
+    row = RowTarget(target(), CONFIG, TOOLS)
+    (found,) = rows.judge_messages(
+        row, Built(inspected=read), Built(inspected=replace(read, log="")), (header,)
+    )
+    assert (found.kind, found.state) == ("W=1", "fail")
+    assert f"scripts/kernel-doc -none {header}" in found.commands
+
+
 def test_where_sparse_did_not_run_w1_is_judged_and_sparse_untested() -> None:
     # Before 713010713c99: 7.3 refused sparse 0.6.4, and W=1 went untested.
     found = messages(looked("", checked=()), None)
