@@ -9,6 +9,7 @@ import pytest
 
 from tests import engine
 from tests.command import Done, invoke
+from tests.fakes import git
 
 OTHER_WAY_ROUND = ("--series", "none", "--against", "v0")
 
@@ -119,6 +120,24 @@ def test_a_published_run_is_repeated(undrawn: Path) -> None:
     assert done.status == 0, done.stderr
     boots = [line for line in done.stdout.splitlines() if "seed" in line]
     assert ["identical" in line for line in boots] == [True] * 12
+
+
+@pytest.mark.slow
+def test_a_published_run_is_repeated_from_a_tree_with_the_same_files(undrawn: Path) -> None:
+    name, tree = published(undrawn), undrawn / "origins/mainline"
+    done = invoke("verify", name, "--tree", str(tree))
+    assert done.status == 0, done.stderr
+    assert done.stdout.count("identical") == 10  # no package, and two boots
+
+
+@pytest.mark.slow
+def test_a_tree_with_other_files_is_refused_before_anything_is_built(undrawn: Path) -> None:
+    name, tree = published(undrawn), undrawn / "origins/mainline"
+    (tree / "Makefile").write_text((tree / "Makefile").read_text() + "# mine\n")
+    git(tree, "commit", "--quiet", "--all", "--message", "mine")
+    done = invoke("verify", name, "--tree", str(tree))
+    assert done.status == 25
+    assert "and the run built" in done.stderr
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from patchbench.errors import HostOverloaded, NotComparable, NotRepeatable, PipelineError
-from patchbench.model import Arm, ArmNote, Machine, Plan
+from patchbench.model import Arm, ArmNote, Machine, Plan, Source
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
 from patchbench.runs import published
@@ -82,18 +82,23 @@ class Verification:
         )
 
 
-def verify(pipeline: Pipeline, folder: Path, *, everything: bool) -> Verification:
+def verify(pipeline: Pipeline, folder: Path, *, everything: bool, tree: str = "") -> Verification:
     """Build a published run's images again and boot some of its boots, or all.
 
-    Raises BadInput, before anything is built, if the folder is not as it was published.
+    tree: a kernel tree of the user's, for a run whose package has left the archive. Raises, before
+    anything is built, BadInput if the folder is not as it was published, and NotComparable if the
+    tree is not the run's.
     """
     runs.check_seal(folder)
     plan = runs.read_plan(folder)
     arms = {}
     ingredients: list[Ingredient] = []
-    source = pipeline.source(plan.kernel)
+    source = pipeline.source(plan.kernel, tree)
     ingredients.append(Ingredient("kernel", plan.version, source.version))
-    ingredients.append(Ingredient("kernel package", plan.provenance, source.provenance))
+    if tree:
+        _check_trees(pipeline, plan, source)
+    else:
+        ingredients.append(Ingredient("kernel package", plan.provenance, source.provenance))
     tools = pipeline.toolchain
     ingredients.append(Ingredient("toolchain", plan.toolchain["toolchain"][:12], tools.digest[:12]))
     ingredients.append(Ingredient("QEMU", plan.toolchain["qemu"], tools.qemu))
@@ -120,6 +125,20 @@ def verify(pipeline: Pipeline, folder: Path, *, everything: bool) -> Verificatio
             replays.append(_replay(pipeline, folder, machine, note, arm, seed))
         meter.at(len(todo))
     return Verification(folder.name, tuple(ingredients), tuple(replays), _noisy(plan))
+
+
+def _check_trees(pipeline: Pipeline, plan: Plan, source: Source) -> None:
+    """Raise NotComparable if a source, with the series of an arm, is another tree than the run's.
+
+    Two trees of one id have the same files, wherever they come from.
+    """
+    for note in plan.arms:
+        found = pipeline.apply(source, note.series).id
+        if found != note.tree_id:
+            raise NotComparable(
+                f"{source.provenance} with {note.series} is tree {found[:12]}, and the run built "
+                f"{note.tree_id[:12]}: check out {plan.version} as {plan.provenance} has it"
+            )
 
 
 def _platforms(plan: Plan, arms: Mapping[str, Arm]) -> Iterator[Ingredient]:

@@ -195,9 +195,17 @@ def publish(_: Context, name: str, run: str = "latest", reweigh: bool = False) -
         print(f"published {kept}")
 
 
-@task(positional=["folder"], help={"folder": "results/published/NAME", "all": "replay every boot"})
+@task(
+    positional=["folder"],
+    help=flags("tree") | {"folder": "results/published/NAME", "all": "replay every boot"},
+)
 @needs("engine")
-def verify(_: Context, folder: str, all: bool = False) -> None:  # noqa: A002  # the flag's name
+def verify(
+    _: Context,
+    folder: str,
+    all: bool = False,  # noqa: A002  # the flag's name
+    tree: str = "",
+) -> None:
     """Build a published run's images again, replay some of its boots, and compare."""
     from patchbench import pipeline
     from patchbench.runs import archive, verifying
@@ -206,7 +214,7 @@ def verify(_: Context, folder: str, all: bool = False) -> None:  # noqa: A002  #
     with exits():
         place = archive.find_bench(ROOT / "results", folder)
         with pipeline.opened(ROOT, Terminal()) as run:
-            verification = verifying.verify(run, place, everything=all)
+            verification = verifying.verify(run, place, everything=all, tree=tree)
         print_table(verifying.HEADINGS, verification.rows(), verification.name, words=4)
         if count := verification.unrepeatable:
             print(f"{count} boots of other machines cannot repeat; their checksums were compared")
