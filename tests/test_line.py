@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from patchbench.tools import process
 from tests import engine
 from tests.command import Done, invoke
 from tests.fakes import git
@@ -120,6 +121,16 @@ def test_a_published_run_is_repeated(undrawn: Path) -> None:
     assert done.status == 0, done.stderr
     boots = [line for line in done.stdout.splitlines() if "seed" in line]
     assert ["identical" in line for line in boots] == [True] * 12
+
+
+@pytest.mark.slow
+def test_a_signed_run_says_by_which_key(undrawn: Path, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    process.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)])
+    bench()
+    assert invoke("publish", "--name", "kept", "--sign", str(key)).status == 0
+    fingerprint = process.run(["ssh-keygen", "-l", "-f", str(key)]).split()[1]
+    assert f"signed by {fingerprint}" in invoke("verify", "published/kept").stdout
 
 
 @pytest.mark.slow

@@ -26,8 +26,10 @@ from patchbench.runs.archive import PLAN
 from patchbench.stages import boot, splats
 from patchbench.stages import boots as booting
 from patchbench.store import file_sha256, write_whole
+from patchbench.tools.signing import SUFFIX
 
 SUMS = "SHA256SUMS"
+SIGNATURE = SUMS + SUFFIX
 ARMS = "arms"
 
 
@@ -67,7 +69,11 @@ def amend(folder: Path, plan: Plan) -> None:
 
 
 def seal(folder: Path) -> None:
-    """Write the checksums of a finished run's files; `check_seal` compares them."""
+    """Write the checksums of a finished run's files; `check_seal` compares them.
+
+    A signature of other checksums goes.
+    """
+    (folder / SIGNATURE).unlink(missing_ok=True)
     found = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     files = sorted(path for path in found if path.name != SUMS)
     lines = [f"{file_sha256(path)}  {path.relative_to(folder)}\n" for path in files]

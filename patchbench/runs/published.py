@@ -5,7 +5,7 @@
     boots/MACHINE/SERIES/seed-N.log      what the guest wrote, as in the run
     boots.json                           of each boot: its console's checksum, its host's overload
     comparison.json, report.md, .html    what the run says
-    SHA256SUMS                           of all these
+    SHA256SUMS                           of all these; SHA256SUMS.sig if an author signed it
 
 A check has findings.json, answers.md, answers.json and SHA256SUMS; study/publishing.py describes
 a study's folder.

@@ -13,7 +13,7 @@ from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
 from patchbench.runs import published
 from patchbench.stages import boot, boots
-from patchbench.tools import files
+from patchbench.tools import files, signing
 from patchbench.tools.qemu import CONSOLE, RESULTS, Hypervisor
 
 HEADINGS = ("what", "published", "here", "says")
@@ -45,12 +45,16 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The result of `verify`; `unrepeatable` counts the boots of machines that are not exact."""
+    """The result of `verify`; `unrepeatable` counts the boots of machines that are not exact.
+
+    signed_by: the fingerprint of the key that signed the checksums, empty if none did.
+    """
 
     name: str
     ingredients: tuple[Ingredient, ...]
     replays: tuple[Replay, ...]
     unrepeatable: int
+    signed_by: str = ""
 
     def rows(self) -> list[tuple[str, str, str, str]]:
         """Return ingredients and boots as rows of text, under HEADINGS."""
@@ -89,6 +93,7 @@ def verify(pipeline: Pipeline, folder: Path, *, everything: bool, tree: str = ""
     anything is built, BadInput if the folder is not as it was published, and NotComparable if the
     tree is not the run's.
     """
+    signed_by = signing.signer(folder / runs.SUMS)
     runs.check_seal(folder)
     plan = runs.read_plan(folder)
     arms = {}
@@ -124,7 +129,7 @@ def verify(pipeline: Pipeline, folder: Path, *, everything: bool, tree: str = ""
             meter.at(number)
             replays.append(_replay(pipeline, folder, machine, note, arm, seed))
         meter.at(len(todo))
-    return Verification(folder.name, tuple(ingredients), tuple(replays), _noisy(plan))
+    return Verification(folder.name, tuple(ingredients), tuple(replays), _noisy(plan), signed_by)
 
 
 def _check_trees(pipeline: Pipeline, plan: Plan, source: Source) -> None:

@@ -4,6 +4,7 @@
 Doors: all
 
     process    the few programs of the host
+    signing    signatures by an SSH key
     gitrun     git, run by no configuration but ours
     git        repositories of our own
     foreign    somebody else's repository, read

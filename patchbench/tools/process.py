@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The few programs of the host: the only user of subprocess besides git's own library."""
 
+import os
 import subprocess
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -29,14 +30,18 @@ def held() -> tuple[int, ...]:
     return tuple(_held)
 
 
-def run(argv: Sequence[str], *, cwd: Path | None = None) -> str:
-    """Return what a program prints; ToolFailed if it is missing or fails."""
-    try:
-        done = subprocess.run(
-            argv, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
-    except FileNotFoundError as err:
-        raise _missing(argv) from err
+def run(argv: Sequence[str], *, cwd: Path | None = None, stdin: Path = Path(os.devnull)) -> str:
+    """Return what a program prints; ToolFailed if it is missing or fails.
+
+    stdin: the file that it reads as its input; by default it has none.
+    """
+    with stdin.open("rb") as given:
+        try:
+            done = subprocess.run(
+                argv, cwd=cwd, stdin=given, capture_output=True, text=True, check=False
+            )
+        except FileNotFoundError as err:
+            raise _missing(argv) from err
     if done.returncode:
         raise _failed(argv, done.returncode, done.stderr)
     return done.stdout

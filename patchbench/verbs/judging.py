@@ -172,27 +172,39 @@ def calibrate(
     | {
         "name": "its folder in results/published/",
         "reweigh": "weigh a published study again by its plan in configs/studies/, without a boot",
+        "sign": "an SSH key that signs its checksums; `verify` says which",
     }
 )
 @needs()
-def publish(_: Context, name: str, run: str = "latest", reweigh: bool = False) -> None:
+def publish(
+    _: Context, name: str, run: str = "latest", reweigh: bool = False, sign: str = ""
+) -> None:
     """Put a run, a check or a study into results/published/; `verify` repeats a run."""
+    from patchbench.runs import folder
+    from patchbench.tools import signing
+
+    with exits():
+        kept = _publish(name, run, reweigh=reweigh)
+        print(f"published {kept}")
+        if sign:
+            print(f"signed {signing.sign(kept / folder.SUMS, Path(sign))}")
+
+
+def _publish(name: str, run: str, *, reweigh: bool) -> Path:
+    """Return the folder in results/published/ that now has a run, check or study."""
     from patchbench.check import checking
     from patchbench.runs import archive, publishing
     from patchbench.study import publishing as study_publishing
 
-    with exits():
-        if reweigh:
-            print(f"published {study_publishing.weigh_again(ROOT, name)}")
-            return
-        match archive.find(ROOT / "results", run):
-            case archive.StoredStudy(folder):
-                kept = study_publishing.publish(ROOT, folder, name)
-            case archive.StoredCheck(folder):
-                kept = checking.publish(ROOT, folder, name)
-            case archive.StoredBench(folder):
-                kept = publishing.publish(ROOT, folder, name)
-        print(f"published {kept}")
+    if reweigh:
+        return study_publishing.weigh_again(ROOT, name)
+    match archive.find(ROOT / "results", run):
+        case archive.StoredStudy(folder):
+            return study_publishing.publish(ROOT, folder, name)
+        case archive.StoredCheck(folder):
+            return checking.publish(ROOT, folder, name)
+        case archive.StoredBench(folder):
+            return publishing.publish(ROOT, folder, name)
 
 
 @task(
@@ -216,6 +228,7 @@ def verify(
         with pipeline.opened(ROOT, Terminal()) as run:
             verification = verifying.verify(run, place, everything=all, tree=tree)
         print_table(verifying.HEADINGS, verification.rows(), verification.name, words=4)
+        print(f"signed by {verification.signed_by or 'nobody: its checksums show no author'}")
         if count := verification.unrepeatable:
             print(f"{count} boots of other machines cannot repeat; their checksums were compared")
         if error := verification.error():
