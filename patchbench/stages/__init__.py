@@ -17,8 +17,8 @@ Doors: all
     9 gate/      Policy, Comparisons   -> Verdict
 
 Helpers: pool (where boots run: this host, unless others joined), lanes (which folders a build may
-write), make (make in a container), buildlog (what its log reports), splats (which console lines
-are trouble), books (whether a boot's CPU time can be true, and what looking took of it), kconfig
-(asked for against got), devicetree (the capacities of CPUs), variants and planted (a series or a
-kernel with a few lines changed).
+write), make (make in a container), outdated (which objects it will compile), buildlog (what its log
+reports), splats (which console lines are trouble), books (whether a boot's CPU time can be true,
+and what looking took of it), kconfig (asked for against got), devicetree (the capacities of CPUs),
+variants and planted (a series or a kernel with a few lines changed).
 """

@@ -7,11 +7,13 @@ release string carries the key, so a guest can prove which image it runs.
 """
 
 import re
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from patchbench.errors import BuildFailed, KconfigDropped, Unfit
 from patchbench.model import Flavour, Image, Json, Toolchain, Tree
-from patchbench.stages import buildlog, kconfig
+from patchbench.stages import buildlog, kconfig, outdated
 from patchbench.stages.make import ARM64, FIXED, Lane, Make, ended, reader, tail
 from patchbench.store import Store, key
 from patchbench.story import Story
@@ -38,9 +40,14 @@ _MOST_BYTES = {
 }
 #: What setlocalversion may make of a version, our key and a localversion file.
 _RELEASE = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+~_-]{0,63}")
+#: A build in a lane that was built in before is counted by these alone.
+_COMPILES = re.compile(r"^  (?:CC|AS)\b")
 _STEP = re.compile(r"^  (?:CC|AS|AR|LD|HOSTCC|GEN|OBJCOPY|NM|KSYMS|UPD|WRAP|VDSO\w*|HOSTLD)\b")
 #: Steps of a build whose count is not known yet; only the first progress bar depends on it.
 _FIRST_GUESS_STEPS = 1300
+#: Of fewer objects most of the time is linking.
+_LEAST_TIMED = 20
+_LEAST_TOLD_S = 5
 
 
 def ingredients(tree: Tree, flavour: Flavour, toolchain: Toolchain) -> dict[str, Json]:
@@ -141,35 +148,64 @@ def _configure(make: Make, tree: Tree, flavour: Flavour, lane: Lane) -> None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """What builds in a lane took: steps from nothing, and seconds an object of the last one.
+
+    object_s: 0 where none was long enough to tell.
+    """
+
+    steps: int = _FIRST_GUESS_STEPS
+    object_s: float = 0.0
+
+    @classmethod
+    def read(cls, path: Path) -> "_Pace":
+        """Return the pace that was noted, else a first guess."""
+        try:
+            steps, object_s, *_ = (*path.read_text()[:40].split(), "0")
+            return cls(max(int(steps), 1), max(float(object_s), 0.0))
+        except (OSError, ValueError):
+            return cls()
+
+    def about(self, objects: int) -> str:
+        """Return how long so many objects take, as the end of a sentence."""
+        seconds = self.object_s * objects
+        if not seconds >= _LEAST_TOLD_S:
+            return ""
+        return f", about {seconds / 60:.0f} min" if seconds >= 90 else f", about {seconds:.0f} s"
+
+
 def _compile(make: Make, name: str, lane: Lane, story: Story) -> None:
-    counter = lane.logs / f"steps-{name}"
-    expected = _steps_before(counter)
+    note = lane.logs / f"steps-{name}"
+    pace = _Pace.read(note)
     clean = not files.exists(lane.objects, "System.map")
-    steps = 0
-    with story.meter(f"building {name}", expected, "steps") as meter:
+    expected, counted, unit = pace.steps, _STEP, "steps"
+    if not clean:
+        price = outdated.outdated(lane.objects, lane.source)
+        story.say(f"{price}{pace.about(price.count)}")
+        # The version is always compiled: it has the key.
+        expected, counted, unit = price.count + 1, _COMPILES, "objects"
+    steps = objects = 0
+    began = time.monotonic()
+    with story.meter(f"building {name}", expected, unit) as meter:
 
         def count(line: str) -> None:
-            nonlocal steps
-            steps += bool(_STEP.match(line))
-            meter.at(steps)
+            nonlocal steps, objects
+            objects += bool(_COMPILES.match(line))
+            steps += bool(counted.match(line))
+            meter.at(min(steps, expected))
 
         done = make(_TARGET, on_line=count)
 
     log = lane.logs / f"build-{name}.log"
     log.write_text(done.said + "\n")
     if ended(done, name, log, lane.objects):
-        if clean:
-            counter.write_text(str(max(steps, 1)))
+        timed = objects >= _LEAST_TIMED
+        object_s = (time.monotonic() - began) / objects if timed else pace.object_s
+        note.write_text(f"{max(steps, 1) if clean else pace.steps} {object_s:.3f}\n")
         return
     first = next(iter(buildlog.errors(done.said)), "") or tail(done.said)
     raise BuildFailed(f"{name} does not build\n  {first}\n  log: {log}")
-
-
-def _steps_before(counter: Path) -> int:
-    try:
-        return max(int(counter.read_text()[:9]), 1)
-    except (OSError, ValueError):
-        return _FIRST_GUESS_STEPS
 
 
 def _image(folder: Path, made_of: dict[str, Json], tree: Tree, flavour: Flavour) -> Image:

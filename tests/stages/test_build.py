@@ -68,6 +68,7 @@ class Site:
 
     root: Path
     make: FakeMake
+    story: Listener = field(default_factory=Listener)
 
     def build(self) -> Image:
         tree = Tree(
@@ -92,7 +93,7 @@ class Site:
             Flavour("bench", FRAGMENT),
             TOOLCHAIN,
             lane=place,
-            story=Listener(),
+            story=self.story,
         )
 
 
@@ -193,6 +194,40 @@ def test_a_compile_error_keeps_what_was_compiled(site: Site) -> None:
     site.make.status = 0
     site.build()
     assert (site.make.objects / "kept.o").exists()
+
+
+def test_the_price_of_a_build_is_told_before_it_is_paid(site: Site) -> None:
+    site.make.log = "  CC      mm/swapfile.o\n" * 400
+    site.build()
+    (site.root / "logs/steps-mainline-v0-bench").write_text("1290 0.5\n")
+    header = site.root / "source/mm/swap.h"
+    header.touch()
+    (site.make.objects / "mm").mkdir()
+    for number in range(240):
+        built = site.make.objects / f"mm/{number}.o"
+        built.touch()
+        os.utime(built, (1000, 1000))
+        noted = f"deps_mm/{number}.o := \\\n  /src/mm/swap.h \\\n"
+        built.with_name(f".{number}.o.cmd").write_text(noted)
+    site.build()
+    told = "240 of 240 objects will be built, because of mm/swap.h, about 2 min"
+    assert told in site.story.heard
+
+
+def test_a_build_notes_what_an_object_took(site: Site) -> None:
+    site.make.log = "  CC      mm/swapfile.o\n" * 20 + "  LD      vmlinux"
+    site.build()
+    noted = (site.root / "logs/steps-mainline-v0-bench").read_text()
+    assert noted.split()[0] == "21"
+    assert float(noted.split()[1]) >= 0
+
+
+@pytest.mark.parametrize("noted", ["1290", "", "many few", "1290 nan x"])
+def test_a_pace_that_an_older_version_or_nobody_noted_tells_no_time(site: Site, noted: str) -> None:
+    site.build()
+    (site.root / "logs/steps-mainline-v0-bench").write_text(noted)
+    site.build()
+    assert not any("about" in line for line in site.story.heard)
 
 
 def leave_link(path: Path) -> None:
