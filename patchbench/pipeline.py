@@ -40,6 +40,7 @@ from patchbench.stages import (
     boot,
     boots,
     build,
+    fetch,
     guest,
     lanes,
     make,
@@ -185,17 +186,17 @@ class Pipeline:
         """
         spec = self._spec_for_path(path) if path else self.catalog.kernel(kernel)
         if isinstance(spec.origin, DebianOrigin | TarballOrigin):
-            known = tree.known_source(spec, self.cache)
+            known = fetch.known_source(spec, self.cache)
             if known:
                 return known
         return self.fetch(spec)
 
     def _spec_for_path(self, path: str) -> KernelSpec:
         pinned = self._pinned.get(path, "")
-        spec = tree.spec_for_path(Path(path), pinned, changes=self.with_changes)
+        spec = fetch.spec_for_path(Path(path), pinned, changes=self.with_changes)
         if not pinned and not self.with_changes and path not in self._looked_at:
             self._looked_at.add(path)
-            if changed := tree.uncommitted(Path(path)):
+            if changed := fetch.uncommitted(Path(path)):
                 self.story.say(
                     f"{path}: HEAD is taken, without what no commit holds (--dirty takes it): "
                     + ", ".join(line.strip() for line in changed)
@@ -204,14 +205,14 @@ class Pipeline:
 
     def known(self, kernel: str) -> Source | None:
         """Return a kernel's source if it is here already."""
-        return tree.known_source(self.catalog.kernel(kernel), self.cache)
+        return fetch.known_source(self.catalog.kernel(kernel), self.cache)
 
     def fetch(self, spec: KernelSpec) -> Source:
         """Return a kernel's source as its origin has it now."""
         if isinstance(spec.origin, DebianOrigin):
             _ = self.toolchain  # in which it is fetched
         with self._setting_up("sources"):
-            return tree.fetch(
+            return fetch.fetch(
                 spec,
                 self.cache,
                 self.story,

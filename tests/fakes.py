@@ -14,18 +14,23 @@ from patchbench.model import (
     Arm,
     ArmNote,
     Boot,
+    DebianOrigin,
     Guest,
     Image,
+    KernelSpec,
     Machine,
+    Origin,
     Plan,
     Platform,
     Record,
+    Source,
     Workload,
 )
 from patchbench.records import parse
+from patchbench.stages import fetch
 from patchbench.stages.boot import CanBoot
 from patchbench.stages.pool import LocalPool
-from patchbench.story import Meter, Silence
+from patchbench.story import Meter, Silence, Story
 from patchbench.tools.qemu import CONSOLE, RESULTS, Ran
 from patchbench.tools.slots import Slots
 
@@ -192,6 +197,18 @@ def check_result(*found: Finding, series: str = "v0", against: str = NONE) -> Ch
     """Return the result of a check with these findings."""
     kernels = {one.kernel: one.version for one in found}
     return CheckResult(series, against, "./bootstrap check", kernels, found)
+
+
+def kernel_spec(origin: Origin) -> KernelSpec:
+    return KernelSpec("small", "a test's", origin)
+
+
+def no_debian(origin: DebianOrigin, _: Path) -> tuple[Path, str]:
+    raise AssertionError(f"nobody asked for {origin.package}")
+
+
+def fetched_from(origin: Origin, cache: Path, story: Story | None = None) -> Source:
+    return fetch.fetch(kernel_spec(origin), cache, story or Listener(), debian=no_debian)
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -4,6 +4,7 @@
 Doors: all
 
     0 toolchain  recipe                -> Toolchain
+      fetch      a kernel's file       -> Source: one commit of the kernel's repository
     1 series     patches/SERIES/LINE   -> Series
     2 tree       Source, Series        -> Tree
     3 build      Tree, Flavour         -> Image

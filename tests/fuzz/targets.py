@@ -25,7 +25,7 @@ from patchbench.profile import counts, proof
 from patchbench.report import claims, formats
 from patchbench.runs import folder as runs
 from patchbench.runs import published, reading, times
-from patchbench.stages import boot, buildlog, devicetree, kconfig, series, splats, tree
+from patchbench.stages import boot, buildlog, devicetree, fetch, kconfig, series, splats
 from patchbench.store import Store
 from patchbench.study import folder as studies
 from patchbench.study import plan as plans
@@ -381,7 +381,7 @@ TARGETS: Sequence[Target] = (
     ),
     Target("metrics in C", _text(ctables.metrics), _files("workloads/*_*.c")),
     Target("parameters in C", _text(ctables.parameters), _files("workloads/*.c", "workloads/*.h")),
-    Target("kernel Makefile", _text(tree.kernel_version), [_MAKEFILE]),
+    Target("kernel Makefile", _text(fetch.kernel_version), [_MAKEFILE]),
     Target("Kconfig", _kconfig, [_KCONFIG, *_files("configs/kconfig/*.config")]),
     Target("build log", _build_log, _files("builds/*", root=DATA)),
     Target("claims", _claims, _files("README.md", "results/README.md")),

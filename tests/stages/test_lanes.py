@@ -14,7 +14,7 @@ import pytest
 
 from patchbench.errors import BadInput
 from patchbench.model import DirectoryOrigin, GitOrigin, KernelSpec, Patch, Series, Source, Tree
-from patchbench.stages import lanes, tree
+from patchbench.stages import fetch, lanes
 from tests.fakes import small_kernel
 
 CACHE = Path("/cache")
@@ -95,19 +95,19 @@ def test_parts_and_variants_of_a_series_share_its_lane() -> None:
 
 
 def test_two_trees_with_the_same_last_component_share_nothing(tmp_path: Path) -> None:
-    specs = [tree.spec_for_path(small_kernel(tmp_path / one / "linux")) for one in ("x", "y")]
+    specs = [fetch.spec_for_path(small_kernel(tmp_path / one / "linux")) for one in ("x", "y")]
     names = {spec.name for spec in specs}
     assert len(names) == 2
-    origins = {tree.origin_key(spec.origin) for spec in specs}
+    origins = {fetch.origin_key(spec.origin) for spec in specs}
     assert len(origins) == 2
 
 
 def test_a_tree_may_lie_below_a_folder_of_any_name(tmp_path: Path) -> None:
-    spec = tree.spec_for_path(small_kernel(tmp_path / "my linux\n(\x1b[2J) 7.3"))
+    spec = fetch.spec_for_path(small_kernel(tmp_path / "my linux\n(\x1b[2J) 7.3"))
     lanes.lane(CACHE, built(spec.name, ORIGINS[0], "v0"), "bench")
 
 
 def test_another_origin_under_the_same_name_is_another_author() -> None:
     ours = KernelSpec("mainline", "", GitOrigin("git", "https://example.org/linux", "v7.3"))
     theirs = KernelSpec("mainline", "", DirectoryOrigin("directory", "/tmp/linux"))
-    assert tree.origin_key(ours.origin) != tree.origin_key(theirs.origin)
+    assert fetch.origin_key(ours.origin) != fetch.origin_key(theirs.origin)

@@ -1,53 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Kernels from every origin, and series applied to them, on repositories of three files."""
+"""Series applied to kernels, in repositories of three files."""
 
-import hashlib
 import shutil
-import tarfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from patchbench.errors import BadInput, DoesNotApply, ToolFailed, UnknownName
-from patchbench.model import (
-    DebianOrigin,
-    DirectoryOrigin,
-    GitOrigin,
-    KernelSpec,
-    Origin,
-    Series,
-    Source,
-    TarballOrigin,
-)
+from patchbench.errors import BadInput, DoesNotApply, UnknownName
+from patchbench.model import GitOrigin, Series, Source
 from patchbench.stages import series, tree, variants
 from patchbench.tools.git import Repository
-from tests.fakes import KERNEL_FILES, Listener, git, small_kernel, small_repository, write_patch
+from tests.fakes import Listener, fetched_from, git, small_repository, write_patch
 
 pytestmark = pytest.mark.slow
-
-
-def spec(origin: Origin) -> KernelSpec:
-    return KernelSpec("small", "a test's", origin)
-
-
-def no_debian(origin: DebianOrigin, _: Path) -> tuple[Path, str]:
-    raise AssertionError(f"nobody asked for {origin.package}")
-
-
-def fetch(origin: Origin, cache: Path, story: Listener | None = None) -> Source:
-    return tree.fetch(spec(origin), cache, story or Listener(), debian=no_debian)
-
-
-def tarball(tmp_path: Path) -> Path:
-    path = tmp_path / "linux-7.3.4.tar.xz"
-    with tarfile.open(path, "w:xz") as tar:
-        tar.add(small_kernel(tmp_path / "unpacked"), arcname="linux-7.3.4")
-    return path
-
-
-def tarball_origin(path: Path) -> TarballOrigin:
-    return TarballOrigin("tarball", str(path), hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def tree_id(repository: Path) -> str:
@@ -61,7 +27,7 @@ def load(root: Path, name: str) -> Series:
 @pytest.fixture
 def source(tmp_path: Path) -> Source:
     repository = small_repository(tmp_path / "upstream")
-    return fetch(GitOrigin("git", str(repository), "HEAD"), tmp_path / "cache")
+    return fetched_from(GitOrigin("git", str(repository), "HEAD"), tmp_path / "cache")
 
 
 @pytest.fixture
@@ -73,137 +39,6 @@ def patches(tmp_path: Path) -> Path:
     write_patch(port, 2, "line 20", "line twenty", repository)
     (port.parent / "series.toml").write_text('title = "t"\n')
     return tmp_path / "project"
-
-
-def test_every_origin_gives_the_tree_that_git_itself_would(tmp_path: Path) -> None:
-    repository = small_repository(tmp_path / "upstream")
-    packed = tarball(tmp_path)
-    origins: list[Origin] = [
-        GitOrigin("git", str(repository), "HEAD"),
-        DirectoryOrigin("directory", str(repository)),
-        tarball_origin(packed),
-    ]
-    for number, origin in enumerate(origins):
-        fetched = fetch(origin, tmp_path / f"cache-{number}")
-        assert tree.apply(fetched, Series("none", "7.3"), tmp_path).id == tree_id(repository)
-        assert (fetched.version, fetched.line) == ("7.3.4", "7.3")
-
-
-def test_a_debian_package_is_its_tarball_and_says_its_version(tmp_path: Path) -> None:
-    fetched = tree.fetch(
-        spec(DebianOrigin("debian", "linux-source-7.3", "trixie-backports")),
-        tmp_path / "cache",
-        Listener(),
-        debian=lambda _, __: (tarball(tmp_path), "7.3.4-1"),
-    )
-    assert fetched.provenance == "linux-source-7.3 7.3.4-1"
-
-
-def test_links_modes_and_odd_names_survive_the_import(tmp_path: Path) -> None:
-    repository = small_kernel(tmp_path / "odd")
-    (repository / "run me").write_text("#!/bin/sh\n")
-    (repository / "run me").chmod(0o755)
-    (repository / 'say "hi"').write_text("x")
-    (repository / "link").symlink_to("run me")
-    (repository / "mm/folder").symlink_to("../mm")
-    git(repository, "init", "--quiet")
-    git(repository, "add", "--all", "--force")
-    git(repository, "commit", "--quiet", "--message", "base")
-    fetched = fetch(DirectoryOrigin("directory", str(repository)), tmp_path / "cache")
-    assert tree.apply(fetched, Series("none", "7.3"), tmp_path).id == tree_id(repository)
-
-
-def test_a_known_source_is_used_without_fetching(tmp_path: Path) -> None:
-    origin = tarball_origin(tarball(tmp_path))
-    fetched = fetch(origin, tmp_path / "cache")
-    assert tree.known_source(spec(origin), tmp_path / "cache") == fetched
-
-
-def test_another_origin_under_the_same_name_is_not_known(tmp_path: Path) -> None:
-    origin = tarball_origin(tarball(tmp_path))
-    fetch(origin, tmp_path / "cache")
-    assert tree.known_source(spec(replace(origin, sha256="0" * 64)), tmp_path / "cache") is None
-
-
-def test_a_wrong_sum_is_refused_and_leaves_no_tree(tmp_path: Path) -> None:
-    origin = replace(tarball_origin(tarball(tmp_path)), sha256="0" * 64)
-    with pytest.raises(BadInput, match="the kernel file asks for 0000"):
-        fetch(origin, tmp_path / "cache")
-    assert tree.known_source(spec(origin), tmp_path / "cache") is None
-    assert not list((tmp_path / "cache/downloads").iterdir())
-
-
-def test_a_cut_off_tarball_never_becomes_a_tree(tmp_path: Path) -> None:
-    path = tarball(tmp_path)
-    path.write_bytes(path.read_bytes()[:-100])
-    origin = tarball_origin(path)
-    with pytest.raises(BadInput, match="not a whole tarball"):
-        fetch(origin, tmp_path / "cache")
-    assert tree.known_source(spec(origin), tmp_path / "cache") is None
-
-
-def test_an_import_that_is_interrupted_leaves_no_tree_and_the_next_one_works(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    origin = tarball_origin(tarball(tmp_path))
-
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(tarfile.TarFile, "extractfile", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            fetch(origin, tmp_path / "cache")
-    assert tree.known_source(spec(origin), tmp_path / "cache") is None
-    assert fetch(origin, tmp_path / "cache").version == "7.3.4"
-
-
-def test_a_download_that_is_not_there_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ToolFailed, match="cannot be downloaded"):
-        fetch(TarballOrigin("tarball", str(tmp_path / "no.tar"), "0" * 64), tmp_path / "cache")
-
-
-def test_a_repository_that_is_not_there_says_so(tmp_path: Path) -> None:
-    origin = GitOrigin("git", str(tmp_path / "nowhere"), "HEAD")
-    with pytest.raises(BadInput, match="neither a folder of this host"):
-        fetch(origin, tmp_path / "cache")
-
-
-def test_a_fetch_shows_its_progress(tmp_path: Path) -> None:
-    story = Listener()
-    repository = small_repository(tmp_path / "upstream")
-    fetch(GitOrigin("git", str(repository), "HEAD"), tmp_path / "cache", story)
-    assert any("fetching HEAD" in title for title in story.meters)
-
-
-def test_the_import_shows_its_progress(tmp_path: Path) -> None:
-    story = Listener()
-    fetch(tarball_origin(tarball(tmp_path)), tmp_path / "cache", story)
-    assert any("importing" in title for title in story.meters)
-
-
-def test_a_folder_that_is_no_kernel_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="no Makefile"):
-        tree.spec_for_path(tmp_path)
-
-
-def test_a_git_tree_is_taken_at_its_head(tmp_path: Path) -> None:
-    repository = small_repository(tmp_path / "linux")
-    assert tree.spec_for_path(repository).origin == GitOrigin("git", str(repository), "HEAD")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("changes", [False, True])
-def test_what_no_commit_holds_is_taken_only_where_it_is_asked_for(
-    tmp_path: Path, *, changes: bool
-) -> None:
-    repository = small_repository(tmp_path / "linux")
-    (repository / "mm/swapfile.c").write_text("changed\n")
-    assert [line.split() for line in tree.uncommitted(repository)] == [["M", "mm/swapfile.c"]]
-    spec = tree.spec_for_path(repository, changes=changes)
-    source = fetch(spec.origin, tmp_path / "cache")
-    text = Repository(source.repository).show(f"{source.commit}:mm/swapfile.c")
-    assert (text == "changed") is changes
 
 
 def test_a_series_is_applied_patch_by_patch(source: Source, patches: Path, tmp_path: Path) -> None:
@@ -222,11 +57,11 @@ def test_applying_twice_gives_the_same_commit(
 def test_a_moved_context_is_merged_three_way(patches: Path, tmp_path: Path) -> None:
     repository = small_repository(tmp_path / "upstream")
     origin = GitOrigin("git", str(repository), "HEAD")
-    fetch(origin, tmp_path / "cache")  # brings the blobs that the patches were made against
+    fetched_from(origin, tmp_path / "cache")  # brings the blobs that the patches were made against
     text = (repository / "mm/swapfile.c").read_text()
     (repository / "mm/swapfile.c").write_text("new\n" * 50 + text)
     git(repository, "commit", "--all", "--quiet", "--message", "drift")
-    fetched = fetch(origin, tmp_path / "cache")
+    fetched = fetched_from(origin, tmp_path / "cache")
     assert tree.apply(fetched, load(patches, "v0"), tmp_path / "work").id
 
 
@@ -237,7 +72,7 @@ def test_a_conflict_names_patch_file_hunk_and_kernel_and_parks_the_work_tree(
     path = repository / "mm/swapfile.c"
     path.write_text(path.read_text().replace("line 20\n", "line XX\n"))
     git(repository, "commit", "--all", "--quiet", "--message", "conflict")
-    fetched = fetch(GitOrigin("git", str(repository), "HEAD"), tmp_path / "cache")
+    fetched = fetched_from(GitOrigin("git", str(repository), "HEAD"), tmp_path / "cache")
     with pytest.raises(DoesNotApply) as caught:
         tree.apply(fetched, load(patches, "v0"), tmp_path / "work")
     message = str(caught.value)
@@ -253,7 +88,7 @@ def test_a_file_that_this_kernel_lacks_is_named(patches: Path, tmp_path: Path) -
     repository = small_repository(tmp_path / "upstream")
     git(repository, "rm", "--quiet", "mm/swapfile.c")
     git(repository, "commit", "--quiet", "--message", "gone")
-    fetched = fetch(GitOrigin("git", str(repository), "HEAD"), tmp_path / "cache")
+    fetched = fetched_from(GitOrigin("git", str(repository), "HEAD"), tmp_path / "cache")
     with pytest.raises(DoesNotApply, match=r"mm/swapfile\.c, which this kernel does not have"):
         tree.apply(fetched, load(patches, "v0"), tmp_path / "work")
 
@@ -293,13 +128,6 @@ def test_the_locks_of_a_killed_git_stop_nobody(
     assert "line twenty" in (folder / "mm/swapfile.c").read_text()
 
 
-def test_a_half_deleted_repository_is_fetched_again(tmp_path: Path) -> None:
-    origin = tarball_origin(tarball(tmp_path))
-    fetched = fetch(origin, tmp_path / "cache")
-    shutil.rmtree(fetched.repository / "objects")
-    assert tree.known_source(spec(origin), tmp_path / "cache") is None
-
-
 def test_a_git_of_our_own_never_works_on_the_caller_s_repository(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -307,7 +135,7 @@ def test_a_git_of_our_own_never_works_on_the_caller_s_repository(
     before = git(callers, "rev-parse", "HEAD")
     repository = small_repository(tmp_path / "upstream")
     monkeypatch.setenv("GIT_DIR", str(callers / ".git"))
-    fetched = fetch(GitOrigin("git", str(repository), "HEAD"), tmp_path / "cache")
+    fetched = fetched_from(GitOrigin("git", str(repository), "HEAD"), tmp_path / "cache")
     tree.check_out(tree.apply(fetched, Series("none", "7.3"), tmp_path), tmp_path / "x", Listener())
     assert git(callers, "rev-parse", "HEAD") == before
     assert not (callers / ".git/worktrees").exists()
@@ -326,14 +154,6 @@ def test_a_work_tree_moves_by_touching_only_what_differs(
     assert (folder / "Makefile").stat().st_mtime_ns == before
     assert "line twenty" in (folder / "mm/swapfile.c").read_text()
     assert not (folder / "stray.o").exists()
-
-
-def test_a_version_needs_its_three_numbers() -> None:
-    assert tree.kernel_version(KERNEL_FILES["Makefile"] + "EXTRAVERSION = -rc1\n") == "7.3.4-rc1"
-    with pytest.raises(BadInput, match="no VERSION"):
-        tree.kernel_version("all:\n\ttrue\n")
-    with pytest.raises(BadInput, match="no VERSION"):
-        tree.kernel_version(KERNEL_FILES["Makefile"].replace("7", "../../7"))
 
 
 def with_variant(patches: Path, find: str) -> None:
@@ -380,7 +200,7 @@ def test_a_variant_changes_no_file_but_the_kernel_s(
     (upstream / "link").symlink_to(tmp_path / "secret")
     git(upstream, "add", "--force", "link")
     git(upstream, "commit", "--quiet", "--message", "a link")
-    source = fetch(GitOrigin("git", str(upstream), "HEAD"), tmp_path / "cache")
+    source = fetched_from(GitOrigin("git", str(upstream), "HEAD"), tmp_path / "cache")
     with_variant(patches, "line three")
     toml = patches / "patches/v0/variants.toml"
     toml.write_text(toml.read_text().replace("mm/swapfile.c", file))

@@ -13,9 +13,9 @@ import pytest
 
 from patchbench.errors import BadInput, DoesNotApply, ToolFailed
 from patchbench.model import GitOrigin, KernelSpec, Series, Source
-from patchbench.stages import series, tree
+from patchbench.stages import fetch, series, tree
 from patchbench.tools import foreign, gitrun
-from tests.fakes import Listener, git, small_repository, write_patch
+from tests.fakes import Listener, git, no_debian, small_repository, write_patch
 
 pytestmark = pytest.mark.slow
 
@@ -106,8 +106,8 @@ def test_no_program_that_a_user_s_tree_configures_is_run(
     lay(theirs, trap)
     (theirs / "mm/swapfile.c").touch()  # so that git has to look into it
     try:
-        found = tree.spec_for_path(theirs)
-        tree.fetch(found, theirs.parent / "cache", Listener(), debian=no_debian)
+        found = fetch.spec_for_path(theirs)
+        fetch.fetch(found, theirs.parent / "cache", Listener(), debian=no_debian)
         foreign.mails(theirs, "HEAD", "HEAD", theirs.parent)
     except (BadInput, ToolFailed):
         pass  # a repository may lack what is asked of it; it may not run a thing
@@ -124,10 +124,6 @@ def test_the_traps_do_work_on_a_plain_git(
     for command in ("status", "add --all --force"):
         subprocess.run(["git", *command.split()], cwd=theirs, capture_output=True, check=False)
     assert sprung(trap)
-
-
-def no_debian(*_: object) -> tuple[Path, str]:
-    raise AssertionError
 
 
 def test_a_changed_file_is_seen_without_the_tree_s_own_settings(theirs: Path) -> None:
@@ -175,7 +171,7 @@ def test_an_address_or_a_ref_that_git_would_take_for_something_else_is_refused(
     """A url of `--upload-pack=...` once ran a program."""
     spec = KernelSpec("small", "a test's", GitOrigin("git", url, ref))
     with pytest.raises(BadInput, match=r"is neither a folder|is not a git ref"):
-        tree.fetch(spec, tmp_path, Listener(), debian=no_debian)
+        fetch.fetch(spec, tmp_path, Listener(), debian=no_debian)
 
 
 def unsettling_home(home: Path, trap: Path) -> None:
@@ -202,7 +198,7 @@ def test_what_is_applied_depends_on_no_setting_of_the_user_s(
 
     def applied(cache: str) -> tuple[str, bytes]:
         spec = KernelSpec("small", "a test's", GitOrigin("git", str(theirs), "HEAD"))
-        source = tree.fetch(spec, tmp_path / cache, Listener(), debian=no_debian)
+        source = fetch.fetch(spec, tmp_path / cache, Listener(), debian=no_debian)
         whole = tree.apply(source, series.load(tmp_path / "project", "v0", "7.3"), tmp_path / cache)
         out = tmp_path / cache / "out"
         tree.check_out(whole, out, Listener())
@@ -238,7 +234,7 @@ def test_attributes_of_a_tree_change_no_byte_of_what_is_compiled(
     git(theirs, "add", "--force", ".gitattributes")
     git(theirs, "commit", "--quiet", "--message", "attributes")
     spec = KernelSpec("small", "a test's", GitOrigin("git", str(theirs), "HEAD"))
-    source = tree.fetch(spec, tmp_path / "cache", Listener(), debian=no_debian)
+    source = fetch.fetch(spec, tmp_path / "cache", Listener(), debian=no_debian)
     base = tree.apply(source, Series("none", "7.3"), tmp_path / "work")
     tree.check_out(base, tmp_path / "out", Listener())
     assert (tmp_path / "out/mm/swapfile.c").read_text().startswith("line 1\nline 2\n")
@@ -321,7 +317,7 @@ def moved(theirs: Path, tmp_path: Path) -> tuple[Path, Path, Source]:
     """Return a small cache with a lane and a parked git-am, a copy of it, and its kernel."""
     cache = tmp_path / "cache"
     spec = KernelSpec("small", "a test's", GitOrigin("git", str(theirs), "HEAD"))
-    source = tree.fetch(spec, cache, Listener(), debian=no_debian)
+    source = fetch.fetch(spec, cache, Listener(), debian=no_debian)
     base = tree.apply(source, Series("none", "7.3"), cache / "work")
     tree.check_out(base, cache / "work/lanes/small-0/unpatched/source", Listener())
     author = small_repository(tmp_path / "author")
@@ -368,7 +364,7 @@ def test_a_moved_cache_works_where_it_is(moved: tuple[Path, Path, Source]) -> No
     old, new, source = moved
     old.rename(old.with_name("gone"))
     assert tree.recover(new) == 2
-    assert tree.known_source(KernelSpec("small", "", GitOrigin("git", "", "HEAD")), new) is None
+    assert fetch.known_source(KernelSpec("small", "", GitOrigin("git", "", "HEAD")), new) is None
     assert gitrun.run(new / "kernels/small/repo.git", "cat-file", "-t", source.commit) == "commit"
 
 
