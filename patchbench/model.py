@@ -167,7 +167,11 @@ class KernelSpec:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A kernel as it was fetched: one commit in a repository of its own."""
+    """A kernel as it was fetched: one commit in a repository of its own.
+
+    tarball_sha256, fetched: of what came as a tarball, and when, in UTC: which snapshot of an
+    archive has it. Empty where it is not known.
+    """
 
     kernel: str
     version: str  # as its Makefile says, for example 7.3.4
@@ -175,6 +179,8 @@ class Source:
     repository: Path
     commit: str
     origin: str  # the beginning of its origin's key: what else this kernel's name may stand for
+    tarball_sha256: str = ""
+    fetched: str = ""  # 2026-11-25T23:20:44+00:00
 
     @property
     def line(self) -> str:
@@ -201,6 +207,7 @@ class Toolchain:
 
     `digest` is over the recipe and the exact version of every package in the image, so it is
     the same on every host with the same compiler; `image_id` is the engine's own name for it.
+    packages: all of them, as NAME:ARCHITECTURE=VERSION.
     """
 
     image_id: str
@@ -209,6 +216,7 @@ class Toolchain:
     gcc: str
     binutils: str
     qemu: str
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -530,7 +538,11 @@ class Boot:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything about a run that is known before its first boot."""
+    """Everything about a run that is known before its first boot.
+
+    tarball_sha256, fetched: as the Source has them; packages: as the Toolchain. With these a
+    stranger finds the same files in an archive's snapshots. Older plans lack them.
+    """
 
     run: str
     command: str
@@ -548,6 +560,9 @@ class Plan:
     host: Mapping[str, str]
     schema: int = 2
     others: tuple["ArmNote", ...] = ()  # more test arms, interleaved with these two
+    tarball_sha256: str = ""
+    fetched: str = ""
+    packages: tuple[str, ...] = ()
 
     @property
     def arms(self) -> tuple["ArmNote", ...]:

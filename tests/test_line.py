@@ -124,6 +124,13 @@ def test_a_published_run_is_repeated(undrawn: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_plan_names_every_package_of_its_toolchain(undrawn: Path) -> None:
+    bench()
+    (plan,) = (undrawn / "results/runs").glob("*/plan.json")
+    assert json.loads(plan.read_text())["packages"] == ["gcc 14.2.0"]
+
+
+@pytest.mark.slow
 def test_a_signed_run_says_by_which_key(undrawn: Path, tmp_path: Path) -> None:
     key = tmp_path / "key"
     process.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)])

@@ -104,6 +104,9 @@ def verify(pipeline: Pipeline, folder: Path, *, everything: bool, tree: str = ""
         _check_trees(pipeline, plan, source)
     else:
         ingredients.append(Ingredient("kernel package", plan.provenance, source.provenance))
+        if plan.tarball_sha256 and source.tarball_sha256:
+            theirs, ours = plan.tarball_sha256[:12], source.tarball_sha256[:12]
+            ingredients.append(Ingredient("kernel tarball", theirs, ours))
     tools = pipeline.toolchain
     ingredients.append(Ingredient("toolchain", plan.toolchain["toolchain"][:12], tools.digest[:12]))
     ingredients.append(Ingredient("QEMU", plan.toolchain["qemu"], tools.qemu))

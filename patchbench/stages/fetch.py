@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from patchbench.model import (
     Source,
     TarballOrigin,
 )
-from patchbench.store import key, write_whole
+from patchbench.store import file_sha256, key, write_whole
 from patchbench.story import Meter, Story
 from patchbench.tools import download, files, foreign
 from patchbench.tools.git import FileEntry, Repository
@@ -65,6 +66,8 @@ def known_source(spec: KernelSpec, cache: Path) -> Source | None:
             folder / "repo.git",
             stamp["commit"],
             origin_key(spec.origin),
+            stamp.get("tarball_sha256", ""),
+            stamp.get("fetched", ""),
         )
     except (OSError, ValueError, KeyError, TypeError, ToolFailed, BadInput):
         return None
@@ -85,29 +88,36 @@ def fetch(
     folder = cache / "kernels" / spec.name
     downloads = cache / "downloads"
     repository = _repository(folder)
+    tarball_sha256 = ""
     match spec.origin:
         case DebianOrigin(package=package):
             tarball, package_version = debian(spec.origin, downloads)
             commit = _import_tarball(tarball, package, repository, story)
-            provenance = f"{package} {package_version}"
+            provenance, tarball_sha256 = f"{package} {package_version}", file_sha256(tarball)
         case GitOrigin(url=url, ref=ref):
             commit, provenance = _from_git(url, ref, repository, story)
         case TarballOrigin(url=url, sha256=sha256):
             tarball = download.fetch(url, sha256, downloads, story)
             commit = _import_tarball(tarball, spec.name, repository, story)
-            provenance = f"{Path(url).name} sha256 {sha256}"
+            provenance, tarball_sha256 = f"{Path(url).name} sha256 {sha256}", sha256
         case DirectoryOrigin(path=path):
             commit, provenance = _from_directory(Path(path).expanduser(), repository, story)
     version = kernel_version(repository.show(f"{commit}:Makefile"))
     repository.keep(commit)
+    fetched = datetime.now(UTC).isoformat(timespec="seconds") if tarball_sha256 else ""
     stamp = {
         "origin": asdict(spec.origin),
         "version": version,
         "provenance": provenance,
         "commit": commit,
+        "tarball_sha256": tarball_sha256,
+        "fetched": fetched,
     }
     write_whole(folder / _STAMP, json.dumps(stamp, indent=1) + "\n")
-    return Source(spec.name, version, provenance, repository.path, commit, origin_key(spec.origin))
+    origin = origin_key(spec.origin)
+    return Source(
+        spec.name, version, provenance, repository.path, commit, origin, tarball_sha256, fetched
+    )
 
 
 def spec_for_path(path: Path, commit: str = "", *, changes: bool = False) -> KernelSpec:

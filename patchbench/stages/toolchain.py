@@ -94,6 +94,7 @@ def _describe(engine: Engine, store: Store, tag: str, sums: dict[str, str]) -> T
         gcc=gcc,
         binutils=binutils.rpartition(" ")[2],
         qemu=qemu.removeprefix("QEMU emulator version "),
+        packages=tuple(packages.splitlines()),
     )
 
 

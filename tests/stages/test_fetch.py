@@ -85,6 +85,13 @@ def test_a_known_source_is_used_without_fetching(tmp_path: Path) -> None:
     assert fetch.known_source(kernel_spec(origin), tmp_path / "cache") == fetched
 
 
+def test_a_source_says_which_tarball_it_was_and_when_it_came(tmp_path: Path) -> None:
+    packed = tarball(tmp_path)
+    fetched = fetched_from(tarball_origin(packed), tmp_path / "cache")
+    assert fetched.tarball_sha256 == hashlib.sha256(packed.read_bytes()).hexdigest()
+    assert fetched.fetched.endswith("+00:00")
+
+
 def test_another_origin_under_the_same_name_is_not_known(tmp_path: Path) -> None:
     origin = tarball_origin(tarball(tmp_path))
     fetched_from(origin, tmp_path / "cache")
