@@ -21,6 +21,7 @@ HEADINGS = (
     f"{CONFIDENCE:.0%} interval",
     "A/A noise",
 )
+_WORDS = 2  # columns that hold no numbers
 #: More of a series' functions are named only where they did not run.
 _SHOWN_FUNCTIONS = 8
 
@@ -88,6 +89,20 @@ def rows(comparison: Comparison) -> list[tuple[str, ...]]:
         if not delta.equal
         for name, one in _with_per_page(delta)
     ]
+
+
+def lines(comparison: Comparison) -> list[str]:
+    """Return the table in lines of text, under what a reader must know before any number."""
+    cells = [HEADINGS, *rows(comparison)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    table = [
+        "  ".join(
+            cell.ljust(width) if number < _WORDS else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in cells
+    ]
+    return [*headline(comparison), *table]
 
 
 def equal(comparison: Comparison) -> list[str]:

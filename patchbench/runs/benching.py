@@ -21,6 +21,7 @@ from patchbench.model import (
 )
 from patchbench.pipeline import Pipeline, kernel_flag
 from patchbench.profile import counting, covering, proof
+from patchbench.report import tables
 from patchbench.runs import folder as runs
 from patchbench.runs import reading, times
 from patchbench.stages import boots as booting
@@ -143,6 +144,17 @@ class Prepared:
         """Return what the boots made so far say of the first test arm."""
         return reading.compare(root, self.folder, self.plan, self.boots)
 
+    def compare_on(self, root: Path, machine: str) -> Comparison:
+        """Return what the boots of one machine say of the first test arm.
+
+        Whether a function that differs ran is not known before `prove`.
+        """
+        machines = tuple(one for one in self.plan.machines if one.name == machine)
+        plan = replace(self.plan, machines=machines)
+        return reading.compare(
+            root, self.folder, plan, [one for one in self.boots if one.machine == machine]
+        )
+
     def prove(self, pipeline: Pipeline) -> None:
         """Find out, once, which of the functions that differ run in each test arm."""
         if self._proved:
@@ -198,12 +210,26 @@ def bench(pipeline: Pipeline, request: BenchRequest) -> Prepared:
     A kernel that equals the base's is not booted, unless everything is to be booted again.
     """
     prepared = prepare(pipeline, request, run=request.run)
-    for arms in prepared.to_boot(fresh=request.fresh):
-        seeds = prepared.plan.seeds[arms[0].machine.name]
-        prepared.boot(arms, seeds, fresh=request.fresh)
+    machines = [*prepared.to_boot(fresh=request.fresh)]
+    for number, arms in enumerate(machines, start=1):
+        name = arms[0].machine.name
+        prepared.boot(arms, prepared.plan.seeds[name], fresh=request.fresh)
+        if number < len(machines):
+            _tell(pipeline, prepared, name)
     prepared.prove(pipeline)
     prepared.finish(pipeline)
     return prepared
+
+
+def _tell(pipeline: Pipeline, prepared: Prepared, machine: str) -> None:
+    """Report what one machine says while the others have still to boot."""
+    compared = prepared.compare_on(pipeline.root, machine)
+    plan = compared.plan
+    pipeline.story.say(
+        f"{plan.test.series} against {plan.base.series}, {machine}; the rest follows"
+    )
+    for line in tables.lines(compared):
+        pipeline.story.say(f"  {line}")
 
 
 def prepare(pipeline: Pipeline, request: BenchRequest, *, run: str = "") -> Prepared:

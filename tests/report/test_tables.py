@@ -39,6 +39,27 @@ def test_what_did_not_finish_comes_before_every_number() -> None:
     assert text.index("DID NOT FINISH: exact: drain_ns") < text.index("| machine | metric")
 
 
+def test_the_table_as_text_has_a_line_for_each_metric_in_columns() -> None:
+    heading, *rows = tables.lines(storm())
+    assert heading.split() == [
+        "machine",
+        "metric",
+        "base",
+        "test",
+        "change",
+        "95%",
+        "interval",
+        "A/A",
+        "noise",
+    ]
+    assert any("exit_ns" in row and "-50.00 %" in row for row in rows)
+    assert len({len(line) for line in (heading, *rows)}) == 1
+
+
+def test_the_table_as_text_says_first_what_did_not_finish() -> None:
+    assert tables.lines(storm("never"))[0].startswith("DID NOT FINISH: exact: drain_ns")
+
+
 def test_an_invalid_run_says_so_first() -> None:
     bad = compare(plan(seeds=1), [boot("none", 1, results()), lost("v0", 1)])
     assert tables.markdown(bad).splitlines()[2].startswith("> **INVALID")
