@@ -12,6 +12,7 @@ scaling, times
     publishing  puts a run into results/published/
     published   results/published/NAME: its files, compact
     verifying   builds a published run's kernels again and repeats its boots
+    recounting  works out again every number that a published run reports
     across      joins the arms of two runs
     history     follows one metric over all runs
     scaling     finds the runs that differ in one parameter alone

@@ -7,11 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from patchbench.errors import HostOverloaded, NotComparable, NotRepeatable, PipelineError
+from patchbench.errors import (
+    ClaimFails,
+    HostOverloaded,
+    NotComparable,
+    NotRepeatable,
+    PipelineError,
+)
 from patchbench.model import Arm, ArmNote, Machine, Plan, Source
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
-from patchbench.runs import published
+from patchbench.runs import published, recounting
 from patchbench.stages import boot, boots
 from patchbench.tools import files, signing
 from patchbench.tools.qemu import CONSOLE, RESULTS, Hypervisor
@@ -47,7 +53,8 @@ class Replay:
 class Verification:
     """The result of `verify`; `unrepeatable` counts the boots of machines that are not exact.
 
-    signed_by: the fingerprint of the key that signed the checksums, empty if none did.
+    signed_by: the fingerprint of the key that signed the checksums, empty if none did. reported:
+    how many numbers its report has; wrong: those that the logs do not give, in words.
     """
 
     name: str
@@ -55,6 +62,8 @@ class Verification:
     replays: tuple[Replay, ...]
     unrepeatable: int
     signed_by: str = ""
+    reported: int = 0
+    wrong: tuple[str, ...] = ()
 
     def rows(self) -> list[tuple[str, str, str, str]]:
         """Return ingredients and boots as rows of text, under HEADINGS."""
@@ -62,6 +71,12 @@ class Verification:
             (one.name, one.published, one.here, "identical" if one.same else "DIFFERENT")
             for one in self.ingredients
         ]
+        if self.reported:
+            right, state = (
+                self.reported - len(self.wrong),
+                "DIFFERENT" if self.wrong else "identical",
+            )
+            rows.append(("numbers of the report", str(self.reported), str(right), state))
         for one in self.replays:
             what = f"boot {one.machine} {one.series} seed {one.seed}"
             rows.append(
@@ -70,7 +85,13 @@ class Verification:
         return rows
 
     def error(self) -> PipelineError | None:
-        """Return the error to end with, if any boot differs."""
+        """Return the error to end with, if a number of the report or a boot differs."""
+        if self.wrong:
+            listed = "\n  ".join(self.wrong)
+            return ClaimFails(
+                f"{len(self.wrong)} of {self.reported} reported numbers are not those of the logs:"
+                f"\n  {listed}"
+            )
         bad = [one for one in self.replays if one.difference]
         if not bad:
             return None
@@ -95,6 +116,7 @@ def verify(pipeline: Pipeline, folder: Path, *, everything: bool, tree: str = ""
     """
     signed_by = signing.signer(folder / runs.SUMS)
     runs.check_seal(folder)
+    wrong = tuple(recounting.differences(pipeline.root, folder))
     plan = runs.read_plan(folder)
     arms = {}
     ingredients: list[Ingredient] = []
@@ -132,7 +154,15 @@ def verify(pipeline: Pipeline, folder: Path, *, everything: bool, tree: str = ""
             meter.at(number)
             replays.append(_replay(pipeline, folder, machine, note, arm, seed))
         meter.at(len(todo))
-    return Verification(folder.name, tuple(ingredients), tuple(replays), _noisy(plan), signed_by)
+    return Verification(
+        folder.name,
+        tuple(ingredients),
+        tuple(replays),
+        _noisy(plan),
+        signed_by,
+        recounting.count(folder),
+        wrong,
+    )
 
 
 def _check_trees(pipeline: Pipeline, plan: Plan, source: Source) -> None:

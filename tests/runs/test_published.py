@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from patchbench.errors import BadInput, LostGuest, NotComparable, NotRepeatable
+from patchbench.errors import BadInput, ClaimFails, LostGuest, NotComparable, NotRepeatable
 from patchbench.runs import archive, publishing, reading
 from patchbench.runs import folder as runs
 from patchbench.runs.verifying import Ingredient, Replay, Verification
@@ -103,6 +103,12 @@ def test_identical_boots_verify() -> None:
     verified = verification("", "")
     assert verified.error() is None
     assert [row[-1] for row in verified.rows()] == ["identical"] * 3
+
+
+def test_a_report_with_a_number_that_the_logs_do_not_give_is_wrong() -> None:
+    verified = replace(verification(""), reported=216, wrong=("exact exit_ns base: 1, not 2",))
+    assert isinstance(verified.error(), ClaimFails)
+    assert ("numbers of the report", "216", "215", "DIFFERENT") in verified.rows()
 
 
 def test_a_boot_that_differs_with_the_same_ingredients_is_not_repeatable() -> None:
