@@ -4,6 +4,7 @@
 import fcntl
 import os
 import shlex
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -78,10 +79,15 @@ def kernel_flag(kernel: str, tree: str, *, dirty: bool = False) -> str:
     return f"--kernel {kernel}"
 
 
+#: The caches that are locked here, by thread: who opens one again would wait for itself.
+_locked: set[tuple[int, Path]] = set()
+
+
 class Pipeline:
     """A checkout, a cache and a listener; holds the cache's lock while its `with` block runs.
 
-    shared: with others that share it too, which only boot, and clear nothing.
+    shared: with others that share it too, which only boot, and clear nothing. One that is opened
+    in the `with` block of another on the same cache works under that one's lock.
     """
 
     def __init__(self, root: Path, cache: Path, story: Story, *, shared: bool = False) -> None:
@@ -106,6 +112,10 @@ class Pipeline:
     def __enter__(self) -> "Pipeline":
         """Take the lock, reporting the wait if another run has it; clear what a killed run left."""
         self.cache.mkdir(parents=True, exist_ok=True)
+        self._place = threading.get_ident(), self.cache.resolve()
+        if self._place in _locked:
+            self.shared = True
+            return self
         self._lock = (self.cache / "lock").open("w")
         how = fcntl.LOCK_SH if self.shared else fcntl.LOCK_EX
         try:
@@ -116,6 +126,7 @@ class Pipeline:
         process.hold(self._lock.fileno())
         if self.shared:
             return self
+        _locked.add(self._place)
         self.store.prune()
         if evicted := parts.bound_shelf(self.cache):
             most = parts.gib(parts.SHELF_BYTES)
@@ -128,6 +139,7 @@ class Pipeline:
         if self._engine:
             self._engine.__exit__()
         if self._lock:
+            _locked.discard(self._place)
             process.let_go(self._lock.fileno())
             self._lock.close()
 

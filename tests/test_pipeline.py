@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the verbs share: the cache's lock, runs on disk, and what they end with."""
 
+import fcntl
 import threading
 from pathlib import Path
 
@@ -53,6 +54,24 @@ def test_a_second_run_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
         order.append("first")
     thread.join()
     assert order == ["first", "second"]
+
+
+def test_a_run_within_a_run_works_under_its_lock_and_clears_nothing(tmp_path: Path) -> None:
+    listener = Listener()
+    with Pipeline(ROOT, tmp_path, listener):
+        half = tmp_path / "shelf/images/.new-half"
+        half.mkdir(parents=True)
+        with Pipeline(ROOT, tmp_path, listener):
+            assert half.exists()
+    assert not listener.heard
+
+
+def test_the_lock_of_a_run_is_kept_when_one_within_it_ends(tmp_path: Path) -> None:
+    with Pipeline(ROOT, tmp_path, Listener()):
+        with Pipeline(ROOT, tmp_path, Listener()):
+            pass
+        with (tmp_path / "lock").open("w") as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_a_run_clears_what_a_killed_one_left_on_the_shelf(tmp_path: Path) -> None:
