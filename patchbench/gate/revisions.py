@@ -10,12 +10,16 @@ from patchbench.gate.request import GateRequest
 from patchbench.pipeline import Pipeline
 from patchbench.tools.git import Repository
 
+#: In a series' folder: the improvements without which it is not what it says it is.
+PROMISED = "gate.toml"
+
 
 def changed(pipeline: Pipeline, request: GateRequest, since: str) -> list[GateRequest]:
     """Return what to gate for a branch that left the commit `since`: each port that it touches.
 
     Each is judged against its predecessor, if there is one, and against none. The predecessor is
     the same folder as it was at `since`, or the series with the next smaller number: v0 for v1.
+    A series with a policy of its own is judged against none by that as well.
     Raises BadInput for an unknown commit, or a port whose line no kernel file has.
     """
     project = Repository(pipeline.root)
@@ -34,6 +38,10 @@ def changed(pipeline: Pipeline, request: GateRequest, since: str) -> list[GateRe
             replace(request, series=name, against=against, kernel=kernel)
             for against in (*before, "none")
         ]
+        if (pipeline.root / (promised := Path("patches", name, PROMISED))).is_file():
+            requests.append(
+                replace(request, series=name, against="none", kernel=kernel, policy=promised)
+            )
     return requests
 
 

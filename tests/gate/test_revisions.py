@@ -76,6 +76,16 @@ def test_an_edited_port_is_judged_against_itself_before_and_against_none(project
     assert project.changed(before) == expected
 
 
+def test_a_series_is_also_judged_by_what_it_promises(project: Project) -> None:
+    (project.root / "patches/v0/gate.toml").write_text("")
+    project.write("v0", "7.3", "two")
+    requests = revisions.changed(cast(Pipeline, project), REQUEST, "HEAD")
+    assert [(one.against, str(one.policy)) for one in requests[1:]] == [
+        ("none", "configs/gate.toml"),
+        ("none", "patches/v0/gate.toml"),
+    ]
+
+
 def test_a_new_revision_is_judged_against_the_one_before(project: Project) -> None:
     project.write("v2", "7.3", "two")  # there is no v1
     assert project.changed("HEAD") == [("v2", "v0", "mainline"), ("v2", "none", "mainline")]
