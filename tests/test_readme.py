@@ -95,15 +95,20 @@ def test_the_statuses_are_those_that_errors_leave() -> None:
     assert {int(row[0]) for row in table("status")} == left | OTHER_STATUSES
 
 
-@pytest.mark.slow
 @cache
 def run(name: str) -> tuple[Comparison, list[Boot]]:
     return reading.read(ROOT, archive.find_bench(ROOT / "results", name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
-    [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "results").rglob("README.md"))],
+    [
+        ROOT / "README.md",
+        ROOT / "CHANGELOG.md",
+        *sorted((ROOT / "results").rglob("README.md")),
+        *sorted((ROOT / "patches").glob("*/cover.md")),
+    ],
     ids=lambda path: str(path.relative_to(ROOT)),
 )
 def test_every_marked_number_of_a_text_is_that_of_the_logs(path: Path) -> None:
