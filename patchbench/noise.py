@@ -7,17 +7,22 @@ docs/calibration.json, and read from there by every report.
 """
 
 import functools
+import itertools
+import json
 import random
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from patchbench import stats
 from patchbench.catalog import adapter
 from patchbench.errors import BadInput
+from patchbench.model import Machine, Plan, Workload
 
 DATA = Path("docs/calibration.json")
 
@@ -26,13 +31,90 @@ Values = Mapping[str, Mapping[int, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Floor:
-    """The change in per cent that 95 % of comparisons of equal kernels stay within."""
+class Conditions:
+    """What floors were measured on, and so hold for; a later release of the kernel is the same.
 
+    parameters: of the workload's program. vcpus: the fields of the machine that decide what a
+    boot prints. guest: the key of the initrd.
+    """
+
+    kernel: str
+    flavour: str
     workload: str
+    parameters: Mapping[str, int]
     machine: str
-    metric: str
-    floor_pct: float
+    vcpus: JsonValue
+    guest: str
+
+    @classmethod
+    def of(
+        cls, kernel: str, flavour: str, workload: Workload, machine: Machine, guest: str
+    ) -> Self:
+        """Return the conditions of boots of this workload on this machine."""
+        fields = json.loads(json.dumps(machine.conditions()))  # as they are read back
+        parameters = dict(workload.parameters)
+        return cls(kernel, flavour, workload.name, parameters, machine.name, fields, guest)
+
+
+@dataclass(frozen=True, slots=True)
+class Floors:
+    """The changes in per cent that 95 % of comparisons of equal kernels stay within.
+
+    pct: by metric, by how many pairs of boots a comparison has.
+    """
+
+    conditions: Conditions
+    pct: Mapping[str, Mapping[int, float]]
+
+    def floor_pct(self, metric: str, pairs: int) -> float | None:
+        """Return a metric's floor for the most calibrated pairs that are no more than these.
+
+        None if it was not calibrated, or with more pairs only: fewer leave more noise.
+        """
+        by_pairs = self.pct.get(metric, {})
+        fewer = [some for some in by_pairs if some <= pairs]
+        return by_pairs[max(fewer)] if fewer else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    floors: Floors
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What is read here of docs/calibration.json."""
+
+    cells: tuple[_Cell, ...]
+
+
+def stored(root: Path) -> tuple[Floors, ...]:
+    """Return all floors of docs/calibration.json; none if nothing was calibrated.
+
+    Raises BadInput for a file that this version cannot read.
+    """
+    path = root / DATA
+    if not path.is_file():
+        return ()
+    try:
+        read = adapter(_Stored).validate_json(path.read_bytes())
+    except ValidationError as err:
+        raise BadInput(
+            f"{path} is not a calibration that this version reads; `invoke calibrate`"
+        ) from err
+    return tuple(cell.floors for cell in read.cells)
+
+
+def floors(root: Path, plan: Plan) -> dict[str, Floors]:
+    """Return what was calibrated under the conditions of a run, by machine.
+
+    Raises BadInput as `stored` does.
+    """
+    wanted = [
+        Conditions.of(plan.kernel, plan.flavour, plan.workload, machine, plan.guest)
+        for machine in plan.machines
+    ]
+    return {one.conditions.machine: one for one in stored(root) if one.conditions in wanted}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,34 +133,6 @@ class Drawn:
     seeds: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """What is read here of docs/calibration.json."""
-
-    floors: tuple[Floor, ...]
-
-
-def floors(root: Path, workload: str) -> dict[tuple[str, str], float]:
-    """Return a workload's floors in per cent, by machine and metric; none if never calibrated.
-
-    Raises BadInput for a docs/calibration.json that this version cannot read.
-    """
-    path = root / DATA
-    if not path.is_file():
-        return {}
-    try:
-        stored = adapter(_Stored).validate_json(path.read_bytes())
-    except ValidationError as err:
-        raise BadInput(
-            f"{path} is not a calibration that this version reads; `invoke calibrate`"
-        ) from err
-    return {
-        (one.machine, one.metric): one.floor_pct
-        for one in stored.floors
-        if one.workload == workload
-    }
-
-
 def draw_kernels(
     bases: Sequence[Values], tests: Sequence[Values], trials: int, order: int
 ) -> list[Drawn]:
@@ -89,7 +143,8 @@ def draw_kernels(
     """
     draw = random.Random(order)
     pairs = [Arms(base, test) for base in bases for test in tests if base is not test]
-    return [Drawn(draw.choice(pairs), _shuffled(bases[0], draw)) for _ in range(trials)]
+    each = itertools.islice(itertools.cycle(pairs), trials)
+    return [Drawn(arms, _shuffled(bases[0], draw)) for arms in each]
 
 
 def draw_blocks(one: Values, other: Values, trials: int, order: int) -> list[Drawn]:
@@ -107,10 +162,19 @@ def draw_blocks(one: Values, other: Values, trials: int, order: int) -> list[Dra
     return drawn
 
 
-def floor_pct(drawn: Sequence[Drawn], metric: str) -> float:
-    """Return the change in per cent that 95 % of these comparisons stay within."""
-    size = functools.cache(lambda arms: abs(change_pct(arms.base[metric], arms.test[metric])))
-    return float(np.quantile([size(one.arms) for one in drawn], 0.95))
+def floor_pct(drawn: Sequence[Drawn], metric: str, pairs: int) -> float:
+    """Return the change in per cent that 95 % of these comparisons stay within.
+
+    pairs: how many pairs of boots each comparison takes, the first of its seeds.
+    """
+    cached = functools.cache(lambda arms, seeds: _change_pct(arms, metric, seeds))
+    firsts = [(one.arms, frozenset(one.seeds[:pairs])) for one in drawn]
+    return float(np.quantile([abs(cached(*one)) for one in firsts], 0.95))
+
+
+def _change_pct(arms: Arms, metric: str, seeds: AbstractSet[int]) -> float:
+    base, test = arms.base[metric], arms.test[metric]
+    return change_pct({seed: base[seed] for seed in seeds}, {seed: test[seed] for seed in seeds})
 
 
 def change_pct(base: Mapping[int, float], test: Mapping[int, float]) -> float:

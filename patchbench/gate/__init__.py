@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Pass or stop a revision at a stated error rate, and measure what that gate is worth.
 
-Doors: gating, request, calibrating, calibration, limits, policy, verdicts, revisions
+Doors: gating, request, calibrating, calibration, calibration_docs, limits, policy, verdicts,
+revisions
 
     gating       judges one series against another, and writes the verdict down
     request      what to gate, and the command that asks for it again
@@ -16,5 +17,6 @@ Doors: gating, request, calibrating, calibration, limits, policy, verdicts, revi
     revisions    which series of a branch are to be judged
     calibrating  boots equal and slowed-down kernels
     calibration  what these boots say: noise floor, false alarms, power
+    calibration_docs  keeps them in docs/, with their page and plots
     alarms       which comparisons this gate and the rules in use would stop
 """

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from patchbench.errors import BadInput, HostOverloaded, LostGuest
 from patchbench.gate import policy as policies
-from patchbench.gate.calibration import Calibration, MachineBoots
+from patchbench.gate.calibration import Calibration, CalibrationCell, Means
 from patchbench.gate.limits import Policy
 from patchbench.model import NONE, PER_PAGE, Arm, Boot, Image, Machine, Metric, Source
-from patchbench.noise import Values
+from patchbench.noise import Conditions, Floors, Values
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
 from patchbench.stages import boots, compare, planted, series
@@ -32,12 +32,12 @@ class CalibrationRequest:
     kernel: str
     policies: tuple[Path, ...]
     machines: tuple[str, ...] = ()  # of the policies' machines, only these; all if empty
-    relinks: int = 6
-    sizes: tuple[int, ...] = (2, 4, 8, 12, 16, 32)  # extra instructions per freed entry
+    relinks: int = 3
+    sizes: tuple[int, ...] = (8, 12, 16, 32)  # extra instructions per freed entry
     noisy_sizes: tuple[int, ...] = (1600, 3200, 6400)
     # Where vCPUs overlap, a seed is an interleaving too: more noise, and boots that take longer.
-    overlapping_relinks: int = 3
-    overlapping_sizes: tuple[int, ...] = (16, 32, 64)
+    overlapping_relinks: int = 2
+    overlapping_sizes: tuple[int, ...] = (64,)
     trials: int = 400
     flavour: str = "bench"
 
@@ -52,40 +52,40 @@ class CalibrationRequest:
 def calibrate(pipeline: Pipeline, request: CalibrationRequest) -> Calibration:
     """Boot what it takes to judge the policies, and return what was measured.
 
-    Each machine of a policy is calibrated by itself. Raises BadInput for a machine that has limits
-    on two workloads or in two policies, or none, and LostGuest if a boot has no usable samples: a
-    calibration must be complete.
+    Each workload of a policy is calibrated by itself on each of its machines. Raises BadInput
+    where two policies have limits on the same, or none has, and LostGuest if a boot has no usable
+    samples: a calibration must be complete.
     """
-    judged = _by_machine(
+    parts = _parts(
         [policies.load(pipeline.catalog, pipeline.root / path) for path in request.policies],
         request.machines,
     )
     source = pipeline.source(request.kernel)
     folder = pipeline.results / "runs" / pipeline.new_name(f"calibrate-{source.kernel}")
     planter = _Planter(pipeline, source, request)
-    measured: dict[str, MachineBoots] = {}
-    for machine, policy in judged.items():
-        workload = policy.limits[0].workload
-        metrics = _with_per_page(pipeline, workload)
-        booter = _Booter(pipeline, folder, pipeline.catalog.machine(machine), workload, metrics)
+    means = Means(
+        source.version,
+        pipeline.toolchain.digest,
+        pipeline.toolchain.qemu,
+        host.describe(),
+        request.trials,
+        request.command(),
+    )
+    cells = []
+    for (workload, machine), policy in parts.items():
+        on = pipeline.catalog.machine(machine)
+        booter = _Booter(pipeline, folder, source.kernel, workload, on)
         relinks, sizes = _plants(request, booter.machine)
-        measured[machine] = booter.boot(
-            policy.looks[-1],
-            same=[planter.none(), *map(planter.relink, range(relinks))],
-            slower={size: planter.slower(size) for size in sizes},
+        cells.append(
+            booter.boot(
+                means,
+                calibrated_part(policy, on),
+                same=[planter.none(), *map(planter.relink, range(relinks))],
+                slower={size: planter.slower(size) for size in sizes},
+            )
         )
     runs.seal(folder)
-    return Calibration(
-        kernel=source.kernel,
-        version=source.version,
-        commands=dict.fromkeys(measured, request.command()),
-        trials=request.trials,
-        toolchain=pipeline.toolchain.digest,
-        qemu=pipeline.toolchain.qemu,
-        host=host.describe(),
-        policies=judged,
-        boots=measured,
-    )
+    return Calibration(tuple(cells))
 
 
 def _with_per_page(pipeline: Pipeline, workload: str) -> dict[str, Metric]:
@@ -105,20 +105,27 @@ def _plants(request: CalibrationRequest, machine: Machine) -> tuple[int, tuple[i
     return request.relinks, request.sizes
 
 
-def _by_machine(read: Sequence[Policy], wanted: Sequence[str]) -> dict[str, Policy]:
-    """Return the part of the policies that judges each machine."""
-    found: dict[str, Policy] = {}
+def calibrated_part(policy: Policy, machine: Machine) -> Policy:
+    """Return the part of a policy that is calibrated on a machine.
+
+    An exact one is calibrated with the seeds of the first look: a kernel's boots are the same in
+    all comparisons, so more of them say little more. Where the host makes the noise, all count.
+    """
+    return policies.first_look(policy) if machine.exact else policy
+
+
+def _parts(read: Sequence[Policy], wanted: Sequence[str]) -> dict[tuple[str, str], Policy]:
+    """Return the part of the policies that judges each workload on each of the wanted machines."""
+    found: dict[tuple[str, str], Policy] = {}
     for policy in read:
-        for machine in dict.fromkeys(limit.machine for limit in policy.limits):
-            if machine in found:
-                raise BadInput(f"two policies have limits on machine {machine}; calibrate one")
-            limits = tuple(limit for limit in policy.limits if limit.machine == machine)
-            if len({limit.workload for limit in limits}) > 1:
-                raise BadInput(f"machine {machine} has limits on two workloads; calibrate one")
-            found[machine] = replace(policy, limits=limits)
-    if unknown := [name for name in wanted if name not in found]:
-        raise BadInput(f"no policy has a limit on {unknown[0]}; there are {', '.join(found)}")
-    return {name: policy for name, policy in found.items() if not wanted or name in wanted}
+        parts = policies.parts(policy)
+        if twice := sorted(found.keys() & parts.keys()):
+            raise BadInput(f"two policies have limits on {' on '.join(twice[0])}; calibrate one")
+        found |= parts
+    machines = dict.fromkeys(machine for _, machine in found)
+    if unknown := [name for name in wanted if name not in machines]:
+        raise BadInput(f"no policy has a limit on {unknown[0]}; there are {', '.join(machines)}")
+    return {place: part for place, part in found.items() if not wanted or place[1] in wanted}
 
 
 class _Planter:
@@ -160,27 +167,33 @@ class _Booter:
         self,
         pipeline: Pipeline,
         folder: Path,
-        machine: Machine,
+        kernel: str,
         workload: str,
-        metrics: Mapping[str, Metric],
+        machine: Machine,
     ) -> None:
         self.machine = machine
         self._pipeline = pipeline
         self._folder = folder
+        self._kernel = kernel
         self._workload = workload
-        self._metrics = metrics
+        self._metrics = _with_per_page(pipeline, workload)
         self._booter = pipeline.booter(folder)
         self._notes = pipeline.catalog.metric_notes()
 
     def boot(
-        self, seeds: int, *, same: Sequence[Image], slower: Mapping[int, Image]
-    ) -> MachineBoots:
-        """Return what all kernels measured with seeds 1 to `seeds`.
+        self,
+        means: Means,
+        policy: Policy,
+        *,
+        same: Sequence[Image],
+        slower: Mapping[int, Image],
+    ) -> CalibrationCell:
+        """Return what all kernels measured with as many seeds as the policy's last look has.
 
         On an exact machine the first kernel is booted twice, and its boots must be the same to
         the byte; on a noisy one it is two arms, in the same blocks as the slower kernels.
         """
-        everything = range(1, seeds + 1)
+        everything = range(1, policy.looks[-1] + 1)
         images = [*same, *slower.values()]
         if not self.machine.exact:
             images.insert(1, replace(same[0], series=AGAIN))
@@ -199,14 +212,22 @@ class _Booter:
         values = {image.series: self._values(booted, image.series) for image in equal}
         # Some metrics of a program are measured with other parameters only.
         measured = set.intersection(*(set(one) for one in values.values()))
-        return MachineBoots(
-            machine=self.machine.name,
+        conditions = Conditions.of(
+            self._kernel,
+            images[0].flavour,
+            arms[0].workload,
+            self.machine,
+            arms[0].guest.key,
+        )
+        return CalibrationCell(
+            means=means,
+            policy=policy,
             exact=self.machine.exact,
-            workload=self._workload,
             metrics=tuple(one for one in self._metrics.values() if one.name in measured),
             same=values,
             slower={size: self._values(booted, image.series) for size, image in slower.items()},
             again=self._values(again, images[0].series),
+            floors=Floors(conditions, {}),
         )
 
     def _arm(self, image: Image) -> Arm:

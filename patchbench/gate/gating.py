@@ -2,6 +2,7 @@
 """What `gate` does: judges one series against another, and writes the verdict down."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from patchbench.gate import policy as policies
 from patchbench.gate.limits import FunctionRise, Policy, Ruling, Verdict
 from patchbench.gate.request import GateRequest
 from patchbench.gate.trial import Trial
+from patchbench.model import Plan
 from patchbench.pipeline import Pipeline
 
 
@@ -28,6 +30,7 @@ def gate_series(pipeline: Pipeline, request: GateRequest) -> Verdict:
     what = f"gate-{request.series}-against-{request.against}-{source.kernel}"
     name = pipeline.new_name(what)
     trial.run()
+    plans = {name: one.plan for name, one in trial.prepared.items()}
     verdict = Verdict(
         gate=name,
         series=request.series,
@@ -35,7 +38,7 @@ def gate_series(pipeline: Pipeline, request: GateRequest) -> Verdict:
         kernel=f"{source.kernel} {source.version}",
         ruled=trial.ruled(),
         rulings=tuple(_with_command(request, one, trial.seeds) for one in trial.rulings),
-        reasons=(*trial.reasons, *_within_noise(pipeline.root, policy)),
+        reasons=(*trial.reasons, *_within_noise(pipeline.root, policy, plans)),
         runs=tuple(one.plan.run for one in trial.prepared.values()),
         error_rate=policy.error_rate,
         seeds=trial.seeds,
@@ -65,12 +68,17 @@ def _rises(pipeline: Pipeline, trial: Trial) -> tuple[FunctionRise, ...]:
     )
 
 
-def _within_noise(root: Path, policy: Policy) -> list[str]:
-    """Return a warning for each limit that equal kernels have been seen to exceed."""
+def _within_noise(root: Path, policy: Policy, plans: Mapping[str, Plan]) -> list[str]:
+    """Return a warning for each limit that equal kernels have been seen to exceed.
+
+    plans: of the runs, by workload.
+    """
+    floors = {name: noise.floors(root, plan) for name, plan in plans.items()}
     warnings = []
     for limit in policy.limits:
-        floors = noise.floors(root, limit.workload)
-        floor, bound = floors.get((limit.machine, limit.quantity)), limit.max_regression_pct
+        measured = floors.get(limit.workload, {}).get(limit.machine)
+        floor = measured.floor_pct(limit.quantity, policy.looks[-1]) if measured else None
+        bound = limit.max_regression_pct
         if floor is not None and bound is not None and bound < floor:
             warnings.append(
                 f"the limit of {bound:g} % for {limit.quantity} on {limit.machine} lies within the "

@@ -81,6 +81,26 @@ def bounded(policy: Policy) -> list[Limit]:
     return [limit for limit in policy.limits if not limit.must_finish]
 
 
+def parts(policy: Policy) -> dict[tuple[str, str], Policy]:
+    """Return what a policy asks of each workload on each machine, in its order.
+
+    A part has its limits' share of the error rate, so that it judges them as the whole does.
+    """
+    all_bounded = max(1, len(bounded(policy)))
+    found = {}
+    for place in dict.fromkeys((limit.workload, limit.machine) for limit in policy.limits):
+        limits = tuple(one for one in policy.limits if (one.workload, one.machine) == place)
+        part = replace(policy, limits=limits)
+        rate = policy.error_rate * len(bounded(part)) / all_bounded
+        found[place] = replace(part, error_rate=rate) if rate else part
+    return found
+
+
+def first_look(policy: Policy) -> Policy:
+    """Return what a policy does at its first look, as a policy of its own."""
+    return replace(policy, looks=policy.looks[:1], error_rate=level(policy, 0))
+
+
 def describe(limit: Limit) -> str:
     """Return a limit's bound as the change it allows: `<= +1 %`, or `must finish`."""
     if limit.must_finish:

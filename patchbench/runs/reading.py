@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a run says: the plan and the logs of its folder in, a Comparison out."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
@@ -18,6 +18,7 @@ from patchbench.errors import (
     PipelineError,
 )
 from patchbench.model import PER_PAGE, ArmNote, Boot, Comparison, Delta, Plan
+from patchbench.noise import Floors
 from patchbench.profile import proof
 from patchbench.runs import across, archive, folder
 from patchbench.stages import boot
@@ -159,39 +160,25 @@ def _read(root: Path, run: Path) -> tuple[Plan, list[Boot]]:
 
 
 def _with_floors(root: Path, compared: Comparison) -> Comparison:
-    """Return a comparison with the noise floors that were measured with its parameters.
+    """Return a comparison with the noise floors that were measured under its conditions.
 
-    What was calibrated is a workload and a machine as their files have them, with enough pairs
-    for an interval; of two pairs any change may be noise.
+    With too few pairs for an interval there is none: of two pairs any change may be noise.
     """
-    plan, catalog = compared.plan, Catalog(root)
-    workload = plan.workload.name
-    if workload not in catalog.workloads() or plan.workload != catalog.workload(workload):
-        return compared
-    floors, machines = noise.floors(root, workload), _unchanged(catalog, plan)
+    floors = noise.floors(root, compared.plan)
     deltas = (
-        _with_floor(one, floors) if one.low_pct is not None and one.machine in machines else one
+        _with_floor(one, floors[one.machine])
+        if one.low_pct is not None and one.machine in floors
+        else one
         for one in compared.deltas
     )
     return replace(compared, deltas=tuple(deltas))
 
 
-def _with_floor(delta: Delta, floors: Mapping[tuple[str, str], float]) -> Delta:
-    name, per_page = delta.metric.name, delta.per_page
+def _with_floor(delta: Delta, floors: Floors) -> Delta:
+    name, per_page, pairs = delta.metric.name, delta.per_page, len(delta.values)
     if per_page:
-        floor = floors.get((delta.machine, name + PER_PAGE))
-        per_page = replace(per_page, floor_pct=floor)
-    return replace(delta, floor_pct=floors.get((delta.machine, name)), per_page=per_page)
-
-
-def _unchanged(catalog: Catalog, plan: Plan) -> set[str]:
-    """Return the machines of a plan that still are what their files say."""
-    return {
-        machine.name
-        for machine in plan.machines
-        if machine.name in catalog.machines()
-        and machine.conditions() == catalog.machine(machine.name).conditions()
-    }
+        per_page = replace(per_page, floor_pct=floors.floor_pct(name + PER_PAGE, pairs))
+    return replace(delta, floor_pct=floors.floor_pct(name, pairs), per_page=per_page)
 
 
 def _with_seal(compared: Comparison, run: Path) -> Comparison:

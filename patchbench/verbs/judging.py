@@ -151,7 +151,7 @@ def calibrate(
     hosts: str = "",
 ) -> None:
     """Measure the gate: noise floor, false alarms, power; written to docs/calibration.md."""
-    from patchbench.gate import calibrating, calibration
+    from patchbench.gate import calibrating, calibration, calibration_docs
     from patchbench.tools.terminal import print_table
 
     with exits():
@@ -160,9 +160,9 @@ def calibrate(
         request = calibrating.CalibrationRequest(kernel, paths, machines, trials=trials)
         with opened(hosts) as run:
             calibrated = calibrating.calibrate(run, request)
-        findings = calibration.save(ROOT, calibrated)
-        print_table(calibration.HEADINGS, calibration.rows(findings), words=2)
-        print(f"calibration {ROOT / calibration.TEXT}")
+        findings = calibration_docs.save(ROOT, calibrated)
+        print_table(calibration_docs.HEADINGS, calibration_docs.rows(findings), words=2)
+        print(f"calibration {ROOT / calibration_docs.TEXT}")
         if wrong := calibration.out_of_bounds(findings):
             raise GateFailed("the gate is not what it claims:\n  " + "\n  ".join(wrong))
 

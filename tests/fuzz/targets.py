@@ -16,7 +16,7 @@ from patchbench import ctables, findings, noise, parameters, records
 from patchbench.binaries import addresses, codemap, symbols
 from patchbench.catalog import Catalog
 from patchbench.check import answers
-from patchbench.gate import calibration, waivers
+from patchbench.gate import calibration_docs, waivers
 from patchbench.gate import policy as policies
 from patchbench.intake import bases, keeping, sources, threads
 from patchbench.intake import reading as intake
@@ -265,7 +265,7 @@ def _output(data: bytes, _: Path) -> object:
 def _calibration(data: bytes, folder: Path) -> object:
     (folder / "docs").mkdir(exist_ok=True)
     (folder / "docs/calibration.json").write_bytes(data)
-    return calibration.load(folder), noise.floors(folder, "exit-storm")
+    return calibration_docs.load(folder), noise.stored(folder)
 
 
 def _series(data: bytes, folder: Path) -> object:

@@ -63,16 +63,17 @@ def test_a_calibration_prints_its_rules_and_keeps_its_boots_its_floors_and_its_p
     assert done.status == 0, done.stderr
     (gate,) = [line.split("│") for line in done.stdout.splitlines() if "this gate" in line]
     assert [cell.strip() for cell in gate] == [
-        "", "exact", "this gate", "0.0%", "[0.0%, 7.1%]", "1.2 %", ""
+        "", "exit-storm on exact", "this gate", "0.0%", "[0.0%, 26.5%]", "1.2 %", ""
     ]  # fmt: skip
     stored = json.loads((checkout / noise.DATA).read_text())
-    assert [*stored["boots"]["exact"]["slower"]] == ["2", "4", "8", "12", "16", "32"]
-    assert noise.floors(checkout, "exit-storm") == {
-        ("exact", "cpu_ns"): 0.0, ("exact", "exit_ns"): 0.0
-    }  # fmt: skip
+    (cell,) = stored["cells"]
+    assert [*cell["slower"]] == ["8", "12", "16", "32"]
+    (floors,) = noise.stored(checkout)
+    assert floors.pct == {"cpu_ns": {4: 0.0, 5: 0.0}, "exit_ns": {4: 0.0, 5: 0.0}}
+    assert floors.conditions.parameters["victims"] == 10
     page = (checkout / "docs/calibration.md").read_text()
     assert "`./bootstrap calibrate --kernel small --policy gate.toml`" in page
-    assert (checkout / "docs/calibration-exact.svg").is_file()
+    assert (checkout / "docs/calibration-exit-storm-exact.svg").is_file()
 
 
 def test_a_kernel_that_loses_a_boot_is_named_and_nothing_is_kept(

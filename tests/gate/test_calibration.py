@@ -12,11 +12,12 @@ from hypothesis import strategies as some
 from patchbench import noise
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput
-from patchbench.gate import alarms, calibration, policy
-from patchbench.gate.calibration import GATE, Calibration, Findings, MachineBoots
+from patchbench.gate import alarms, calibration, calibration_docs, policy
+from patchbench.gate.calibrating import calibrated_part
+from patchbench.gate.calibration import GATE, Calibration, CalibrationCell, Findings, Means
 from patchbench.gate.limits import Limit, Policy
 from patchbench.model import Metric
-from patchbench.noise import Values
+from patchbench.noise import Conditions, Floors, Values
 
 pytestmark = pytest.mark.slow
 
@@ -38,22 +39,32 @@ def calibrated(
 ) -> Calibration:
     name = "exact" if exact else "parallel"
     same = {f"none~{n}": values(1, spread, n) for n in range(5 if exact else 2)}
-    boots = MachineBoots(
-        machine=name,
+    bound = Limit("exit-storm", name, "exit_ns", "lower", max_regression_pct=limit)
+    conditions = Conditions("mainline", "bench", "exit-storm", {"victims": 10}, name, {}, "a guest")
+    cell = CalibrationCell(
+        means=Means(
+            version="7.3.4",
+            toolchain="0123456789abcdef",
+            qemu="10.0.13",
+            host={"cores": "2", "cpu": "a test's"},
+            trials=200,
+            command=f"./bootstrap calibrate {name}",
+        ),
+        policy=Policy(error_rate, (8, 16), (bound,)),
         exact=exact,
-        workload="exit-storm",
         metrics=METRICS,
         same=same,
         slower={8: values(1.005, spread, 90), 32: values(1.04, spread, 91)},
         again=same["none~0"] if exact else {},
+        floors=Floors(conditions, {}),
     )
-    bound = Limit("exit-storm", name, "exit_ns", "lower", max_regression_pct=limit)
-    return Calibration(
-        kernel="mainline", version="7.3.4", trials=200,
-        commands={name: f"./bootstrap calibrate {name}"},
-        toolchain="0123456789abcdef", qemu="10.0.13", host={"cores": "2", "cpu": "a test's"},
-        policies={name: Policy(error_rate, (8, 16), (bound,))}, boots={name: boots},
-    )  # fmt: skip
+    return Calibration((cell,))
+
+
+def changed(made: Calibration, **changes: object) -> Calibration:
+    """Return a calibration with another only cell."""
+    (cell,) = made.cells
+    return replace(made, cells=(replace(cell, **changes),))  # type: ignore[arg-type]  # any field
 
 
 @pytest.mark.parametrize("exact", [True, False])
@@ -68,14 +79,15 @@ def test_a_gate_that_keeps_its_word_is_within_bounds(*, exact: bool) -> None:
 
 
 def test_a_fixed_bar_alarms_on_noise_that_the_gate_sees_through() -> None:
-    false_alarms = calibration.judge(calibrated(exact=False, spread=0.1))["parallel"].false_alarms
+    found = calibration.judge(calibrated(exact=False, spread=0.1))
+    false_alarms = found["exit-storm on parallel"].false_alarms
     assert false_alarms["a fixed bar of 5 %"].low > false_alarms[GATE].high
 
 
 @pytest.fixture(scope="module")
 def shipped() -> tuple[Calibration, dict[str, Findings]]:
     """Return docs/calibration.json, and what its boots say."""
-    read = calibration.load(ROOT)
+    read = calibration_docs.load(ROOT)
     assert read is not None
     return read, calibration.judge(read)
 
@@ -83,93 +95,114 @@ def shipped() -> tuple[Calibration, dict[str, Findings]]:
 def test_the_page_that_is_shipped_says_what_its_boots_say(
     shipped: tuple[Calibration, dict[str, Findings]],
 ) -> None:
-    assert calibration.markdown(*shipped) == (ROOT / calibration.TEXT).read_text()
+    assert calibration_docs.markdown(*shipped) == (ROOT / calibration_docs.TEXT).read_text()
 
 
 def test_the_floors_that_are_shipped_are_those_of_its_boots(
     shipped: tuple[Calibration, dict[str, Findings]],
 ) -> None:
     _, findings = shipped
-    assert noise.floors(ROOT, "exit-storm") == {
-        (machine, metric): floor
-        for machine, found in findings.items()
-        for metric, floor in found.floors.items()
-    }
+    assert [one.pct for one in noise.stored(ROOT)] == [one.floors for one in findings.values()]
 
 
 def test_a_gate_that_alarms_more_often_than_it_states_is_out_of_bounds() -> None:
-    # Two kernels that are called the same and are 5 % apart: every other comparison alarms.
-    made = calibrated()
+    # Two kernels that are called the same and are 5 % apart: one order of the two alarms.
     same = {"none~0": values(1, 0.002, 0), "none~1": values(1.05, 0.002, 1)}
-    made = replace(made, boots={"exact": replace(made.boots["exact"], same=same)})
-    wrong = calibration.out_of_bounds(calibration.judge(made))
-    assert len(wrong) == 1
-    assert "false alarms in 200 comparisons" in wrong[0]
+    found = calibration.judge(changed(calibrated(error_rate=0.01), same=same))
+    assert [one.false_alarms[GATE].came for one in found.values()] == [1]
+    (wrong,) = calibration.out_of_bounds(found)
+    assert "1 false alarms in 2 comparisons" in wrong
+
+
+def test_so_many_orders_of_the_same_boots_are_no_more_evidence_than_its_pairs_of_kernels() -> None:
+    found = calibration.judge(calibrated())["exit-storm on exact"]
+    assert found.false_alarms[GATE].trials == 5 * 4
 
 
 def test_a_boot_that_differs_when_repeated_is_out_of_bounds() -> None:
     made = calibrated()
-    again = dict(made.boots["exact"].again["exit_ns"])
+    (cell,) = made.cells
+    again = dict(cell.again["exit_ns"])
     again[3] += 1
-    boots = replace(made.boots["exact"], again={**made.boots["exact"].again, "exit_ns": again})
-    made = replace(made, boots={"exact": boots})
+    made = changed(made, again={**cell.again, "exit_ns": again})
     assert calibration.out_of_bounds(calibration.judge(made)) == [
-        "exact: 1 of 16 boots differed when repeated"
+        "exit-storm on exact: 1 of 16 boots differed when repeated"
     ]
 
 
 def test_a_calibration_is_written_and_read_back(tmp_path: Path) -> None:
     made = calibrated()
-    findings = calibration.save(tmp_path, made)
-    read = calibration.load(tmp_path)
+    findings = calibration_docs.save(tmp_path, made)
+    read = calibration_docs.load(tmp_path)
     assert read is not None
-    assert replace(read, floors=()) == made
+    found = findings["exit-storm on exact"]
+    assert changed(read, floors=made.cells[0].floors) == made
     text = (tmp_path / "docs/calibration.md").read_text()
     assert "**0 boots differ**" in text
-    assert f"±{findings['exact'].floors['exit_ns']:.3f} %" in text
-    floors = noise.floors(tmp_path, "exit-storm")
-    assert floors == {("exact", name): floor for name, floor in findings["exact"].floors.items()}
-    assert noise.floors(tmp_path, "another") == {}
+    assert f"±{found.floors['exit_ns'][16]:.3f} |" in text
+    (floors,) = noise.stored(tmp_path)
+    assert floors == Floors(made.cells[0].floors.conditions, found.floors)
+
+
+def test_fewer_pairs_have_the_floor_of_so_few_and_too_few_have_none() -> None:
+    floors = Floors(calibrated().cells[0].floors.conditions, {"exit_ns": {4: 2.0, 8: 1.0}})
+    assert [floors.floor_pct("exit_ns", pairs) for pairs in (3, 4, 7, 8, 30)] == [
+        None, 2.0, 2.0, 1.0, 1.0
+    ]  # fmt: skip
+    assert floors.floor_pct("cpu_ns", 8) is None
 
 
 def test_another_machine_s_calibration_is_kept_beside_it(tmp_path: Path) -> None:
-    calibration.save(tmp_path, calibrated(exact=True))
+    calibration_docs.save(tmp_path, calibrated(exact=True))
     for _ in range(2):
-        findings = calibration.save(tmp_path, calibrated(exact=False))
-    assert list(findings) == ["exact", "parallel"]
+        findings = calibration_docs.save(tmp_path, calibrated(exact=False))
+    assert list(findings) == ["exit-storm on exact", "exit-storm on parallel"]
     text = (tmp_path / "docs/calibration.md").read_text()
     assert text.count("`./bootstrap calibrate exact`") == 1
     assert text.count("`./bootstrap calibrate parallel`") == 1
-    other = replace(calibrated(exact=False), version="7.3.5")
-    assert list(calibration.save(tmp_path, other)) == ["parallel"]
 
 
 def test_the_same_boots_always_say_the_same(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        calibration.save(tmp_path / name, calibrated())
-    for file in ("calibration.md", "calibration-exact.svg", "calibration.json"):
+        calibration_docs.save(tmp_path / name, calibrated())
+    for file in ("calibration.md", "calibration-exit-storm-exact.svg", "calibration.json"):
         assert (tmp_path / "one/docs" / file).read_bytes() == (
             tmp_path / "two/docs" / file
         ).read_bytes(), file
 
 
 def test_nothing_calibrated_is_no_floor_and_a_broken_file_is_an_error(tmp_path: Path) -> None:
-    assert noise.floors(tmp_path, "exit-storm") == {}
+    assert noise.stored(tmp_path) == ()
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs/calibration.json").write_text("{}")
     with pytest.raises(BadInput, match="not a calibration of this version"):
-        calibration.load(tmp_path)
+        calibration_docs.load(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("machine", "file"), [("exact", "gate.toml"), ("parallel", "gate-parallel.toml")]
-)
 def test_the_limits_that_are_shipped_are_those_that_were_calibrated(
-    shipped: tuple[Calibration, dict[str, Findings]], machine: str, file: str
+    shipped: tuple[Calibration, dict[str, Findings]],
 ) -> None:
     calibrated, _ = shipped
-    read = policy.load(Catalog(ROOT), ROOT / "configs" / file)
-    assert calibrated.policies[machine] == read
+    catalog = Catalog(ROOT)
+    parts = {
+        place: calibrated_part(part, catalog.machine(place[1]))
+        for file in ("gate.toml", "gate-parallel.toml")
+        for place, part in policy.parts(policy.load(catalog, ROOT / "configs" / file)).items()
+    }
+    assert {
+        (cell.floors.conditions.workload, cell.floors.conditions.machine): cell.policy
+        for cell in calibrated.cells
+    } == parts
+
+
+def test_what_is_shipped_was_calibrated_with_the_workloads_and_machines_that_are_shipped(
+    shipped: tuple[Calibration, dict[str, Findings]],
+) -> None:
+    catalog = Catalog(ROOT)
+    for cell in shipped[0].cells:
+        was = cell.floors.conditions
+        workload, machine = catalog.workload(was.workload), catalog.machine(was.machine)
+        assert was == Conditions.of(was.kernel, was.flavour, workload, machine, was.guest)
 
 
 def test_the_gate_that_is_shipped_is_within_its_bounds(
