@@ -23,6 +23,7 @@ from patchbench.tools.qemu import CONSOLE, PROFILE, RESULTS
 from tests.command import in_checkout
 from tests.elf import NOP, RET, Function, relocatable
 from tests.fakes import CLEAN_CONSOLE, KERNEL_FILES, git, small_kernel, write_patch
+from tests.stages.test_devicetree import blob
 
 PROJECT = Path(__file__).resolve().parents[1]
 COUNTER = "async_swap_count"
@@ -91,6 +92,8 @@ class FakeEngine:
             _compile_guest(folders["/out"])
         elif argv[0] == "gcc":
             (folders["/out"] / Path(argv[argv.index("-o") + 1]).name).write_text("a plugin")
+        elif argv[0] == "qemu-system-aarch64":
+            _dump_device_tree(argv, folders["/out"])
         elif argv[0] == "timeout":
             _boot(argv, folders["/image"], folders["/out"])
             if "/timelines.so" in folders:
@@ -98,6 +101,12 @@ class FakeEngine:
         on_line(said)
         self.busy.append((argv[0], 0.0, 1.0))
         return Finished(0, said, 0.0, 1.0)
+
+
+def _dump_device_tree(argv: Sequence[str], out: Path) -> None:
+    _, _, name = argv[argv.index("-M") + 1].rpartition("dumpdtb=")
+    cpus = int(argv[argv.index("-smp") + 1])
+    (out / Path(name).name).write_bytes(blob([(f"cpu@{number}", {}) for number in range(cpus)]))
 
 
 def checkout(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -216,7 +225,7 @@ def _boot(argv: Sequence[str], image: Path, out: Path) -> None:
     lines = int(fast.split()[1])
     words = argv[argv.index("-append") + 1].partition('pb_workload="')[2].rstrip('"').split()
     seed = int(words[-1].removeprefix("seed="))
-    text = f"patchbench 1\nmeta release {release}\nmeta swapoff ended\n"
+    text = f"patchbench 1\nmeta release {release}\nmeta swapoff ended\nmeta swapped_pages 1000\n"
     if lines:
         text += f"meta vmstat.{COUNTER} {lines}\n"
     clock_ns = (BASE_NS + 1000 * seed) * (10 - lines) // 10
