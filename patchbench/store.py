@@ -54,10 +54,15 @@ def write_whole(path: Path, text: str) -> None:
 
 
 class Store:
-    """A folder of entries. Safe to delete as a whole, at any time that nothing runs."""
+    """A folder of entries. Safe to delete as a whole, at any time that nothing runs.
 
-    def __init__(self, root: Path) -> None:
+    durable: what is published outlives a power cut. Where it need not, an entry that did not is
+    damaged, and so as good as absent.
+    """
+
+    def __init__(self, root: Path, *, durable: bool = True) -> None:
         self.root = root
+        self._durable = durable
 
     def entry(self, kind: str, ingredients: Mapping[str, Json]) -> Path:
         """Return where the entry made from these ingredients is or would be."""
@@ -101,11 +106,12 @@ class Store:
                 for path in sorted(folder.rglob("*"))
                 if path.is_file()
             }
-            write_whole(folder / _INGREDIENTS, canonical(ingredients) + "\n")
-            write_whole(folder / _SUMS, json.dumps(sums, indent=1) + "\n")
+            (folder / _INGREDIENTS).write_text(canonical(ingredients) + "\n")
+            (folder / _SUMS).write_text(json.dumps(sums, indent=1) + "\n")
             folder.chmod(0o755)
-            for path in [*folder.rglob("*"), folder]:
-                _fsync(path)
+            if self._durable:
+                for path in [*folder.rglob("*"), folder]:
+                    _fsync(path)
             _remove(final)
             folder.rename(final)
         except BaseException:

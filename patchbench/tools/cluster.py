@@ -148,8 +148,9 @@ class Cluster:
                 if time.monotonic() > deadline_s:
                     raise HostSilent(f"it did not answer in {timeout_s:.0f} s")
         finally:
-            with suppress(Exception):  # with the scheduler gone, so is the future
-                future.cancel()
+            if not future.done():
+                with suppress(Exception):  # with the scheduler gone, so is the future
+                    future.cancel()
 
     def send(self, worker: str, function: Callable[..., Any], *arguments: Any) -> None:
         """Run a function of a module on a worker at once, with arguments of any size."""

@@ -125,6 +125,7 @@ class Hosts:
                 self._waiting -= 1
             room = 1 if job.exact else host.labels.cores
             host.used += room
+            self.tell()
         try:
             yield host
         finally:
@@ -234,7 +235,6 @@ class HostsPool:
         self._hosts.busy.append((delivery.worker, delivery.began, delivery.ended))
         for (_, _, folder), logs, ran in zip(block, delivery.boots, delivery.ran, strict=True):
             working.leave(folder, logs, ran, delivery.worker)
-        self._hosts.tell()
         return [*delivery.ran]
 
     def stop(self) -> None:

@@ -19,7 +19,7 @@ from patchbench.catalog import adapter
 from patchbench.errors import BadInput, HostLost, Unfit
 from patchbench.pipeline import Pipeline
 from patchbench.stages import boot
-from patchbench.store import file_sha256, key
+from patchbench.store import Store, file_sha256, key
 from patchbench.tools import files, host
 from patchbench.tools.qemu import PROFILE, Ran
 from patchbench.work import jobs
@@ -139,7 +139,9 @@ def perform(run: Pipeline, job: HostJob, worker: str) -> Delivery:
     """
     with _alone(run.cache / "work/jobs", job.key):
         began = time.time()
-        if kept := run.store.get(_KIND, job.ingredients()):
+        # A job costs a boot, not a sync of the disk for each of its files.
+        shelf = Store(run.store.root, durable=False)
+        if kept := shelf.get(_KIND, job.ingredients()):
             return _delivery(job, kept, worker, began)
         place = artefacts(run)
         if absent := [name for name in job.files() if not place.path(Path(name)).is_file()]:
@@ -153,7 +155,7 @@ def perform(run: Pipeline, job: HostJob, worker: str) -> Delivery:
         )
         delivery = _delivery(job, out, worker, time.time() - sum(one.seconds for one in ran))
         if all(one.orderly for one in ran):  # what was cut off is to be booted again
-            with run.store.publish(_KIND, job.ingredients()) as new:
+            with shelf.publish(_KIND, job.ingredients()) as new:
                 for number, logs in enumerate(delivery.boots):
                     leave(new / str(number), logs, delivery.ran[number], "")
         files.remove(out)
