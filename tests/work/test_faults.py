@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from patchbench.tools import cluster
 from patchbench.tools.qemu import RESULTS
 from patchbench.work import hosts
 from tests import engine
@@ -27,6 +28,7 @@ _BOOT_S = 0.5
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    cluster.versions()  # fails at once where the library is not installed
     with pytest.MonkeyPatch.context() as patch:
         made = engine.checkout(tmp_path_factory.mktemp("hosts"), patch)
         engine.draw_nothing(patch)
