@@ -8,9 +8,9 @@ with: the findings alone do not tell which of two revisions is the newer one.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from patchbench.catalog import adapter, load_json
 from patchbench.errors import BadInput
@@ -58,7 +58,8 @@ class Finding:
     context: tuple[str, ...] = ()  # under what: configuration and compiler
     commands: tuple[str, ...] = ()  # that show it again
     questions: tuple[str, ...] = ()  # of the answer sheet that it bears on: C8
-    bound: str = ""  # of a condition: at most 105 % of that, on average
+    # of a condition: at most 105 % of that, on average; files that were published before have none
+    bound: Annotated[str, Field(exclude_if=lambda bound: not bound)] = ""
 
     @property
     def title(self) -> str:
