@@ -34,8 +34,8 @@ Values = Mapping[str, Mapping[int, float]]
 class Conditions:
     """What floors were measured on, and so hold for; a later release of the kernel is the same.
 
-    parameters: of the workload's program. vcpus: the fields of the machine that decide what a
-    boot prints. guest: the key of the initrd.
+    parameters: of the workload's program. fields: of the machine, those that decide what a boot
+    prints. guest: the key of the initrd.
     """
 
     kernel: str
@@ -43,7 +43,7 @@ class Conditions:
     workload: str
     parameters: Mapping[str, int]
     machine: str
-    vcpus: JsonValue
+    fields: JsonValue
     guest: str
 
     @classmethod

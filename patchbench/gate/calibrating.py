@@ -32,8 +32,8 @@ class CalibrationRequest:
     kernel: str
     policies: tuple[Path, ...]
     machines: tuple[str, ...] = ()  # of the policies' machines, only these; all if empty
-    relinks: int = 3
-    sizes: tuple[int, ...] = (8, 12, 16, 32)  # extra instructions per freed entry
+    relinks: int = 6
+    sizes: tuple[int, ...] = (2, 4, 8, 12, 16, 32)  # extra instructions per freed entry
     noisy_sizes: tuple[int, ...] = (1600, 3200, 6400)
     # Where vCPUs overlap, a seed is an interleaving too: more noise, and boots that take longer.
     overlapping_relinks: int = 2
