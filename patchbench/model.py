@@ -372,6 +372,8 @@ class Workload:
     One with conditions is a hazard, which `check` boots and judges: on the flavour that has what
     it needs, on an exact machine. The conditions of the workload `also` apply as well. `provokes`
     are patterns of console lines that it is meant to cause, and that are no splats here.
+    lz4_acceleration: how readily zram's lz4 gives up on what does not compress, where a workload
+    measures nothing of how its pages got into swap; without it lz4's own, 1.
     """
 
     name: str
@@ -383,6 +385,7 @@ class Workload:
     flavour: str = "bench"
     machine: str = "exact"
     provokes: tuple[str, ...] = ()
+    lz4_acceleration: Annotated[int, Field(ge=1, le=65537)] | None = None
     # Limits on the parameters; neither decides what a boot prints.
     swap_mib: str = field(default="", compare=False)  # what it pages out: "victims * mib"
     excludes: tuple[tuple[str, ...], ...] = field(default=(), compare=False)  # of each, one at most
@@ -464,8 +467,15 @@ class Arm:
             "machine": self.machine.conditions(),
             "qemu": self.qemu,
             "workload": {"program": self.workload.program, **self.workload.parameters},
+            **_of_lz4(self.workload),
             **({"platform": self.platform.key} if self.platform else {}),
         }
+
+
+def _of_lz4(workload: Workload) -> dict[str, Json]:
+    """Return it only where it is set, so that the keys of older boots stay as they were."""
+    set_to = workload.lz4_acceleration
+    return {} if set_to is None else {"lz4_acceleration": set_to}
 
 
 # --- what one boot says ---

@@ -129,7 +129,16 @@ def test_a_panic_ends_qemu_and_does_not_reboot_it() -> None:
 def test_the_guest_gets_its_parameters_and_the_boot_s_own_seed() -> None:
     arguments = qemu.kernel_arguments(machine(), workload(), seed=7)
     assert 'pb_workload="storm victims=2 seed=7"' in arguments
-    assert "pb_zram_mib=32 pb_zram_algorithm=lz4" in arguments
+    assert "pb_zram_mib=32 pb_zram_algorithm=lz4 pb_workload" in arguments
+
+
+@pytest.mark.parametrize(("algorithm", "told"), [("lz4", True), ("zstd", False)])
+def test_lz4_gives_up_sooner_where_a_workload_says_so_and_no_other_algorithm_does(
+    algorithm: str, told: bool
+) -> None:
+    sooner = replace(workload(), lz4_acceleration=64)
+    arguments = qemu.kernel_arguments(machine(zram_algorithm=algorithm), sooner, seed=7)
+    assert ("pb_lz4_acceleration=64 " in arguments) is told
 
 
 def test_a_profiler_is_added_to_a_line_that_is_otherwise_the_same(tmp_path: Path) -> None:

@@ -75,3 +75,27 @@ def test_a_workload_s_file_names_parameters_that_its_program_has(built: Path, na
     given = [f"{parameter}={value}" for parameter, value in workload.parameters.items()]
     status, _, stderr = refusal(built, workload.program, *given)
     assert (status, LOOKS_FOR_SWAP.search(stderr) is not None) == (1, True), stderr
+
+
+#: What series v0 was posted with, and what our port of it to 7.3 prints.
+@pytest.mark.parametrize(
+    "text", ["exiting_tasks:3 cache_counts:17", "exiting_tasks 3\ncache_counts 17"]
+)
+def test_the_records_of_series_v0_are_counted_in_either_form(tmp_path: Path, text: str) -> None:
+    source, program = tmp_path / "count.c", tmp_path / "count"
+    source.write_text(
+        '#include "left.c"\n'
+        "int main(int count, char **words)\n"
+        '{ return count < 2 || !printf("%ld", counted_records(words[1])); }\n'
+    )
+    # The rest of left.c needs the other programs' parts, and is not called.
+    alone = [
+        "-static",
+        "-ffunction-sections",
+        "-Wl,--gc-sections",
+        "-Wl,--unresolved-symbols=ignore-all",
+    ]
+    include = f"-I{ROOT / 'workloads'}"
+    subprocess.run(["gcc", include, *alone, "-o", str(program), str(source)], check=True)
+    ran = subprocess.run([program, text], capture_output=True, text=True, check=True)
+    assert ran.stdout == "17"

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "books.h"
 #include "cgroup.h"
 #include "cpu.h"
 #include "curve.h"
@@ -143,7 +144,8 @@ static void launch(void)
 		.preview_at_ns = preview_at_ms * MS,
 		.load_pct = load_pct,
 	};
-	int64_t start, last_reap, back_at, cpu_ns, observer_ns;
+	struct books before, after;
+	int64_t start, last_reap, back_at;
 
 	prepare_phone();
 	prepare_curve(watch_ms * MS / CURVE_INTERVAL_NS);
@@ -153,25 +155,22 @@ static void launch(void)
 	meta("load_permille", "%ld", await_load());
 
 	remember_pressure();
-	cpu_ns = -read_cpu_ns();
-	observer_ns = -own_cpu_ns();
+	before = read_books();
 	start = open_scene();
 	start_curve(start);
 	profile_begin();
 	last_reap = kill_in_ways(&ways, kills, order);
 	back_at = watch_charges(start);
 	profile_end();
-	observer_ns += own_cpu_ns();
 	if (now_ns() < start + scene.watch_ns)
 		sleep_ns(start + scene.watch_ns - now_ns());
-	cpu_ns += read_cpu_ns();
+	after = read_books();
 	tell_pressure();
 
 	tell_kills(last_reap, back_at);
-	sample("cpu_ns", cpu_ns, NULL);
+	tell_cpu(&before, &after, false);
 	tell_foreground();
 	tell_curve();
-	meta("observer_cpu_ns", "%lld", (long long)observer_ns);
 }
 
 static bool measures(const char *metric)
@@ -190,6 +189,7 @@ const struct workload workload = {
 		{ "preview_ns", "ns", "lower" },
 		{ "frame_ns", "ns", "lower" },
 		{ "frame_max_ns", "ns", "lower" },
+		{ "frame_wait_max_ns", "ns", "lower" },
 		{ "late_frames", "frames", "lower" },
 		{ "wakeup_ns", "ns", "lower" },
 		{ "wakeup_p99_ns", "ns", "lower" },

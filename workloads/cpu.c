@@ -48,11 +48,25 @@ int64_t read_cpu_ns(void)
 	return sum;
 }
 
-int64_t own_cpu_ns(void)
+static int64_t spent_ns(clockid_t clock)
 {
 	struct timespec spent;
 
-	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent))
+	if (clock_gettime(clock, &spent))
 		die("clock_gettime");
 	return spent.tv_sec * 1000000000LL + spent.tv_nsec;
+}
+
+int64_t own_cpu_ns(void)
+{
+	return spent_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+int64_t process_cpu_ns(pid_t pid)
+{
+	clockid_t clock;
+
+	if (clock_getcpuclockid(pid, &clock))
+		give_up("the CPU time of process %d cannot be read", pid);
+	return spent_ns(clock);
 }

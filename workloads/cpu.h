@@ -4,6 +4,7 @@
 #define CPU_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #define MAX_CPUS	64
 
@@ -20,5 +21,8 @@ int read_cpus(int64_t cpu_ns[MAX_CPUS]);
 int64_t read_cpu_ns(void);
 
 int64_t own_cpu_ns(void);
+
+/* Of a child that was not waited for, all its threads together. */
+int64_t process_cpu_ns(pid_t pid);
 
 #endif

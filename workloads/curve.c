@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define _GNU_SOURCE
-#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/sysinfo.h>
 #include <time.h>
 
@@ -25,11 +23,12 @@ struct point {
 
 static struct point points[MAX_CURVE_POINTS];
 static int64_t charged_ns[MAX_WINDOWS + 1][MAX_CPUS];
-static long points_wanted, windows, backlog_records;
-static int cpus, backlog_fd;
+static long points_wanted, windows;
+static int cpus;
 static pthread_t looker;
 static pthread_barrier_t go;
-static int64_t started_at, cpu_ns, idle_latest_ns;
+static int64_t started_at, idle_latest_ns;
+static _Atomic int64_t looked_ns;	/* the observer reads it while the thread goes on */
 
 static int64_t sleep_until(int64_t when)
 {
@@ -38,21 +37,6 @@ static int64_t sleep_until(int64_t when)
 	if (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL))
 		give_up("a look at the free memory was interrupted");
 	return now_ns() - when;
-}
-
-/* Series v0 tells how many records wait. */
-static void look_at_backlog(void)
-{
-	char text[256];
-	const char *count;
-	long records;
-
-	read_text(backlog_fd, text, sizeof(text), "/proc/aswap_free_counts");
-	count = strstr(text, "cache_counts ");
-	if (!count || sscanf(count, "cache_counts %ld", &records) != 1)
-		give_up("cannot read /proc/aswap_free_counts: %s", text);
-	if (records > backlog_records)
-		backlog_records = records;
 }
 
 static void look_at(long number)
@@ -65,8 +49,6 @@ static void look_at(long number)
 	points[number].free_kib = (long)((uint64_t)now.freeram * now.mem_unit / 1024);
 	if (number % WINDOW_LOOKS == 0)
 		cpus = read_cpus(charged_ns[windows++]);
-	if (backlog_fd >= 0)
-		look_at_backlog();
 }
 
 static int64_t idle_lateness_ns(void)
@@ -97,15 +79,17 @@ static void *look(void *unused)
 {
 	/* Above the observer: a look is short, and late it is of another time. */
 	struct sched_param priority = { .sched_priority = 60 };
+	int64_t idle_ns;
 
 	if (sched_setscheduler(0, SCHED_FIFO, &priority))
 		die("sched_setscheduler");
 	look_when_idle();
 	pthread_barrier_wait(&go);
-	cpu_ns = -own_cpu_ns();
-	for (long i = 0; i < points_wanted; i++)
+	idle_ns = own_cpu_ns();
+	for (long i = 0; i < points_wanted; i++) {
 		look_at(i);
-	cpu_ns += own_cpu_ns();
+		looked_ns = own_cpu_ns() - idle_ns;
+	}
 	return unused;
 }
 
@@ -117,7 +101,6 @@ void prepare_curve(long number)
 		give_up("a curve of %ld points is too long, %d is the most", number,
 			MAX_CURVE_POINTS);
 	points_wanted = number;
-	backlog_fd = open("/proc/aswap_free_counts", O_RDONLY | O_CLOEXEC);
 	/* the observer is locked in memory, and so is every stack it makes */
 	if (pthread_attr_init(&small) || pthread_attr_setstacksize(&small, STACK_BYTES) ||
 	    pthread_barrier_init(&go, NULL, 2) || pthread_create(&looker, &small, look, NULL))
@@ -128,6 +111,11 @@ void start_curve(int64_t start)
 {
 	started_at = start;
 	pthread_barrier_wait(&go);
+}
+
+int64_t curve_cpu_ns(void)
+{
+	return looked_ns;
 }
 
 /*
@@ -172,9 +160,6 @@ void tell_curve(void)
 	}
 	sample("cpu_peak_permille",
 	       busiest_window_ns() * 1000 / (cpus * WINDOW_LOOKS * CURVE_INTERVAL_NS), NULL);
-	if (backlog_fd >= 0)
-		meta("backlog_records", "%ld", backlog_records);
-	meta("curve_cpu_ns", "%lld", (long long)cpu_ns);
 	meta("curve_latest_ns", "%lld", (long long)latest_ns);
 	meta("curve_idle_latest_ns", "%lld", (long long)idle_latest_ns);
 }

@@ -3,7 +3,7 @@
  * curve - free memory and busy CPUs over time, seen by a thread of its own.
  *
  * Looks at fixed times after start_curve(), whatever else goes on, so that the
- * curves of two kernels have the same points. What it costs is told as curve_cpu_ns.
+ * curves of two kernels have the same points.
  */
 #ifndef CURVE_H
 #define CURVE_H
@@ -23,10 +23,12 @@ void prepare_curve(long points);
 /* From now on, at `start`, there is a look every CURVE_INTERVAL_NS. */
 void start_curve(int64_t start);
 
+/* The CPU time that its looks took so far. */
+int64_t curve_cpu_ns(void);
+
 /*
  * Wait for the last look. Tell all as samples of free_kib, labelled with ns since start, and
  * the busiest 10 ms of all CPUs together as cpu_peak_permille: 1000 is every CPU.
- * Where a series counts its records, meta backlog_records is the most that a look saw.
  */
 void tell_curve(void);
 

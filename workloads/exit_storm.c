@@ -15,6 +15,9 @@
  * differs from boot to boot, and it decides how swap slots lie together.
  * They are filled and paged out one after the other for the same reason.
  *
+ * With frame_us somebody looks at a screen meanwhile: a task of ordinary priority, but for
+ * its nice value, draws a frame every frame_us. Its own CPU time is taken out of cpu_ns.
+ *
  * The parent is the observer. It is locked in memory and runs as SCHED_FIFO,
  * so that it sees an exit when it happens even if every CPU is busy exiting.
  */
@@ -23,9 +26,11 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "books.h"
 #include "cpu.h"
 #include "curve.h"
 #include "folios.h"
+#include "foreground.h"
 #include "harness.h"
 #include "kill.h"
 #include "pressure.h"
@@ -38,6 +43,7 @@
 static long victims, mib, seed, random_bytes, extent_pages;
 static long swapped_pct, content, interleave, large_folios, late_ms;
 static long drain_deadline_ms, swapoff_deadline_ms, min_swapped_permille;
+static long frame_us, frame_cpu_us;
 static struct ways ways;
 
 static bool is_less(const struct usage *usage, const struct usage *before)
@@ -50,7 +56,7 @@ static bool is_less(const struct usage *usage, const struct usage *before)
 struct drain {
 	bool complete;
 	int64_t at;
-	int64_t cpu_ns;		/* counter at the end, or just after the last progress */
+	struct books books;	/* at the end, or just after the last progress */
 	long polls;
 	struct usage usage;
 };
@@ -59,9 +65,9 @@ struct drain {
  * Watch until all that the victims held is free again. The first look comes
  * right after the last reap, so a kernel that frees while it exits is not
  * charged for waiting; then one look every millisecond, later every ten.
- * A look costs some microseconds and is part of cpu_ns, so it is short: while
- * swap is in use, zram is not asked. The counter is read once more after the
- * last progress: whoever made it may not have left its CPU at the first reading.
+ * A look takes the CPU from others, so it is short: while swap is in use, zram is not
+ * asked. The books are read once more after the last progress: whoever made it may
+ * not have left its CPU at the first reading.
  */
 static struct drain watch_drain(const struct usage *limit, int64_t start)
 {
@@ -84,11 +90,11 @@ static struct drain watch_drain(const struct usage *limit, int64_t start)
 		if (is_within(&usage, limit)) {
 			drain.complete = true;
 			sleep_ns(SWITCH_NS);
-			drain.cpu_ns = read_cpu_ns();
+			drain.books = read_books();
 			return drain;
 		}
 		if (progress || progressed)
-			drain.cpu_ns = read_cpu_ns();
+			drain.books = read_books();
 		if (drain.at - start >= drain_deadline_ms * MS)
 			return drain;
 		sleep_ns(drain.at - start < 1000 * MS ? MS : 10 * MS);
@@ -129,6 +135,18 @@ static struct layout start_victims(void)
 	return layout;
 }
 
+/* As long as free_kib is looked at where all are killed at once. */
+static void start_frames(void)
+{
+	const struct scene scene = {
+		.watch_ns = CURVE_POINTS * CURVE_INTERVAL_NS,
+		.frame_ns = frame_us * US,
+		.frame_cpu_ns = frame_cpu_us * US,
+	};
+
+	start_foreground(&scene);
+}
+
 static void tell_exits(long swapped_pages, int64_t last_reap)
 {
 	int64_t sum_ns = 0, longest_ns = 0;
@@ -150,13 +168,12 @@ static void tell_exits(long swapped_pages, int64_t last_reap)
 	tell_ways(&ways, victims, NULL);
 }
 
-static void tell_drain(const struct drain *drain, const struct usage *limit, int64_t cpu_before)
+static void tell_drain(const struct drain *drain, const struct usage *limit)
 {
 	if (drain->complete)
 		sample("drain_ns", drain->at - crowd[0].killed_at, NULL);
 	else
 		sample_never("drain_ns", NULL);
-	sample("cpu_ns", drain->cpu_ns - cpu_before, NULL);
 	sample("residue_pages", drain->usage.swap_pages > limit->swap_pages ?
 	       drain->usage.swap_pages - limit->swap_pages : 0, NULL);
 	meta("drained", drain->complete ? "yes" : "no");
@@ -184,7 +201,8 @@ static void storm(void)
 	struct layout layout;
 	struct swapoff attempt;
 	struct drain drain;
-	int64_t last_reap, cpu_before, own_before, own_after;
+	struct books before;
+	int64_t last_reap;
 
 	check_parameters();
 	open_swap();
@@ -195,6 +213,8 @@ static void storm(void)
 	idle = read_usage();
 	layout = start_victims();
 	prepare_curve(CURVE_POINTS + (victims - 1) * ways.stagger_ms * MS / CURVE_INTERVAL_NS);
+	if (frame_us)
+		start_frames();
 	sleep_ns(SETTLE_NS);
 	full = read_usage();
 	/* not idle's: what kernels before 6.15 keep in their slot caches is no victim's */
@@ -203,20 +223,20 @@ static void storm(void)
 
 	remember_pressure();
 	sleep_ns(SWITCH_NS);
-	cpu_before = read_cpu_ns();
-	own_before = own_cpu_ns();
-	start_curve(now_ns());
+	before = read_books();
+	start_curve(frame_us ? open_scene() : now_ns());
 	profile_begin();
 	last_reap = kill_in_ways(&ways, victims, NULL);
 	drain = watch_drain(&limit, last_reap);
 	profile_end();
-	own_after = own_cpu_ns();
 	tell_pressure();
 
 	tell_exits(layout.swapped_pages, last_reap);
-	tell_drain(&drain, &limit, cpu_before);
+	tell_drain(&drain, &limit);
+	tell_cpu(&before, &drain.books, frame_us);
 	tell_curve();
-	meta("observer_cpu_ns", "%lld", (long long)(own_after - own_before));
+	if (frame_us)
+		tell_foreground();
 	tell_set_up(&layout, &idle, &full);
 
 	attempt = start_swapoff(0);
@@ -229,7 +249,7 @@ static bool measures(const char *metric)
 		return ways.reapers;
 	if (!strcmp(metric, "swapped_page_ns"))
 		return swapped_pct;
-	return true;
+	return frame_us || !is_of_foreground(metric);
 }
 
 const struct workload workload = {
@@ -241,6 +261,13 @@ const struct workload workload = {
 		{ "residue_pages", "pages", "lower" },
 		{ "free_kib", "kib", "higher" },
 		{ "swapoff_ns", "ns", "lower" },
+		{ "swapoff_cpu_ns", "ns", "lower" },
+		{ "frame_max_ns", "ns", "lower" },
+		{ "frame_wait_max_ns", "ns", "lower" },
+		{ "frame_ns", "ns", "lower" },
+		{ "late_frames", "frames", "lower" },
+		{ "wakeup_ns", "ns", "lower" },
+		{ "wakeup_p99_ns", "ns", "lower" },
 		{ "exit_max_ns", "ns", "lower" },
 		{ "late_exits", "exits", "lower" },
 		{ "swapped_page_ns", "ns", "lower" },
@@ -269,6 +296,9 @@ const struct workload workload = {
 		  "1: neighbouring swap slots belong to different victims" },
 		{ "large_folios", 0, &large_folios, 0, 1, "1: folios of 64 KiB" },
 		KILL_PARAMETERS(ways),
+		{ "frame_us", 0, &frame_us, 0, 100000,
+		  "a frame is drawn so often, 0: nobody draws" },
+		{ "frame_cpu_us", 1000, &frame_cpu_us, 1, 100000, "of CPU time to draw one" },
 		{ "late_ms", 500, &late_ms, 0, 600000, "an exit that takes longer is a late one" },
 		{ "drain_deadline_ms", 3000, &drain_deadline_ms, 0, 600000,
 		  "how long after the last reap swap may take to drain" },

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -25,6 +26,7 @@
 #define MAX_FRAMES	1000
 #define MAX_WAKEUPS	2500
 #define PARTIES		4		/* frames, wake-ups, preview, and who opens the scene */
+#define SCHEDSTAT	"/proc/thread-self/schedstat"
 
 /* What the process tells the observer. */
 static struct told {
@@ -33,6 +35,7 @@ static struct told {
 	int64_t preview_ns, wakeups_cpu_ns;
 	long preview_free_kib;
 	int64_t frame_ns[MAX_FRAMES];
+	int64_t frame_wait_max_ns;
 	int64_t wakeup_ns[MAX_WAKEUPS];
 } *told;
 
@@ -75,17 +78,36 @@ static void *load(void *unused)
 	return unused;
 }
 
+/* Return for how long this thread was ready to run and had no CPU, so far. */
+static int64_t waited_ns(int schedstat)
+{
+	long long waited;
+	char text[96];
+
+	read_text(schedstat, text, sizeof(text), SCHEDSTAT);
+	if (sscanf(text, "%*u %lld", &waited) != 1)
+		give_up("cannot read " SCHEDSTAT ": %s", text);
+	return waited;
+}
+
 static void *draw(void *unused)
 {
+	int schedstat = open(SCHEDSTAT, O_RDONLY | O_CLOEXEC);
+
+	if (schedstat < 0)
+		die(SCHEDSTAT);
 	if (setpriority(PRIO_PROCESS, gettid(), FRAME_NICE))
 		die("setpriority");
 	pthread_barrier_wait(&told->open);
 	for (long i = 0; i < scene.watch_ns / scene.frame_ns; i++) {
-		int64_t due = told->start + i * scene.frame_ns;
+		int64_t due = told->start + i * scene.frame_ns, wait_ns = -waited_ns(schedstat);
 
 		sleep_until(due);
 		work(scene.frame_cpu_ns);
 		told->frame_ns[i] = now_ns() - due;
+		wait_ns += waited_ns(schedstat);
+		if (wait_ns > told->frame_wait_max_ns)
+			told->frame_wait_max_ns = wait_ns;
 	}
 	return unused;
 }
@@ -106,6 +128,8 @@ static void preview(void)
 	unsigned char *buffers;
 
 	pthread_barrier_wait(&told->open);
+	if (!scene.preview_bytes)
+		return;
 	due = told->start + scene.preview_at_ns;
 	sleep_until(due);
 	if (sysinfo(&now))
@@ -178,6 +202,11 @@ int64_t open_scene(void)
 	return told->start;
 }
 
+int64_t foreground_cpu_ns(void)
+{
+	return foreground ? process_cpu_ns(foreground) : 0;
+}
+
 static int by_size(const void *a, const void *b)
 {
 	int64_t one = *(const int64_t *)a, other = *(const int64_t *)b;
@@ -193,8 +222,10 @@ void tell_foreground(void)
 
 	if (waitpid(foreground, &status, 0) != foreground || status)
 		give_up("the foreground failed: status %#x", status);
-	sample("preview_free_kib", told->preview_free_kib, NULL);
-	sample("preview_ns", told->preview_ns, NULL);
+	if (scene.preview_bytes) {
+		sample("preview_free_kib", told->preview_free_kib, NULL);
+		sample("preview_ns", told->preview_ns, NULL);
+	}
 	for (long i = 0; i < frames; i++) {
 		sample("frame_ns", told->frame_ns[i], NULL);
 		late += told->frame_ns[i] > scene.frame_ns;
@@ -204,7 +235,21 @@ void tell_foreground(void)
 	qsort(told->frame_ns, frames, sizeof(*told->frame_ns), by_size);
 	qsort(told->wakeup_ns, wakeups, sizeof(*told->wakeup_ns), by_size);
 	sample("frame_max_ns", told->frame_ns[frames - 1], NULL);
+	sample("frame_wait_max_ns", told->frame_wait_max_ns, NULL);
 	sample("late_frames", late, NULL);
 	sample("wakeup_p99_ns", told->wakeup_ns[wakeups * 99 / 100], NULL);
 	meta("wakeups_cpu_ns", "%lld", (long long)told->wakeups_cpu_ns);
+}
+
+bool is_of_foreground(const char *metric)
+{
+	static const char * const metrics[] = {
+		"preview_free_kib", "preview_ns", "frame_ns", "frame_max_ns", "frame_wait_max_ns",
+		"late_frames", "wakeup_ns", "wakeup_p99_ns",
+	};
+
+	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++)
+		if (!strcmp(metric, metrics[i]))
+			return true;
+	return false;
 }

@@ -53,7 +53,22 @@ static bool read_file(const char *path, char *text, size_t size)
 	return true;
 }
 
-/* Series v0 keeps what it gathered in records of a slab of their own, and counts them. */
+/*
+ * Series v0 counts its records: as it was posted, "exiting_tasks:N cache_counts:N" in one line;
+ * ours of it puts "cache_counts N" on a line of its own.
+ */
+static long counted_records(const char *text)
+{
+	static const char name[] = "cache_counts";
+	const char *count = strstr(text, name);
+	long records;
+
+	if (!count || sscanf(count + strlen(name), "%*[: ]%ld", &records) != 1)
+		give_up("cannot read /proc/aswap_free_counts: %s", text);
+	return records;
+}
+
+/* It keeps them in a slab of their own. */
 static void tell_records(void)
 {
 	static const char slab[] = "/sys/kernel/slab/swap_gather_record";
@@ -61,10 +76,7 @@ static void tell_records(void)
 	long parked = 0, objects;
 
 	if (read_file("/proc/aswap_free_counts", text, sizeof(text))) {
-		const char *count = strstr(text, "cache_counts ");
-
-		if (!count || sscanf(count, "cache_counts %ld", &parked) != 1)
-			give_up("cannot read /proc/aswap_free_counts: %s", text);
+		parked = counted_records(text);
 		meta("parked_records", "%ld", parked);
 	}
 	/* free objects that a CPU keeps for itself count as used until it gives them back */

@@ -13,6 +13,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "cpu.h"
 #include "harness.h"
 #include "pages.h"
 #include "swap.h"
@@ -147,8 +148,10 @@ struct swapoff start_swapoff(int64_t delay_ns)
 	if (!attempt.pid) {
 		if (delay_ns)
 			sleep_ns(delay_ns);
+		attempt.result->cpu_ns = -own_cpu_ns();
 		attempt.result->begin = now_ns();
 		attempt.result->error = swapoff(swap_device) ? errno : 0;
+		attempt.result->cpu_ns += own_cpu_ns();
 		attempt.result->end = now_ns();
 		_exit(EXIT_SUCCESS);
 	}
@@ -168,11 +171,14 @@ bool finish_swapoff(const struct swapoff *attempt, long deadline_ms)
 			give_up("the swapoff child died");
 		if (!result->error) {
 			sample("swapoff_ns", result->end - result->begin, NULL);
+			sample("swapoff_cpu_ns", result->cpu_ns, NULL);
 			meta("swapoff", "done");
 			return true;
 		}
+		sample("swapoff_cpu_ns", result->cpu_ns, NULL);
 		meta("swapoff", "failed-%d", result->error);
 	} else {
+		sample("swapoff_cpu_ns", process_cpu_ns(attempt->pid), NULL);
 		if (kill(attempt->pid, SIGKILL))
 			die("kill");
 		meta("swapoff", poll(&child, 1, 1000) == 1 ? "killed" : "stuck");

@@ -35,6 +35,7 @@ void tell_vmstat(const struct vmstat *before, const struct vmstat *after);
 struct swapoff_result {
 	int64_t begin;
 	int64_t end;
+	int64_t cpu_ns;
 	int error;
 };
 
@@ -47,8 +48,9 @@ struct swapoff {
 /* In a child, because a swapoff that cannot finish must not take us along. */
 struct swapoff start_swapoff(int64_t delay_ns);
 /*
- * Wait for it, kill it at the deadline, and record meta swapoff and the sample
- * swapoff_ns, which is never unless it succeeded. Return whether it did.
+ * Wait for it, kill it at the deadline, and record meta swapoff and the samples swapoff_ns,
+ * which is never unless it succeeded, and swapoff_cpu_ns, what it cost until then. Return
+ * whether it did.
  */
 bool finish_swapoff(const struct swapoff *attempt, long deadline_ms);
 

@@ -10,6 +10,7 @@
 
 #include "pages.h"
 
+#define US		1000LL
 #define MS		1000000LL
 #define MAX_VICTIMS	64
 

@@ -108,6 +108,7 @@ const struct workload workload = {
 		{ "left_pages", "pages", "lower" },
 		{ "left_bytes", "bytes", "lower" },
 		{ "swapoff_ns", "ns", "lower" },
+		{ "swapoff_cpu_ns", "ns", "lower" },
 		{ 0 },
 	},
 	.parameters = (const struct parameter[]) {

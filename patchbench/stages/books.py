@@ -2,9 +2,9 @@
 """The books of a boot's CPU time: whether so much was there, and what looking took of it. Pure.
 
 Who watches a storm takes CPU time himself, and more of it where the watch lasts longer. A guest
-that reports cpu_window_ns has taken the observer's and the curve's own time out of cpu_ns, and
-reports that beside it, all of one window. Others leave it in; how much it is, is known where a
-drain ended.
+that reports cpu_window_ns has taken the observer's and the curve's own time out of cpu_ns, in a
+storm the foreground's as well, and reports that beside it, all of one window. Others leave it in;
+how much it is, is known where a drain ended.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from patchbench.model import NEVER, Boot, Plan
 CPU = "cpu_ns"
 #: Between these two readings of the CPUs lies what cpu_ns has.
 _WINDOW = "cpu_window_ns"
-_LOOKING = ("cpu_observer_ns", "cpu_curve_ns")
+_LOOKING = ("cpu_observer_ns", "cpu_curve_ns", "cpu_foreground_ns")
 #: As a guest without a window names it; of a storm that drained it is of nearly the same time.
 _OLD_LOOKING = ("observer_cpu_ns", "curve_cpu_ns")
 #: A storm's CPUs are read before its first kill, and 5 ms after its drain for the last time.

@@ -12,6 +12,7 @@ from tests.recorded import PROJECT
 STUDY = PROJECT / "results/published/v0-study/runs"
 OLD = "meta drained yes\nmeta observer_cpu_ns 8000000\nmeta curve_cpu_ns 2000000"
 NEW = "meta cpu_window_ns 110000000\nmeta cpu_observer_ns 8000000\nmeta cpu_curve_ns 2000000"
+FRAMES = f"{NEW}\nmeta cpu_foreground_ns 1000000"
 
 
 def log(cpu_ns: int, *told: str) -> str:
@@ -38,6 +39,7 @@ def one_pair(base: str, test: str) -> Comparison:
     [
         (log(100_000_001, NEW), "110.0 ms of CPU time in 110.0 ms on 1 CPU"),
         (log(121_000_000, OLD), "121.0 ms of CPU time in 120.0 ms on 1 CPU"),
+        (log(99_000_001, FRAMES), "110.0 ms of CPU time in 110.0 ms on 1 CPU"),
     ],
 )
 def test_a_boot_that_used_more_cpu_than_there_was_makes_its_run_invalid(
@@ -59,6 +61,11 @@ def test_looking_is_told_as_a_share_of_all_cpu_time_that_the_guest_took_out() ->
             "cpu_ns is without it"
         ),
     )
+
+
+def test_a_foreground_that_only_looks_is_told_with_the_rest() -> None:
+    (line,) = one_pair(log(89_000_000, FRAMES), log(69_000_000, FRAMES)).books
+    assert line.startswith("exact: looking took 11.0 % with none and 13.8 % with v0")
 
 
 def test_of_guests_that_did_not_take_it_out_it_is_told_that_cpu_ns_has_it() -> None:
