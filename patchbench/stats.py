@@ -93,7 +93,9 @@ def log_ratios(base: Sequence[float], test: Sequence[float]) -> tuple[float, ...
     return tuple(_log_ratio(one, other) for one, other in zip(base, test, strict=True))
 
 
-def paired_change(base: Sequence[float], test: Sequence[float]) -> Change:
+def paired_change(
+    base: Sequence[float], test: Sequence[float], confidence: float = CONFIDENCE
+) -> Change:
     """Return the change from base to test; base[i] and test[i] are one pair, in any unit.
 
     Raises ValueError as log_ratios does.
@@ -102,14 +104,22 @@ def paired_change(base: Sequence[float], test: Sequence[float]) -> Change:
     if logs is None:
         return Change(None, None, None, "the base is 0, so no ratio")
     shift = Shift(logs)
-    interval = shift.interval()
+    interval = shift.interval(confidence)
     if interval is None:
-        enough = fewest_pairs((1 - CONFIDENCE) / 2)
-        note = f"{len(logs)} pairs are too few for a {CONFIDENCE:.0%} interval; {enough} are enough"
+        enough = fewest_pairs((1 - confidence) / 2)
+        note = (
+            f"{len(logs)} pairs are too few for a {in_per_cent(confidence)} interval; "
+            f"{enough} are enough"
+        )
         return Change(per_cent(shift.estimate), None, None, note)
     alike = len(set(logs)) == 1 and logs[0] != 0
     note = "every pair gave the same ratio, so the seeds vary nothing" if alike else ""
     return Change(per_cent(shift.estimate), per_cent(interval[0]), per_cent(interval[1]), note)
+
+
+def in_per_cent(confidence: float) -> str:
+    """Return a confidence as it stands before an interval: 95%, 98.75%."""
+    return f"{100 * confidence:.4g}%"
 
 
 def fewest_pairs(level: float) -> int:
@@ -139,31 +149,33 @@ def median(values: Sequence[float]) -> float:
     return low if low == high else (low + high) / 2  # inf - inf would be NaN
 
 
-def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """Return the exact 95 % interval of the median of one arm, or None if there are too few.
+def median_interval(
+    values: Sequence[float], confidence: float = CONFIDENCE
+) -> tuple[float, float] | None:
+    """Return the exact interval of the median of one arm, or None if there are too few.
 
     By the sign test (Hollander, Wolfe and Chicken, 3.6): it assumes no distribution at all.
     """
     ordered, tail, outside = sorted(values), 0.0, 0
     while True:
         tail += math.comb(len(ordered), outside) / 2 ** len(ordered)
-        if tail > (1 - CONFIDENCE) / 2:
+        if tail > (1 - confidence) / 2:
             break
         outside += 1
     return (ordered[outside - 1], ordered[-outside]) if outside else None
 
 
-def share_interval_pct(count: int, of: int) -> tuple[float, float]:
-    """Return the exact 95 % interval of a probability in per cent, from `count` cases of `of`.
+def share_interval_pct(count: int, of: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Return the exact interval of a probability in per cent, from `count` cases of `of`.
 
-    Clopper and Pearson's (Biometrika 26, 1934): it has the truth in 95 % of cases at least.
+    Clopper and Pearson's (Biometrika 26, 1934): it has the truth as often as it says at least.
     Raises ValueError for a count that is not within 0 and `of`, and for no cases at all.
     """
     if not 0 <= count <= of or not of:
         raise ValueError(f"{count} of {of} is no share")
     from scipy.special import betaincinv  # takes a moment, and most reports need none
 
-    tail = (1 - CONFIDENCE) / 2
+    tail = (1 - confidence) / 2
     low = betaincinv(count, of - count + 1, tail) if count else 0.0
     high = betaincinv(count + 1, of - count, 1 - tail) if count < of else 1.0
     return 100 * float(low), 100 * float(high)

@@ -13,6 +13,7 @@ Doors: studying, evidence, report, page, formats, publishing, folder, plan, read
     instrument  could a leg have shown both outcomes of a rule; if not, it cannot tell
     estimates   the number that a rule is about, with its interval
     weigh       weighs rules by readings, and concludes
+    looks       which legs get more seeds while their rules are open, and what that costs
     report      the headline, and the terminal's table
     tables      what the legs measured, below the statements
     drawing     an interval as SVG

@@ -4,6 +4,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 from patchbench import stats
 from patchbench.model import NEVER, Comparison, Delta
@@ -22,7 +23,7 @@ from patchbench.study.rules import (
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A number and its 95 % interval; without one, `note` says why.
+    """A number and its interval, of the reading's confidence; without one, `note` says why.
 
     unit: a metric's, or `%` of a share, or `+%` of a change. count: pairs, boots or samples.
     basis: what it is of, if not of the metric as it was measured. floor_pct: the metric's noise
@@ -63,13 +64,13 @@ def _metric(rule: MetricRule, reading: Reading, look: Look) -> Estimate | str:
         return delta
     match rule:
         case KernelRule() | VariantRule():
-            return _against_another(rule, delta, look)
+            return _against_another(rule, delta, reading, look)
         case LevelRule():
-            return _level([pair[rule.arm == "test"] for pair in delta.values], delta.metric.unit)
+            return _level([pair[rule.arm == "test"] for pair in delta.values], delta, reading)
         case DifferenceRule():
             if any(NEVER in pair for pair in delta.values):
                 return f"{rule.metric} is never in some boots, so there is no difference"
-            return _level([test - base for base, test in delta.values], delta.metric.unit)
+            return _level([test - base for base, test in delta.values], delta, reading)
         case ChangeRule():
             return _from_base(delta, reading)
 
@@ -85,25 +86,29 @@ def _from_base(delta: Delta, reading: Reading) -> Estimate | str:
     if delta.per_page and test > base:
         delta = delta.per_page
         basis = f"per freed page, because the series left {test:.1f} % of the swap undone"
-    found = _change(delta.change_pct, delta.low_pct, delta.high_pct, delta.pairs, delta.note)
-    if isinstance(found, str):
-        return found
-    return replace(found, basis=basis, floor_pct=delta.floor_pct)
+    if delta.change_pct is None:
+        return delta.note or "there is no ratio"
+    base_values, test_values = zip(*delta.values, strict=True)
+    found = _change(base_values, test_values, reading)
+    return (
+        found if isinstance(found, str) else replace(found, basis=basis, floor_pct=delta.floor_pct)
+    )
 
 
-def _level(values: Sequence[float], unit: str) -> Estimate:
+def _level(values: Sequence[float], delta: Delta, reading: Reading) -> Estimate:
     """Return the median of one value per boot, in a metric's unit."""
-    low, high = stats.median_interval(values) or (None, None)
+    low, high = stats.median_interval(values, reading.confidence) or (None, None)
     note = "" if low is not None else f"{len(values)} boots are too few for an interval"
-    return Estimate(stats.median(values), low, high, unit, len(values), note)
+    return Estimate(stats.median(values), low, high, delta.metric.unit, len(values), note)
 
 
-def _change(
-    change: float | None, low: float | None, high: float | None, pairs: int, note: str
-) -> Estimate | str:
-    if change is None:
-        return note or "there is no ratio"
-    return Estimate(change, low, high, "+%", pairs, note)
+def _change(base: Sequence[float], test: Sequence[float], reading: Reading) -> Estimate | str:
+    change = stats.paired_change(base, test, reading.confidence)
+    if change.change_pct is None:
+        return change.note or "there is no ratio"
+    return Estimate(
+        change.change_pct, change.low_pct, change.high_pct, "+%", len(base), change.note
+    )
 
 
 def _delta_of(rule: MetricRule, reading: Reading) -> Delta | str:
@@ -115,7 +120,9 @@ def _delta_of(rule: MetricRule, reading: Reading) -> Delta | str:
     return f"the run does not measure {rule.metric}"
 
 
-def _against_another(rule: KernelRule | VariantRule, delta: Delta, look: Look) -> Estimate | str:
+def _against_another(
+    rule: KernelRule | VariantRule, delta: Delta, reading: Reading, look: Look
+) -> Estimate | str:
     """Return the change of one arm from another leg's, paired by seed.
 
     Of the unpatched kernel since another kernel, or of the series from another cell.
@@ -132,8 +139,7 @@ def _against_another(rule: KernelRule | VariantRule, delta: Delta, look: Look) -
         return f"{rule.reference} has {before.pairs} seeds, not the same {delta.pairs}"
     arm = isinstance(rule, VariantRule)
     old, new = ([pair[arm] for pair in one.values] for one in (before, delta))
-    change = stats.paired_change(old, new)
-    found = _change(change.change_pct, change.low_pct, change.high_pct, len(old), change.note)
+    found = _change(old, new, reading)
     return found if isinstance(found, str) else replace(found, floor_pct=delta.floor_pct)
 
 
@@ -145,5 +151,6 @@ def _share(rule: ShareRule, reading: Reading) -> Estimate | str:
         missing = rule.functions if part is None else rule.of
         return f"no sample has {' or '.join(missing)}; it may be inlined, or missing"
     share, samples = part / whole, max(1, round(arm.samples * whole / 100))
-    error = 1.96 * math.sqrt(max(share * (1 - share), 1 / samples) / samples)
+    sigmas = NormalDist().inv_cdf((1 + reading.confidence) / 2)
+    error = sigmas * math.sqrt(max(share * (1 - share), 1 / samples) / samples)
     return Estimate(100 * share, 100 * (share - error), 100 * (share + error), "%", samples)

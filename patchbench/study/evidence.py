@@ -3,7 +3,7 @@
 
 from collections import Counter as Counts
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from patchbench import findings
@@ -13,9 +13,10 @@ from patchbench.findings import CheckResult
 from patchbench.model import NONE, Boot, Comparison, Machine
 from patchbench.profile.sorting import Profiles
 from patchbench.runs import reading as runs
+from patchbench.stats import CONFIDENCE
 from patchbench.store import write_whole
 from patchbench.study import folder as studies
-from patchbench.study import weigh
+from patchbench.study import looks, weigh
 from patchbench.study.folder import Logbook
 from patchbench.study.plan import Leg
 from patchbench.study.readings import ArmShares, Counter, Reading, Shares, reasons_against
@@ -43,11 +44,13 @@ def _shares(stacks: Mapping[tuple[str, ...], int]) -> ArmShares:
     return ArmShares(total, {name: 100 * counts[name] / total for name in sorted(counts)})
 
 
-def read(root: Path, folder: Path, leg: Leg, machine: Machine) -> Reading | str:
+def read(
+    root: Path, folder: Path, leg: Leg, machine: Machine, confidence: float = CONFIDENCE
+) -> Reading | str:
     """Return what the run in a folder says of its leg, or why it cannot be relied on."""
     try:
         if leg.kind == "bench":
-            return _read_bench(root, folder, leg)
+            return replace(_read_bench(root, folder, leg), confidence=confidence)
         workload = Catalog(root).workload(leg.workload)
         result: Shares | CheckResult
         if leg.kind == "profile":
@@ -58,6 +61,7 @@ def read(root: Path, folder: Path, leg: Leg, machine: Machine) -> Reading | str:
         return Reading(
             folder.name, command, machine, leg.at_work, result,
             program=workload.program, parameters={**workload.parameters, **leg.parameters},
+            confidence=confidence,
         )  # fmt: skip
     except (PipelineError, OSError, ValueError) as err:
         return str(err).splitlines()[0]
@@ -121,7 +125,9 @@ def study_of(root: Path, folder: Path) -> Study:
     for one in logbook.legs:
         if one.state == "done":
             run = place / logbook.run(one.leg)
-            readings[one.leg.key] = read(root, run, one.leg, machines[one.leg.machine])
+            readings[one.leg.key] = read(
+                root, run, one.leg, machines[one.leg.machine], looks.confidence(logbook.looks)
+            )
         else:
             readings[one.leg.key] = one.why.partition("\n")[0] or NOT_RUN
 

@@ -25,18 +25,25 @@ LegState: TypeAlias = Literal["to do", "done", "failed", "skipped"]
 
 @dataclass(slots=True)
 class LegEntry:
-    """The state of a leg, why it has no run, and how long it took on this host."""
+    """The state of a leg, why it has no run, and how long it took on this host.
+
+    looked: how many times, this one counted; each has twice the seeds of the one before.
+    """
 
     leg: Leg
     state: LegState = "to do"
     why: str = ""
     status: int = 0  # the exit status of what made it fail
     seconds: float = 0.0
+    looked: int = 1
 
 
 @dataclass(slots=True)
 class Logbook:
-    """study.json. made_of: the key of these legs on these trees."""
+    """study.json. made_of: the key of these legs on these trees.
+
+    looks: how many times a leg whose rules stay undecided is looked at.
+    """
 
     study: str
     command: str
@@ -46,12 +53,14 @@ class Logbook:
     legs: list[LegEntry]
     versions: Mapping[str, str]  # of the kernels
     proved: list[str] = field(default_factory=list)  # machines on which a boot was repeated
+    looks: int = 1
     schema: int = SCHEMA
 
     def run(self, leg: Leg) -> str:
         """Return the name of a leg's run."""
         stamp = self.study.partition("-")[0]
-        return f"{stamp}-{leg.series}-{leg.key.replace('/', '-')}"
+        looked = f"-{leg.seeds}-seeds" if self.looks > 1 else ""
+        return f"{stamp}-{leg.series}-{leg.key.replace('/', '-')}{looked}"
 
 
 def read(folder: Path) -> Logbook:
@@ -84,6 +93,7 @@ def reworded(logbook: Logbook, plan: StudyPlan) -> Logbook:
         if entry is None:
             legs.append(LegEntry(leg, "skipped", "the study was made before its plan had this leg"))
             continue
+        leg = replace(leg, seeds=leg.seeds * 2 ** (entry.looked - 1))
         if entry.leg.measured != leg.measured:
             raise BadInput(
                 f"{logbook.study} did not measure {leg.key} as {FOLDER}/{plan.name}.toml has it\n"

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from patchbench.findings import CheckResult
 from patchbench.model import Comparison, Machine
 from patchbench.stages import compare
+from patchbench.stats import CONFIDENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Reading:
 
     machine: as it was when the leg was run. program, parameters: of its workload. at_work:
     whether the plan expects the series to be at work. counter: None where the series has none,
-    and for what is no bench.
+    and for what is no bench. confidence: of the intervals that decide rules on it.
     """
 
     run: str
@@ -51,6 +52,7 @@ class Reading:
     counter: Counter | None = None
     program: str = ""
     parameters: Mapping[str, int] = field(default_factory=dict)
+    confidence: float = CONFIDENCE
 
 
 #: Gives a leg's reading by its key, or the reason why there is none.

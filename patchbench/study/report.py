@@ -1,17 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A study in; its headline, and the terminal's table, out. Pure."""
 
-from patchbench.study import tables, weigh
+from patchbench.study import looks, tables, weigh
 from patchbench.study.evidence import NOT_RUN, Study
 from patchbench.study.weigh import Conclusion, Outcome
 
-HEADINGS = ("", "outcome", "measured", "95 % interval", "asked", "machine", "says")
+HEADINGS = ("", "outcome", "measured", "interval", "asked", "machine", "says")
 #: In the order in which they are counted.
 OUTCOMES: tuple[Outcome, ...] = (
     "confirmed", "refuted", "undecided", "cannot tell", "not answered", "not answerable",
 )  # fmt: skip
-#: How often an interval of 95 % lies wholly on the wrong side of a bound, at most.
+#: How often the intervals that decide a rule lie wholly on the wrong side of a bound, at most.
 _WRONG_SIDE_PCT = 2.5
+
+
+def _confidence(study: Study) -> str:
+    """Return of which confidence the intervals of a study are, and why."""
+    most = study.logbook.looks
+    if most == 1:
+        return "Intervals are of 95 %."
+    return (
+        f"Intervals are of {100 * looks.confidence(most):.4g} %: a leg whose rules stayed "
+        f"undecided was booted with twice the seeds, {most} looks at most, and all of them "
+        "together decide wrongly no more often than one at 95 % does."
+    )
 
 
 def headline(study: Study) -> list[str]:
@@ -41,9 +53,9 @@ def multiplicity(study: Study) -> str:
         if weighed.estimate and weighed.outcome in ("confirmed", "refuted")
     ]
     return (
-        f"{len(decided)} rules were decided, each by a 95 % interval of its own and without a "
-        f"correction for their number: chance alone puts up to {_WRONG_SIDE_PCT} % of such "
-        "intervals on the wrong side of a bound, here about "
+        f"{_confidence(study)} {len(decided)} rules were decided, each by an interval of its own "
+        f"and without a correction for their number: chance alone puts up to {_WRONG_SIDE_PCT} % "
+        "of such intervals on the wrong side of a bound, here about "
         f"{len(decided) * _WRONG_SIDE_PCT / 100:.1f}. One rule that does not hold refutes its "
         "statement, so a statement whose k rules all hold in truth is refuted by chance with up "
         f"to k times {_WRONG_SIDE_PCT} %."

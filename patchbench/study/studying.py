@@ -24,7 +24,7 @@ from patchbench.runs import benching
 from patchbench.runs import folder as runs
 from patchbench.runs.benching import BenchRequest
 from patchbench.story import Story
-from patchbench.study import evidence
+from patchbench.study import evidence, looks
 from patchbench.study import folder as studies
 from patchbench.study import plan as plans
 from patchbench.study.folder import LegEntry, Logbook
@@ -46,6 +46,12 @@ class StudyRequest:
     kernels: tuple[str, ...] = ()
     budget_s: float | None = None
     fresh: bool = False
+    until_decided: bool = False
+
+    @property
+    def looks(self) -> int:
+        """Return how many times a leg whose rules stay undecided is looked at."""
+        return looks.MOST if self.until_decided else 1
 
     def command(self) -> str:
         """Return the one command that repeats the study."""
@@ -53,6 +59,7 @@ class StudyRequest:
         words += [f"--only {shlex.quote(','.join(self.only))}"] if self.only else []
         words += [f"--kernel {','.join(self.kernels)}"] if self.kernels else []
         words += [f"--budget {self.budget_s:.0f}s"] if self.budget_s else []
+        words += ["--until-decided"] if self.until_decided else []
         return " ".join(words)
 
 
@@ -75,9 +82,34 @@ def study_series(pipeline: Pipeline, request: StudyRequest) -> Path:
         pipeline.check_machine(pipeline.catalog.machine(leg.machine))
     folder, logbook = _begin(pipeline, plan, every, request)
     runner = _Runner(pipeline, folder, logbook, request)
-    walk(logbook, asked, request.budget_s, pipeline.story, runner)
-    studies.save(folder, logbook)
+    began = time.monotonic()
+    while asked:
+        gone = time.monotonic() - began
+        left = None if request.budget_s is None else max(request.budget_s - gone, 0.0)
+        walk(logbook, asked, left, pipeline.story, runner)
+        studies.save(folder, logbook)
+        asked = _look_again(pipeline, folder, logbook, asked)
     return folder
+
+
+def _look_again(
+    pipeline: Pipeline, folder: Path, logbook: Logbook, asked: Sequence[Leg]
+) -> tuple[Leg, ...]:
+    """Reopen the legs whose rules are undecided, with twice the seeds, and return them."""
+    if logbook.looks == 1:
+        return ()
+    study = evidence.study_of(pipeline.root, folder)
+    weighed = [one for those in study.conclusions for one in those.weighed]
+    looked = {one.leg.key: one.looked for one in logbook.legs if one.state == "done"}
+    names = looks.to_look_again([*weighed, *study.controls], looked, logbook.looks)
+    names &= {leg.key for leg in asked}
+    again = [one for one in logbook.legs if one.leg.key in names]
+    for one in again:
+        one.leg = replace(one.leg, seeds=2 * one.leg.seeds)
+        one.looked, one.state = one.looked + 1, "to do"
+    if again:
+        pipeline.story.say(f"study: {len(again)} legs stay undecided; each gets twice its seeds")
+    return tuple(one.leg for one in again)
 
 
 def walk(
@@ -140,17 +172,25 @@ def _begin(
         plan=plan,
         legs=[LegEntry(leg) for leg in every],
         versions={kernel: source.version for kernel, source in sources.items()},
+        looks=request.looks,
     )
     begun = None if request.fresh else _newest(pipeline, logbook.made_of)
     if begun and (begun.plan != plan or any(one.state != "done" for one in begun.legs)):
         done = {one.leg.key: one for one in begun.legs if one.state == "done"}
         logbook.study, logbook.proved = begun.study, begun.proved
-        logbook.legs = [replace(done.get(leg.key, LegEntry(leg)), leg=leg) for leg in every]
+        logbook.legs = [_carried_on(done.get(leg.key), leg) for leg in every]
     folder = pipeline.results / "studies" / logbook.study
     folder.mkdir(parents=True, exist_ok=True)
     studies.save(folder, logbook)
     pipeline.story.say(f"study {logbook.study}")
     return folder, logbook
+
+
+def _carried_on(done: LegEntry | None, leg: Leg) -> LegEntry:
+    """Return the entry of a leg, with the seeds of a later look where there was one."""
+    if done is None:
+        return LegEntry(leg)
+    return replace(done, leg=replace(leg, seeds=done.leg.seeds))
 
 
 def _newest(pipeline: Pipeline, made_of: str) -> Logbook | None:
@@ -183,6 +223,7 @@ def _made_of(pipeline: Pipeline, every: Sequence[Leg], request: StudyRequest) ->
             "trees": trees,
             "guests": guests,
             "toolchain": pipeline.toolchain.digest,
+            **({"looks": request.looks} if request.until_decided else {}),
         }
     )
 

@@ -157,7 +157,7 @@ def _hazard(rule: HazardRule, reading: Reading) -> Weighed:
     if any(one not in worse for one in failed):
         why = f"{says} ({result.baseline} as well)"
         return Weighed(rule, "undecided", why, reading, hazard=hazard)
-    if open_why := _too_few_boots(mine, len(failed)):
+    if open_why := _too_few_boots(mine, len(failed), reading.confidence):
         return Weighed(rule, "undecided", f"{says}; {open_why}", reading, hazard=hazard)
     # Of boots that are compared with others of the base, the more decide; else one that fails does.
     fails = 2 * len(failed) > len(mine) if mine[0].against else bool(failed)
@@ -165,7 +165,7 @@ def _hazard(rule: HazardRule, reading: Reading) -> Weighed:
     return Weighed(rule, outcome, says, reading, hazard="fails" if fails else "passes")
 
 
-def _too_few_boots(found: Sequence[Finding], failed: int) -> str:
+def _too_few_boots(found: Sequence[Finding], failed: int, confidence: float) -> str:
     """Return why boots of a hazard do not tell whether its condition holds; empty if they do.
 
     One boot that fails shows that it can. That it passes, or is better or worse than a boot of the
@@ -173,12 +173,12 @@ def _too_few_boots(found: Sequence[Finding], failed: int) -> str:
     """
     if failed and not found[0].against:
         return ""
-    low, high = stats.share_interval_pct(failed, len(found))
+    low, high = stats.share_interval_pct(failed, len(found), confidence)
     if high < 50 or low > 50:
         return ""
     return (
         f"that it failed in {failed} of {len(found)} leaves any share from {low:.0f} to "
-        f"{high:.0f} %; {stats.fewest_pairs((1 - stats.CONFIDENCE) / 2)} boots are the fewest "
+        f"{high:.0f} %; {stats.fewest_pairs((1 - confidence) / 2)} boots are the fewest "
         "that tell"
     )
 

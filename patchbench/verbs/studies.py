@@ -19,6 +19,7 @@ from patchbench.verbs.needs import needs
         "scale": "small (half an hour on two cores once the images are built) or full",
         "only": "run only what these statements need, separated by commas: Q3,Q7",
         "budget": "run the most valuable cells within this time: 90s, 10m, 2h",
+        "until_decided": "double the seeds of undecided cells, three times at most",
     }
 )
 @needs("engine")
@@ -29,6 +30,7 @@ def study(
     only: str = "",
     kernel: str = "",
     budget: str = "",
+    until_decided: bool = False,
     fresh: bool = False,
     hosts: str = "",
 ) -> None:
@@ -47,6 +49,7 @@ def study(
             kernels=tuple(name for name in kernel.split(",") if name),
             budget_s=seconds_of(budget) if budget else None,
             fresh=fresh,
+            until_decided=until_decided,
         )
         with opened(hosts) as run:
             folder = study_series(run, request)

@@ -120,7 +120,7 @@ def test_a_rule_that_a_leg_cannot_tell_shows_its_number_and_the_reason(markdown:
 
 
 def test_the_number_of_rules_that_chance_may_have_decided_is_stated(study: Study) -> None:
-    assert "95 % interval of its own" in report.multiplicity(study)
+    assert "Intervals are of 95 %." in report.multiplicity(study)
 
 
 def test_the_two_clocks_and_the_boots_that_never_drained_stand_in_one_line(markdown: str) -> None:

@@ -185,7 +185,7 @@ def test_what_is_less_because_work_was_left_undone_is_judged_per_freed_page(
     assert isinstance(storm.result, Comparison)
     (delta,) = [one for one in storm.result.deltas
                 if (one.machine, one.metric.name) == ("exact", "exit_ns")]  # fmt: skip
-    per_page = replace(delta, change_pct=1.0, low_pct=0.5, high_pct=1.5)
+    per_page = replace(delta, values=tuple((base, base * 1.01) for base, _ in delta.values))
     result = replace(
         storm.result,
         deltas=(replace(delta, per_page=per_page),),
