@@ -4,7 +4,6 @@
 import fcntl
 import os
 import shlex
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,11 +11,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TextIO
 
 from patchbench import parameters as allowed
 from patchbench.binaries import codemap, symbols
 from patchbench.cache import parts
+from patchbench.cache.sharing import Share
 from patchbench.catalog import Catalog
 from patchbench.errors import BadInput
 from patchbench.model import (
@@ -57,7 +56,7 @@ from patchbench.stages.pool import Elsewhere, LocalPool, Pool
 from patchbench.stages.splats import SplatPolicy
 from patchbench.store import Store
 from patchbench.story import Story
-from patchbench.tools import debian, files, git, host, process
+from patchbench.tools import debian, files, git, host
 from patchbench.tools.container import Engine
 from patchbench.tools.qemu import Hypervisor, Profiler
 from patchbench.tools.slots import Slots, default_folder
@@ -79,15 +78,11 @@ def kernel_flag(kernel: str, tree: str, *, dirty: bool = False) -> str:
     return f"--kernel {kernel}"
 
 
-#: The caches that are locked here, by thread: who opens one again would wait for itself.
-_locked: set[tuple[int, Path]] = set()
-
-
 class Pipeline:
-    """A checkout, a cache and a listener; holds the cache's lock while its `with` block runs.
+    """A checkout, a cache and a listener; has a share of the cache while its `with` block runs.
 
-    shared: with others that share it too, which only boot, and clear nothing. One that is opened
-    in the `with` block of another on the same cache works under that one's lock.
+    shared: it only boots, and clears nothing. One that is opened in the `with` block of another on
+    the same cache works under that one's lock.
     """
 
     def __init__(self, root: Path, cache: Path, story: Story, *, shared: bool = False) -> None:
@@ -99,7 +94,7 @@ class Pipeline:
         self.catalog = Catalog(root)
         self.store = Store(cache / "shelf")
         self._engine: Engine | None = None
-        self._lock: TextIO | None = None
+        self._share = Share(cache, story.say, boots_only=shared)
         self._guests: dict[str, Guest] = {}
         self._pinned: dict[str, str] = {}  # commits of users' trees, by path
         self._adopted: dict[str, tuple[Path, str]] = {}  # series that were taken: root, base
@@ -111,22 +106,10 @@ class Pipeline:
 
     def __enter__(self) -> "Pipeline":
         """Take the lock, reporting the wait if another run has it; clear what a killed run left."""
-        self.cache.mkdir(parents=True, exist_ok=True)
-        self._place = threading.get_ident(), self.cache.resolve()
-        if self._place in _locked:
-            self.shared = True
+        self._share.enter()
+        self.shared |= self._share.within
+        if self.shared or self._share.others():
             return self
-        self._lock = (self.cache / "lock").open("w")
-        how = fcntl.LOCK_SH if self.shared else fcntl.LOCK_EX
-        try:
-            fcntl.flock(self._lock, how | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.story.say(f"another run is using {self.cache}; waiting for it to finish")
-            fcntl.flock(self._lock, how)
-        process.hold(self._lock.fileno())
-        if self.shared:
-            return self
-        _locked.add(self._place)
         self.store.prune()
         if evicted := parts.bound_shelf(self.cache):
             most = parts.gib(parts.SHELF_BYTES)
@@ -138,17 +121,14 @@ class Pipeline:
     def __exit__(self, *_: object) -> None:
         if self._engine:
             self._engine.__exit__()
-        if self._lock:
-            _locked.discard(self._place)
-            process.let_go(self._lock.fileno())
-            self._lock.close()
+        self._share.leave()
 
     @property
     def engine(self) -> Engine:
         """Return the container engine, connecting at first use."""
         if self._engine is None:
-            self._engine = Engine(self.cache)
-            if not self.shared and (reaped := self._engine.reap()):
+            self._engine = Engine(self.cache, self._share.name)
+            if not self.shared and (reaped := self._engine.reap(self._share.others())):
                 self.story.say(f"removed {reaped} containers that a killed run had left behind")
         return self._engine
 
@@ -380,7 +360,7 @@ class Pipeline:
     def booter(self, folder: Path, policy: SplatPolicy | None = None) -> Booter:
         """Return what boots arms into a run's folder; policy: instead of configs/splats.toml."""
         policy = policy or splats.load(self.root)
-        return Booter(self.pool(), self.store, policy, self.story, folder)
+        return Booter(self.pool(), self.store, policy, self.story, folder, self._share.booting)
 
     def check_machine(self, machine: Machine) -> None:
         """Raise BadInput if nothing that boots here can boot on a machine."""
@@ -449,11 +429,17 @@ class Pipeline:
             "hosts": [list(span) for span in self.elsewhere.busy] if self.elsewhere else [],
         }
 
+    def require_alone(self) -> None:
+        """Raise ToolFailed if another run boots from the cache."""
+        self._share.require_alone()
+
     def clean(self, *, what: Sequence[str], most_bytes: int | None = None) -> list[Path]:
         """Remove parts of the cache or the results and return what was removed.
 
-        most_bytes: then evict what was used least recently until the cache holds no more.
+        most_bytes: then evict what was used least recently until the cache holds no more. Raises
+        ToolFailed if another run boots from the cache.
         """
+        self.require_alone()
         folders = {
             "work": self.cache / "work",
             "shelf": self.cache / "shelf",

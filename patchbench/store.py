@@ -113,7 +113,13 @@ class Store:
                 for path in [*folder.rglob("*"), folder]:
                     _fsync(path)
             _remove(final)
-            folder.rename(final)
+            try:
+                folder.rename(final)
+            except OSError:
+                # Another run put the same there since; its boots are as good.
+                if not _is_whole(final, ingredients):
+                    raise
+                shutil.rmtree(folder)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise

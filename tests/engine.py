@@ -46,7 +46,7 @@ BASE_NS = 100_000_000
 class FakeEngine:
     """What patchbench.tools.container.Engine is to the stages; every image is there."""
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, cache: Path, _run: str) -> None:
         self.cache = cache
         self.busy: list[tuple[str, float, float]] = []
         self.cpu_seconds = 0.0
@@ -57,7 +57,7 @@ class FakeEngine:
     def version(self) -> str:
         return "a test's"
 
-    def reap(self) -> int:
+    def reap(self, _: Iterable[str]) -> int:
         return 0
 
     def stop_all(self) -> None:

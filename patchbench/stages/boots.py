@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -71,16 +72,26 @@ def check_machine(machine: Machine) -> None:
 
 
 class Booter:
-    """Boots arms into a run's folder: where they run, the shelf, and who listens."""
+    """Boots arms into a run's folder: where they run, the shelf, and who listens.
+
+    meanwhile: what surrounds boots that nothing on the host disturbs: others may build then.
+    """
 
     def __init__(
-        self, pool: Pool, store: Store, policy: SplatPolicy, story: Story, run: Path
+        self,
+        pool: Pool,
+        store: Store,
+        policy: SplatPolicy,
+        story: Story,
+        run: Path,
+        meanwhile: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._pool = pool
         self._store = store
         self._policy = policy
         self._story = story
         self._run = run
+        self._meanwhile = meanwhile
         self._booted: dict[Path, Boot] = {}  # by the folder of its logs
         self._lost: Counter[tuple[str, str]] = Counter()  # by machine and image
         self._lock = threading.Lock()
@@ -102,11 +113,12 @@ class Booter:
         machine = jobs[0].arm.machine.name
         if pick and shelved and not fresh and machine not in self._proved:
             work.insert(0, partial(self._prove, pick.choice(shelved)))
-        with self._story.meter(f"booting {machine}", len(work), "boots") as meter:
-            _in_parallel(work, self._pool.slots, meter.at, self._pool.stop)
-        good = [job for job in jobs if self._shelved(job)]
-        if pick and good and not shelved and machine not in self._proved:
-            self._prove(pick.choice(good))
+        with self._meanwhile():
+            with self._story.meter(f"booting {machine}", len(work), "boots") as meter:
+                _in_parallel(work, self._pool.slots, meter.at, self._pool.stop)
+            good = [job for job in jobs if self._shelved(job)]
+            if pick and good and not shelved and machine not in self._proved:
+                self._prove(pick.choice(good))
         return [self._collect(job, shelf=not fresh) for job in jobs]
 
     def blocks(self, arms: Sequence[Arm], seeds: Sequence[int], order: random.Random) -> list[Boot]:

@@ -12,7 +12,7 @@ import shutil
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +30,7 @@ from patchbench.tools.engines import find_engine
 from patchbench.tools.output import Output
 
 #: Labels every container with the cache it works for; see Engine.reap.
-_LABEL = "patchbench.cache"
+_LABEL, _RUN_LABEL = "patchbench.cache", "patchbench.run"
 #: Who root's containers run as. Any number but root's would do.
 _UNPRIVILEGED = 65534
 #: What the engine itself keeps of a container's output.
@@ -90,9 +90,9 @@ class Finished:
 class Engine:
     """A connection to the engine; on leaving the `with` block it kills what still runs."""
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, cache: Path, run: str) -> None:
         self.url = find_engine()
-        self._cache = str(cache)
+        self._labels = {_LABEL: str(cache), _RUN_LABEL: run}
         self._client = docker.DockerClient(base_url=self.url, timeout=120, max_pool_size=32)
         with _engine_errors("describe itself"):
             engine = self._client.info()
@@ -128,12 +128,14 @@ class Engine:
             answer = self._client.version()
         return f"{answer.get('Platform', {}).get('Name') or 'engine'} {answer['Version']}"
 
-    def reap(self) -> int:
-        """Kill what a killed run left running, and return how many; needs the cache's lock."""
+    def reap(self, alive: Iterable[str]) -> int:
+        """Kill what runs on this cache that are not alive left running, and return how many."""
         with _engine_errors("list containers"):
-            orphans = self._client.containers.list(
-                all=True, filters={"label": f"{_LABEL}={self._cache}"}
+            found = self._client.containers.list(
+                all=True, filters={"label": f"{_LABEL}={self._labels[_LABEL]}"}
             )
+        alive = {*alive, self._labels[_RUN_LABEL]}
+        orphans = [one for one in found if one.labels.get(_RUN_LABEL) not in alive]
         for container in orphans:
             with suppress(DockerException):
                 container.remove(force=True)
@@ -282,7 +284,7 @@ class Engine:
                     for one in binds
                 ],
                 environment=dict(environment),
-                labels={_LABEL: self._cache},
+                labels=self._labels,
                 mem_limit=f"{min(limits.memory_gib << 10, _most_memory_mib())}m",
                 pids_limit=limits.processes,
                 log_config=LogConfig(type="json-file", config={"max-size": _MAX_LOG}),

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +44,7 @@ class SlowEngine(FakeEngine):
             started.wait()
         (pids / str(started.pid)).unlink()
 
-    def reap(self) -> int:
+    def reap(self, _: Iterable[str]) -> int:
         left = [*(self.cache / "qemu").glob("*")]
         for one in left:
             with suppress(ProcessLookupError):
