@@ -19,7 +19,7 @@ from patchbench.errors import (
 )
 from patchbench.findings import CheckResult, Finding, Target
 from patchbench.model import AUTO, Boot, Source, Workload
-from patchbench.pipeline import Pipeline, kernel_flag
+from patchbench.pipeline import Pipeline
 from patchbench.profile import covering
 from patchbench.runs import folder as runs
 from patchbench.runs import published
@@ -237,7 +237,7 @@ def _check_one(
     policy = splats.load(pipeline.root)
     found: list[Finding] = []
     for job, booted in zip(jobs, boots, strict=True):
-        command = _command(booted, kernel_flag(source.kernel, request.tree), workload)
+        command = _command(booted, request.kernel_flag(source), workload)
         found += hazards.judge(
             workload,
             Target(source.kernel, source.version, booted.series, command),

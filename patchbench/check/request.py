@@ -33,6 +33,7 @@ class CheckRequest:
     against: str = NONE
     first_patches: bool = True
     style: bool = True
+    dirty: bool = False  # of the tree, take what no commit holds as well
     run: str = ""  # a name for the folder, which may exist already
     typed: str = ""  # the command as it was typed, where a series is a source of mails
 
@@ -63,7 +64,7 @@ class CheckRequest:
         """Return the one command that repeats the check."""
         if self.typed:
             return self.typed
-        kernel = kernel_flag(",".join(self.kernels), self.tree)
+        kernel = kernel_flag(",".join(self.kernels), self.tree, dirty=self.dirty)
         words = [f"./bootstrap check --series {self.series}"]
         words += [f"--against {self.against}"] if self.against != NONE else []
         words += [kernel, *self._halves()]
@@ -73,12 +74,15 @@ class CheckRequest:
         words += [] if self.first_patches else ["--whole"]
         return " ".join(words)
 
+    def kernel_flag(self, source: Source) -> str:
+        """Return the flag that names one of its kernels, or its tree."""
+        return kernel_flag(source.kernel, self.tree, dirty=self.dirty)
+
     def part_command(self, source: Source, part: str) -> str:
         """Return the command that repeats a part of it on one kernel."""
-        kernel = kernel_flag(source.kernel, self.tree)
         words = [f"./bootstrap check --series {self.series}"]
         words += [f"--against {self.against}"] if self.against != NONE else []
-        words += [kernel, part] if part else [kernel]
+        words += [self.kernel_flag(source), part] if part else [self.kernel_flag(source)]
         words += [] if self.first_patches else ["--whole"]
         return " ".join(words)
 

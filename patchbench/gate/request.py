@@ -29,6 +29,7 @@ class GateRequest:
     budget_s: float | None = None
     fresh: bool = False
     everything: bool = False
+    dirty: bool = False  # of the tree, take what no commit holds as well
     typed: str = ""
 
     def on(self, choose: Callable[[], str]) -> "GateRequest":
@@ -40,7 +41,7 @@ class GateRequest:
         if self.typed:
             return self.typed
         words = [f"./bootstrap gate --series {self.series} --against {self.against}"]
-        words += [kernel_flag(self.kernel, self.tree)]
+        words += [kernel_flag(self.kernel, self.tree, dirty=self.dirty)]
         words += [f"--flavour {self.flavour}"] if self.flavour != "bench" else []
         words += [f"--policy {shlex.quote(str(self.policy))}"] * (self.policy != policies.DEFAULT)
         words += [f"--seeds {self.seeds}"] if self.seeds else []
@@ -54,6 +55,7 @@ class GateRequest:
             against=self.against,
             kernel=self.kernel,
             tree=self.tree,
+            dirty=self.dirty,
             workload=workload,
             machines=machines,
             flavour=self.flavour,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from patchbench.errors import BadInput
 from patchbench.model import Plan
-from patchbench.pipeline import Pipeline
+from patchbench.pipeline import Pipeline, kernel_flag
 from patchbench.profile import boots, counting
 from patchbench.profile.sorting import Profiles
 from patchbench.stages import splats
@@ -26,6 +26,7 @@ class ProfileRequest:
     flavour: str
     seed: int
     parameters: Mapping[str, int]
+    dirty: bool = False  # of the tree, take what no commit holds as well
     run: str = ""  # a name for its folder
     typed: str = ""  # the command as it was typed, where a series is a source of mails
 
@@ -39,7 +40,7 @@ class ProfileRequest:
             return self.typed
         words = [
             f"./bootstrap profile --series {self.series} --against {self.against}",
-            f"--tree {self.tree}" if self.tree else f"--kernel {self.kernel}",
+            kernel_flag(self.kernel, self.tree, dirty=self.dirty),
             f"--workload {self.workload} --machine {self.machine} --seed {self.seed}",
             *([f"--flavour {self.flavour}"] if self.flavour != "bench" else []),
             *(f"--set {name}={value}" for name, value in self.parameters.items()),

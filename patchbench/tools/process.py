@@ -3,9 +3,10 @@
 
 import os
 import subprocess
+import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from patchbench.errors import ToolFailed
@@ -53,6 +54,26 @@ def call(argv: Sequence[str], *, cwd: Path | None = None) -> int:
         return subprocess.call(argv, cwd=cwd)
     except FileNotFoundError as err:
         raise _missing(argv) from err
+
+
+def call_beside(
+    commands: Sequence[Sequence[str]], *, cwd: Path | None = None
+) -> tuple[list[int], str]:
+    """Run programs side by side, and return their statuses in order.
+
+    The first has the user's own terminal; what the others print is returned as well.
+    """
+    first, *others = commands
+    with ExitStack() as kept:
+        printed = [kept.enter_context(tempfile.TemporaryFile()) for _ in others]
+        started = [
+            kept.enter_context(subprocess.Popen(argv, cwd=cwd, stdout=log, stderr=log))
+            for argv, log in zip(others, printed, strict=True)
+        ]
+        statuses = [call(first, cwd=cwd), *(one.wait() for one in started)]
+        for log in printed:
+            log.seek(0)
+        return statuses, "".join(log.read().decode(errors="replace") for log in printed)
 
 
 def lines(argv: Sequence[str]) -> Iterator[str]:

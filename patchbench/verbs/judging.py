@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @task(
-    help=flags("series", "against", "kernel", "tree", "flavour", "fresh", "json", "hosts")
+    help=flags("series", "against", "kernel", "tree", "dirty", "flavour", "fresh", "json", "hosts")
     | {
         "policy": "the limits, instead of configs/gate.toml",
         "seeds": "judge once, after this many seeds per arm, instead of at the policy's looks",
@@ -35,6 +35,7 @@ def gate(
     against: str = "none",
     kernel: str = "",
     tree: str = "",
+    dirty: bool = False,
     flavour: str = "bench",
     policy: str = "configs/gate.toml",
     seeds: int = 0,
@@ -62,8 +63,10 @@ def gate(
             budget_s=seconds_of(budget) if budget else None,
             fresh=fresh,
             everything=all,
+            dirty=dirty,
         )
         with opened(hosts) as run:
+            run.with_changes = dirty
             request = taking.resolved(run, request)
             requests = (
                 revisions.changed(run, request, changed_since) if changed_since else [request]
@@ -75,7 +78,7 @@ def gate(
 
 
 @task(
-    help=flags("series", "against", "tree", "fresh", "hosts")
+    help=flags("series", "against", "tree", "dirty", "fresh", "hosts")
     | {
         "kernel": "files in configs/kernels/, with commas",
         "matrix": "the build matrix and no hazards, unless those are named",
@@ -98,6 +101,7 @@ def check(
     against: str = "none",
     kernel: str = "",
     tree: str = "",
+    dirty: bool = False,
     matrix: bool = False,
     rows: str = "",
     quick: bool = False,
@@ -126,9 +130,10 @@ def check(
                 # With --style, --rows says in which of them.
                 matrix=matrix or quick or (bool(rows) and not style),
                 hazards=bool(hazards), style=style,
-            ), tree, against, first_patches=not whole,
+            ), tree, against, first_patches=not whole, dirty=dirty,
         )  # fmt: skip
         with opened(hosts) as run:
+            run.with_changes = dirty
             checked = checking.check(run, taking.resolved(run, request))
         show_findings(checked.folder, checked.result, checked.errors, as_json=json)
 

@@ -85,7 +85,9 @@ def bench(
 
 
 @task(
-    help=flags("series", "against", "kernel", "tree", "workload", "machine", "flavour", "set")
+    help=flags(
+        "series", "against", "kernel", "tree", "dirty", "workload", "machine", "flavour", "set"
+    )
     | {
         "seed": "which seed to boot with",
         "series": "folders in patches/, with commas; each is compared with AGAINST",
@@ -104,6 +106,7 @@ def profile(
     against: str = "none",
     kernel: str = "",
     tree: str = "",
+    dirty: bool = False,
     workload: str = "exit-storm",
     machine: str = "exact",
     flavour: str = "bench",
@@ -131,6 +134,7 @@ def profile(
             against=against,
             kernel=kernel,
             tree=tree,
+            dirty=dirty,
             workload=workload,
             machine=machine,
             flavour=flavour,
@@ -141,6 +145,7 @@ def profile(
             bench_run = archive.find_bench(ROOT / "results", run)
             request = profiling.of_run(runs.read_plan(bench_run), seed)
         with pipeline.opened(ROOT, Terminal()) as opened:
+            opened.with_changes = dirty
             folder, by_machine = profiling.by_machine(opened, taking.resolved(opened, request))
         out = ROOT / "results/reports" / folder.name
         for profiled in by_machine:

@@ -3,6 +3,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from invoke.context import Context
@@ -15,8 +16,8 @@ from patchbench.verbs.needs import needs
 _PYTEST = [sys.executable, "-m", "pytest"]
 #: A process for each core; the tests of one file stay in one, so its fixtures are made once.
 _PARALLEL = ["-n", "auto", "--dist", "loadfile"]
-#: Each of those processes imports every file of tests, so those without a fast one are left out.
-_FAST = ["-m", "not e2e and not slow", "--ignore=tests/e2e"]
+#: Of milliseconds a test, half went to handing them out; so each process gets its files at once.
+_FAST = ["-m", "not e2e and not slow", "-p", "no:cacheprovider"]
 
 
 @task(name="list")
@@ -112,9 +113,14 @@ def clean(
                 print(f"removed {path}")
 
 
-@task(help={"fast": "leave out real kernels, and most of what starts git or gcc or draws plots"})
+@task(
+    help={
+        "fast": "leave out real kernels, and most of what starts git or gcc or draws plots",
+        "nightly": "also what builds a whole kernel that no other test needs",
+    }
+)
 @needs("engine", "browser", "hosts", unless="fast")
-def test(_: Context, fast: bool = False) -> None:
+def test(_: Context, fast: bool = False, nightly: bool = False) -> None:
     """Lint, then run the tests, real kernels last; with --fast only the quick tests, no lint."""
     from patchbench.tools import process
 
@@ -122,13 +128,18 @@ def test(_: Context, fast: bool = False) -> None:
         # Many containers set this; every worker would then compile all tests again.
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         if fast:
-            finish(process.call([*_PYTEST, *_FAST, *_PARALLEL], cwd=ROOT))
+            piles = _piles(os.cpu_count() or 1)
+            commands = [[*_PYTEST, *_FAST, *pile] for pile in piles]
+            statuses, others = process.call_beside(commands, cwd=ROOT)
+            print(others, end="")
+            finish(next((status for status in statuses if status), 0))
             return
+        kernels = "e2e" if nightly else "e2e and not nightly"
         # Real boots have the cores to themselves.
         finish(
             _lint()
             or process.call([*_PYTEST, "-m", "not e2e", *_PARALLEL], cwd=ROOT)
-            or process.call([*_PYTEST, "-m", "e2e", "--verbose", "--durations=12"], cwd=ROOT)
+            or process.call([*_PYTEST, "-m", kernels, "--verbose", "--durations=12"], cwd=ROOT)
         )
 
 
@@ -148,6 +159,19 @@ def lint(_: Context) -> None:
     """Check Python and shell for style and types."""
     with exits():
         finish(_lint())
+
+
+def _piles(number: int) -> list[list[str]]:
+    """Return the files of tests that boot nothing, dealt out by size: long ones take longer."""
+    files = [path for path in (ROOT / "tests").rglob("test_*.py") if path.parent.name != "e2e"]
+    piles: list[list[Path]] = [[] for _ in range(number)]
+    for path in sorted(files, key=lambda one: one.stat().st_size, reverse=True):
+        min(piles, key=_bytes_of).append(path)
+    return [sorted(map(str, pile)) for pile in piles]
+
+
+def _bytes_of(files: Sequence[Path]) -> int:
+    return sum(path.stat().st_size for path in files)
 
 
 def _lint() -> int:
@@ -180,6 +204,7 @@ def _mend_cache() -> None:
     from patchbench.tools.terminal import Terminal, print_table
 
     with exits(), pipeline.opened(ROOT, Terminal()) as run:
+        run.require_alone()
         rows = [row.cells() for row in mending.mend(run.cache)]
         print_table(mending.HEADINGS, rows, str(run.cache), words=3)
 

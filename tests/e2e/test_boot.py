@@ -96,6 +96,7 @@ def test_every_workload_without_conditions_boots_at_tiny_scale(run: Pipeline, na
     )
 
 
+@pytest.mark.nightly
 def test_the_long_term_kernel_boots_the_same_storm(run: Pipeline) -> None:
     lts = _arm(run, run.catalog.machine("exact"), "exit-storm", SMALL, kernel="lts")
     _, booted = run.boot_once(lts, seed=1)

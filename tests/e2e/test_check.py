@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from pydantic import TypeAdapter
 
 from patchbench.check import checking
@@ -96,6 +97,7 @@ def test_each_planted_bug_is_caught_by_the_check_that_is_for_it(
         }
 
 
+@pytest.mark.nightly
 def test_a_planted_race_is_found_and_none_of_v0_s_own_in_so_small_a_storm(
     copied: Pipeline, tmp_path: Path
 ) -> None:
@@ -113,7 +115,7 @@ def test_a_planted_race_is_found_and_none_of_v0_s_own_in_so_small_a_storm(
 
 def test_if_setting_up_fails_the_first_large_exit_oopses(copied: Pipeline, tmp_path: Path) -> None:
     plant_on_v0(copied, tmp_path, {SET_UP: f"{SET_UP}\treturn -ENOMEM;\n\n"})
-    found = beside_v0(copied, "knee-above")
+    found = beside_v0(copied, "knee-above", flavour="bench")
     assert found["knee-above: console"][POSTED].state == "pass"
     oops = found["knee-above: console, oops"][PLANTED]
     assert "add_to_swap_gather_cache" in oops.evidence
