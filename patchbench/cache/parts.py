@@ -50,7 +50,7 @@ def held(cache: Path) -> list[Part]:
 
 def strange(cache: Path) -> list[Path]:
     """Return what lies in a cache and is none of ours: an engine's data, say."""
-    ours = {"shelf", "work", "ccache", "kernels", "downloads", "logs", "lock"}
+    ours = {"shelf", "work", "ccache", "kernels", "downloads", "logs", "lock", "in-use"}
     return [path for path in files.listed(cache, "*") if path.name not in ours]
 
 

@@ -87,9 +87,20 @@ def study_series(pipeline: Pipeline, request: StudyRequest) -> Path:
         gone = time.monotonic() - began
         left = None if request.budget_s is None else max(request.budget_s - gone, 0.0)
         walk(logbook, asked, left, pipeline.story, runner)
+        beyond = keep_earlier_looks(logbook)
         studies.save(folder, logbook)
+        asked = tuple(leg for leg in asked if leg.key not in beyond)
         asked = _look_again(pipeline, folder, logbook, asked)
     return folder
+
+
+def keep_earlier_looks(logbook: Logbook) -> set[str]:
+    """Give legs whose next look is beyond the budget back the one before; return which."""
+    beyond = [one for one in logbook.legs if one.state == "skipped" and one.looked > 1]
+    for one in beyond:
+        one.leg = replace(one.leg, seeds=one.leg.seeds // 2)
+        one.looked, one.state, one.why = one.looked - 1, "done", ""
+    return {one.leg.key for one in beyond}
 
 
 def _look_again(

@@ -185,3 +185,14 @@ def test_a_leg_that_fails_keeps_its_status_and_stops_no_other(
     assert first.why == "exit-storm did not come up"
     assert broken.asked == [logbook.run(leg) for leg in asked[:2]]
     assert broken.carried_on == 1
+
+
+def test_a_look_beyond_the_budget_leaves_what_the_one_before_said(logbook: Logbook) -> None:
+    first, *_ = logbook.legs
+    first.looked = 2
+    seeds = first.leg.seeds
+    first.leg = replace(first.leg, seeds=2 * seeds)
+    first.state, first.why = "skipped", "skipped, beyond the budget of 1 s"
+    assert studying.keep_earlier_looks(logbook) == {first.leg.key}
+    assert (first.state, first.why, first.looked, first.leg.seeds) == ("done", "", 1, seeds)
+    assert {one.state for one in logbook.legs[1:]} == {"to do"}
