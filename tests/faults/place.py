@@ -39,8 +39,9 @@ BEFORE = {"publish": ["bench", "--machine", "exact"]}
 _EFFECTS = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "os.utime", "os.chmod")
 _MARK = "PATCHBENCH_FAULT"
 _ORPHANS_END_S = 10
-#: When a run began, in its name; and facts of the host or of the moment, which no two runs share.
-_BEGAN = re.compile(r"\b2\d{7}T\d{6}-")
+#: When a run began, in its name, with the number of a second one of that second; and facts of the
+#: host or of the moment, which no two runs share.
+_BEGAN = re.compile(r"\b2\d{7}T\d{6}-([\w@-]*?)(-\d+)?(?=[^\w@-]|$)")
 _OF_THE_MOMENT = re.compile(r'"(host|wall_seconds)": ?[^,\n]*')
 
 
@@ -109,7 +110,7 @@ class Place:
     @staticmethod
     def printed(text: str) -> str:
         """Return what a run printed, without what no two runs share."""
-        return _OF_THE_MOMENT.sub("", _BEGAN.sub("", text))
+        return _OF_THE_MOMENT.sub("", _BEGAN.sub(r"\1", text))
 
     def published(self) -> dict[str, str]:
         """Return the checksums of what is published, by path."""
