@@ -53,7 +53,8 @@ class Row:
 ATTACKS: Sequence[Attack] = (
     Attack(
         "a hostile Makefile: host files, engine socket, loopback, bridge, DNS, writes outside,"
-        " root, capabilities, mounts, namespaces, devices, files of 5 GiB",
+        " root, capabilities, mounts, namespaces, devices, sockets of the kernel, io_uring,"
+        " files of 5 GiB",
         "each fails",
         ("tests/hostile/test_builds.py::test_a_hostile_makefile_never",),
     ),

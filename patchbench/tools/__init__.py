@@ -13,6 +13,7 @@ Doors: all
     b4prep     the cover letter that `b4 prep` keeps as a commit
     engines    which container engine there is
     container  containers, on any of them
+    seccomp    the system calls that they may make
     output     what one prints, within bounds
     files      what one made, within bounds
     disk       watches what one writes

@@ -2,8 +2,8 @@
 """Containers, on any engine that speaks Docker's API.
 
 Whatever compiles or runs a patch runs here: no network, no capability, no new privileges, not
-root, a read-only root file system, bounded memory, processes and time. The engine's socket,
-the home folder and the repository never enter a container.
+root, few system calls, a read-only root file system, bounded memory, processes and time. The
+engine's socket, the home folder and the repository never enter a container.
 """
 
 import io
@@ -25,7 +25,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 from docker.types import LogConfig, Mount, Ulimit
 
 from patchbench.errors import ToolFailed
-from patchbench.tools import disk, process
+from patchbench.tools import disk, process, seccomp
 from patchbench.tools.engines import find_engine
 from patchbench.tools.output import Output
 
@@ -95,8 +95,13 @@ class Engine:
         self._labels = {_LABEL: str(cache), _RUN_LABEL: run}
         self._client = docker.DockerClient(base_url=self.url, timeout=120, max_pool_size=32)
         with _engine_errors("describe itself"):
-            engine = self._client.info()
-        self._rootless = any("rootless" in str(one) for one in engine.get("SecurityOptions") or [])
+            engine, version = self._client.info(), self._client.version()
+        has = [str(one) for one in engine.get("SecurityOptions") or []]
+        self._rootless = any("rootless" in one for one in has)
+        self._security = ["no-new-privileges"]
+        # Podman takes a file of its own host here, and keeps to a default like Docker's.
+        if any("seccomp" in one for one in has) and "Podman" not in str(version):
+            self._security.append(f"seccomp={seccomp.profile()}")
         self._live: set[Any] = set()
         self._closed = False
         #: What all containers used; one that was killed printed nothing about it.
@@ -268,7 +273,7 @@ class Engine:
                 "user": _user(self._rootless),
                 "network_mode": "none",
                 "cap_drop": ["ALL"],
-                "security_opt": ["no-new-privileges"],
+                "security_opt": self._security,
                 "read_only": True,
                 "tmpfs": {"/tmp": "rw,exec,size=2g,mode=1777"},
             }

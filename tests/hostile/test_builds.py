@@ -36,6 +36,9 @@ ATTACKS = {
     "mounts": "mount -t tmpfs none /tmp",
     "makes a user namespace": "unshare --user true",
     "makes a device": "mknod /out/device b 8 0",
+    "opens a socket of the kernel's own": "perl -e 'exit !socket(S, 16, 3, 0)'",  # AF_NETLINK
+    "opens a socket to the hypervisor": "perl -e 'exit !socket(S, 40, 1, 0)'",  # AF_VSOCK
+    "has io_uring": "perl -e 'syscall(425, 1, 0); exit $! != 14'",  # EFAULT: it looked
     "writes a file beyond the limit": "truncate -s 5G /out/large",
 }
 #: Those that succeed in a container of ours that may do it: root, the network, a writable root.
@@ -44,6 +47,7 @@ OPEN_TO_THE_TRUSTED = (
     "writes into the root file system",
     "is root",
     "gains privileges",
+    "opens a socket of the kernel's own",
     "keeps a capability",
 )
 
