@@ -131,6 +131,10 @@ class Catalog:
         """Return the names of all kernels."""
         return _names(self.root / "configs/kernels", ".toml")
 
+    def kernels_of_ports(self) -> list[str]:
+        """Return the names of the kernels that ports are for: all but those used by name alone."""
+        return [name for name in self.kernels() if not self.kernel(name).by_name]
+
     def workloads(self) -> list[str]:
         """Return the names of all workloads."""
         return _names(self.root / "workloads", ".toml")

@@ -158,11 +158,15 @@ Origin: TypeAlias = DebianOrigin | GitOrigin | TarballOrigin | DirectoryOrigin
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class KernelSpec:
-    """Where a kernel comes from; a file in configs/kernels/."""
+    """Where a kernel comes from; a file in configs/kernels/.
+
+    by_name: it is fetched and used only where it is named, not with all the others.
+    """
 
     name: str
     summary: str
     origin: Origin
+    by_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ class Fit:
 
 def fits(pipeline: Pipeline) -> list[Fit]:
     """Try every port on every kernel, its own or not."""
-    sources = [pipeline.source(name) for name in pipeline.catalog.kernels()]
+    sources = [pipeline.source(name) for name in pipeline.catalog.kernels_of_ports()]
     return [
         _fit(pipeline, source, name, line)
         for name, line in series.ports(pipeline.root)
@@ -103,7 +103,7 @@ def _fit(pipeline: Pipeline, source: Source, name: str, line: str) -> Fit:
 
 
 def _tree(pipeline: Pipeline, name: str, line: str) -> Tree:
-    for kernel in pipeline.catalog.kernels():
+    for kernel in pipeline.catalog.kernels_of_ports():
         source = pipeline.source(kernel)
         if source.line == line:
             applied = pipeline.apply(source, name)

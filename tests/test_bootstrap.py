@@ -23,8 +23,8 @@ esac
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    for name in ("bootstrap", "requirements.lock", "requirements-scale.lock"):
-        shutil.copy(ROOT / name, tmp_path / name)
+    for path in (ROOT / "bootstrap", *ROOT.glob("requirements*.lock")):
+        shutil.copy(path, tmp_path / path.name)
     python = tmp_path / "path/python3"
     python.parent.mkdir()
     python.write_text(PYTHON)
@@ -63,9 +63,10 @@ def test_an_environment_that_was_cut_off_is_made_again(checkout: Path) -> None:
     assert "never finished" in bootstrap(checkout)[1]
 
 
-def test_what_reaches_other_hosts_is_added_once_and_only_for_a_verb_that_wants_it(
-    checkout: Path,
+@pytest.mark.parametrize(("need", "what"), [("hosts", "what reaches other hosts"), ("b4", "b4")])
+def test_an_extra_is_added_once_and_only_for_a_verb_that_wants_it(
+    checkout: Path, need: str, what: str
 ) -> None:
-    assert "other hosts" not in bootstrap(checkout)[1]
-    assert "adding what reaches other hosts" in bootstrap(checkout, "hosts")[1]
-    assert bootstrap(checkout, "hosts")[1] == ""
+    assert f"adding {what}" not in bootstrap(checkout)[1]
+    assert f"adding {what} to .venv" in bootstrap(checkout, need)[1]
+    assert bootstrap(checkout, need)[1] == ""

@@ -42,6 +42,13 @@ def test_everything_that_is_dropped_in_loads() -> None:
     assert catalog.profile_map().group
 
 
+def test_a_kernel_that_is_another_every_day_is_used_by_name_alone() -> None:
+    catalog = Catalog(ROOT)
+    assert "next" in catalog.kernels()
+    assert catalog.kernels_of_ports() == ["lts", "mainline"]
+    assert catalog.kernel("next").origin.kind == "git"
+
+
 def test_every_port_of_every_series_loads() -> None:
     ports = [(port.parent.name, port.name) for port in (ROOT / "patches").glob("*/*/")]
     assert ("v0", "7.3") in ports

@@ -76,7 +76,7 @@ def test_a_verb_ends_for_lack_of_an_engine_exactly_if_it_says_that_it_needs_one(
 @pytest.mark.parametrize(
     ("command", "needs"),
     [
-        ("test", ("engine", "browser", "hosts")),
+        ("test", ("engine", "browser", "hosts", "b4")),
         ("test --fast", ()),
         ("lint", ()),
         ("harden", ("engine", "browser")),

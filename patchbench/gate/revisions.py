@@ -55,7 +55,7 @@ def _port(path: str) -> tuple[str, str]:
 
 
 def _kernel(pipeline: Pipeline, first: str, line: str) -> str:
-    names = [first, *(name for name in pipeline.catalog.kernels() if name != first)]
+    names = [first, *(name for name in pipeline.catalog.kernels_of_ports() if name != first)]
     for name in names:
         if pipeline.source(name).line == line:
             return name

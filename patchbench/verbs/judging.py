@@ -17,6 +17,8 @@ from patchbench.verbs.needs import needs
 if TYPE_CHECKING:
     from patchbench.gate.limits import Verdict
 
+_CALIBRATED = "configs/gate.toml,configs/gate-storm.toml,configs/gate-parallel.toml"
+
 
 @task(
     help=flags("series", "against", "kernel", "tree", "dirty", "flavour", "fresh", "json", "hosts")
@@ -150,7 +152,7 @@ def check(
 def calibrate(
     _: Context,
     kernel: str = "mainline",
-    policy: str = "configs/gate.toml,configs/gate-parallel.toml",
+    policy: str = _CALIBRATED,
     machine: str = "",
     trials: int = 400,
     hosts: str = "",

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from invoke.collection import Collection
 
-Need = Literal["engine", "browser", "hosts"]
+Need = Literal["engine", "browser", "hosts", "b4"]
 #: The variable that stands for the flag --hosts.
 SCHEDULER = "PATCHBENCH_SCHEDULER"
 Body = TypeVar("Body", bound=Callable[..., Any])

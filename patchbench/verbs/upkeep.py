@@ -119,7 +119,7 @@ def clean(
         "nightly": "also what builds a whole kernel that no other test needs",
     }
 )
-@needs("engine", "browser", "hosts", unless="fast")
+@needs("engine", "browser", "hosts", "b4", unless="fast")
 def test(_: Context, fast: bool = False, nightly: bool = False) -> None:
     """Lint, then run the tests, real kernels last; with --fast only the quick tests, no lint."""
     from patchbench.tools import process
