@@ -119,6 +119,12 @@ ATTACKS: Sequence[Attack] = (
         ("tests/test_hostile_dropins.py", "tests/stages/test_kconfig.py::test_kconfig_files"),
     ),
     Attack(
+        "a real engine that is killed or told to end, is back at once or later, has no disk left,"
+        " or ends a container at somebody's wish",
+        "status 30, nothing runs on once it is back; want of memory stays the series' own failure",
+        ("tests/faults/test_engine.py",),
+    ),
+    Attack(
         "git alive after a SIGKILL",
         "ends with us, or the cache stays locked until it has",
         (

@@ -23,6 +23,7 @@ import docker
 import requests
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.types import LogConfig, Mount, Ulimit
+from urllib3.exceptions import HTTPError
 
 from patchbench.errors import ToolFailed
 from patchbench.tools import disk, process, seccomp
@@ -40,6 +41,10 @@ _HOST_MIB = 512
 #: What one look at a container counts at most towards its timeout. A process that was stopped, or a
 #: host that slept, has not waited meanwhile.
 _LONGEST_LOOK_S = 2.0
+#: Above it, a status is that of a signal; a program's own that are as high are few.
+_SIGNALLED = 128
+#: How long after an end its event may come.
+_EVENT_S = 2.0
 #: Runs a command and prints on stdout, after its own output, what CPU time it used.
 _TIMED = (
     "bash",
@@ -250,11 +255,31 @@ class Engine:
             else:
                 status = int(container.wait()["StatusCode"])
             started, ended = _times(container)
+            if status and status > _SIGNALLED and self._was_ended(container, started):
+                raise ToolFailed(f"the container engine was ended, or ended {argv[0]}")
             self.busy.append((argv[0], started, ended))
             # A program may print such a line itself; it cannot have used more than there was.
             had = (ended - started) * len(os.sched_getaffinity(0))
             self.cpu_seconds += min(output.take_cpu_seconds(), had)
             return Finished(status, output.text(), started, ended)
+
+    def _was_ended(self, container: Any, started: float) -> bool:
+        """Return whether the engine ended a container, by somebody's wish or with itself.
+
+        One that dies for want of memory dies of the host's kernel, and no engine says that it
+        killed it. One that is back after it was ended itself knows nothing of a death before.
+        """
+        ends = time.monotonic() + _EVENT_S
+        while True:
+            said = self._client.events(
+                since=int(started),
+                until=int(time.time()) + 1,
+                filters={"container": container.id},
+                decode=True,
+            )
+            actions = {event["Action"] for event in said}
+            if "die" in actions or time.monotonic() > ends:
+                return "kill" in actions or "die" not in actions
 
     @contextmanager
     def _container(
@@ -358,7 +383,7 @@ def _user(rootless: bool) -> str:
 
 def _read(container: Any, output: Output) -> None:
     # The stream breaks off when the container is killed; what was printed until then counts.
-    with suppress(DockerException, requests.RequestException, OSError):
+    with suppress(DockerException, requests.RequestException, HTTPError, OSError):
         for chunk in container.logs(stream=True, follow=True):
             output.feed(chunk)
     output.close()
