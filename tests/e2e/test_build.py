@@ -29,11 +29,11 @@ def test_base_and_v0_build(run: Pipeline) -> None:
     assert images[0].tree_id != images[1].tree_id
 
 
-def test_the_first_patch_of_v0_builds_and_boots_alone(copied: Pipeline) -> None:
-    machine = copied.catalog.machine("exact")
-    workload = copied.workload("exit-storm", {}, machine)
-    arm = copied.arm(image(copied, "v0@1"), machine, workload)
-    _, boot = copied.boot_once(arm, seed=1)
+def test_the_first_patch_of_v0_builds_and_boots_alone(run: Pipeline) -> None:
+    machine = run.catalog.machine("exact")
+    workload = run.workload("exit-storm", {}, machine)
+    arm = run.arm(image(run, "v0@1"), machine, workload)
+    _, boot = run.boot_once(arm, seed=1)
     assert int(boot.record.meta["vmstat.async_swap_count"]) > 0
 
 
@@ -53,6 +53,7 @@ def test_a_symbol_the_kernel_drops_is_named_with_the_reason(copied: Pipeline) ->
         image(copied, "none")
 
 
+@pytest.mark.nightly  # in a lane of its own, so that nearly all of a kernel is compiled
 def test_increments_and_a_build_of_another_lane_give_the_same_bytes(
     project: Path, tmp_path: Path
 ) -> None:

@@ -113,6 +113,7 @@ def test_a_planted_race_is_found_and_none_of_v0_s_own_in_so_small_a_storm(
     assert race.state == "fail"
 
 
+@pytest.mark.nightly
 def test_if_setting_up_fails_the_first_large_exit_oopses(copied: Pipeline, tmp_path: Path) -> None:
     plant_on_v0(copied, tmp_path, {SET_UP: f"{SET_UP}\treturn -ENOMEM;\n\n"})
     found = beside_v0(copied, "knee-above", flavour="bench")
