@@ -124,6 +124,50 @@ def test_a_published_run_is_repeated(undrawn: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_published_run_is_repeated_with_its_own_images_when_nothing_else_is_left(
+    undrawn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench()
+    assert invoke("publish", "--name", "kept", "--images").status == 0
+    shutil.rmtree(undrawn / "origins")
+    shutil.rmtree(undrawn.parent / "cache/kernels")
+    shutil.rmtree(undrawn.parent / "cache/shelf/images")
+    done = invoke("verify", "published/kept", "--images", "--all")
+    assert done.status == 0, done.stderr
+    assert done.stdout.count("boot exact") == done.stdout.count("seed") == 12
+    assert "DIFFERENT" not in done.stdout
+    monkeypatch.setattr(engine, "BASE_NS", engine.BASE_NS + 1000)
+    done = invoke("verify", "published/kept", "--images")
+    assert done.status == 30, "or it did not boot"
+
+
+@pytest.mark.slow
+def test_images_that_were_not_published_or_were_changed_are_refused(undrawn: Path) -> None:
+    name = published(undrawn)
+    done = invoke("verify", name, "--images")
+    assert done.status == 20
+    assert "has no images: verify it without --images" in done.stderr
+    assert invoke("publish", "--name", "whole", "--images").status == 0
+    with (undrawn / "results/published/whole/images/v0.xz").open("ab") as image:
+        image.write(b"more")
+    done = invoke("verify", "published/whole", "--images")
+    assert done.status == 20
+    assert "v0.xz is not what was measured" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_run_whose_images_left_the_shelf_is_published_without_them_or_not_at_all(
+    undrawn: Path,
+) -> None:
+    bench()
+    shutil.rmtree(undrawn.parent / "cache/shelf/images")
+    done = invoke("publish", "--name", "kept", "--images")
+    assert done.status == 20
+    assert "is not there any more: bench again" in done.stderr
+    assert not (undrawn / "results/published/kept").exists()
+
+
+@pytest.mark.slow
 def test_a_plan_names_every_package_of_its_toolchain(undrawn: Path) -> None:
     bench()
     (plan,) = (undrawn / "results/runs").glob("*/plan.json")

@@ -11,6 +11,7 @@ scaling, times
     reading     what a run says, worked out from its plan and logs
     publishing  puts a run into results/published/
     published   results/published/NAME: its files, compact
+    images      the images of a published run
     verifying   builds a published run's kernels again and repeats its boots
     recounting  works out again every number that a published run reports
     across      joins the arms of two runs

@@ -4,6 +4,7 @@
     plan.json, functions.json, proof.json, arms/, profile/  as in the run
     boots/MACHINE/SERIES/seed-N.log      what the guest wrote, as in the run
     boots.json                           of each boot: its console's checksum, its host's overload
+    images/                              the arms' images and the guest, if asked for
     comparison.json, report.md, .html    what the run says
     SHA256SUMS                           of all these; SHA256SUMS.sig if an author signed it
 

@@ -4,7 +4,7 @@
 import hashlib
 import random
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from patchbench.errors import (
@@ -14,10 +14,10 @@ from patchbench.errors import (
     NotRepeatable,
     PipelineError,
 )
-from patchbench.model import Arm, ArmNote, Machine, Plan, Source
+from patchbench.model import Arm, ArmNote, Guest, Image, Machine, Plan, Source
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
-from patchbench.runs import published, recounting
+from patchbench.runs import images, published, recounting
 from patchbench.stages import boot, boots
 from patchbench.tools import files, signing
 from patchbench.tools.qemu import CONSOLE, RESULTS, Hypervisor
@@ -107,44 +107,33 @@ class Verification:
         )
 
 
-def verify(pipeline: Pipeline, folder: Path, *, everything: bool, tree: str = "") -> Verification:
+def verify(
+    pipeline: Pipeline, folder: Path, *, everything: bool, tree: str = "", kept: bool = False
+) -> Verification:
     """Build a published run's images again and boot some of its boots, or all.
 
-    tree: a kernel tree of the user's, for a run whose package has left the archive. Raises, before
-    anything is built, BadInput if the folder is not as it was published, and NotComparable if the
-    tree is not the run's.
+    tree: a kernel tree of the user's, for a run whose package has left the archive. kept: boot the
+    images that were published with it, and build none. Raises, before anything is built, BadInput
+    if the folder is not as it was published, and NotComparable if the tree is not the run's.
     """
     signed_by = signing.signer(folder / runs.SUMS)
     runs.check_seal(folder)
     wrong = tuple(recounting.differences(pipeline.root, folder))
     plan = runs.read_plan(folder)
-    arms = {}
-    ingredients: list[Ingredient] = []
-    source = pipeline.source(plan.kernel, tree)
-    ingredients.append(Ingredient("kernel", plan.version, source.version))
-    if tree:
-        _check_trees(pipeline, plan, source)
-    else:
-        ingredients.append(Ingredient("kernel package", plan.provenance, source.provenance))
-        if plan.tarball_sha256 and source.tarball_sha256:
-            theirs, ours = plan.tarball_sha256[:12], source.tarball_sha256[:12]
-            ingredients.append(Ingredient("kernel tarball", theirs, ours))
+    made = _kept(pipeline, plan, folder) if kept else _built(pipeline, plan, tree)
     tools = pipeline.toolchain
-    ingredients.append(Ingredient("toolchain", plan.toolchain["toolchain"][:12], tools.digest[:12]))
-    ingredients.append(Ingredient("QEMU", plan.toolchain["qemu"], tools.qemu))
-    guest = pipeline.guest(plan.workload.program)
-    ingredients.append(Ingredient("guest", plan.guest[:12], guest.key[:12]))
-    for note in plan.arms:
-        applied = pipeline.apply(source, note.series)
-        image = pipeline.image(applied, plan.flavour)
-        arms[note.series] = (note, image)
-        ingredients.append(Ingredient(f"tree {note.series}", note.tree_id[:12], applied.id[:12]))
-        ingredients.append(Ingredient(f"image {note.series}", note.image[:12], image.key[:12]))
+    ingredients = [
+        *made.ingredients,
+        Ingredient("toolchain", plan.toolchain["toolchain"][:12], tools.digest[:12]),
+        Ingredient("QEMU", plan.toolchain["qemu"], tools.qemu),
+        Ingredient("guest", plan.guest[:12], made.guest.key[:12]),
+    ]
     exact = [machine for machine in plan.machines if machine.exact]
     todo = [
-        (machine, note, pipeline.arm(image, machine, plan.workload), seed)
+        (machine, note, replace(arm, guest=made.guest), seed)
         for machine in exact
-        for note, image in arms.values()
+        for note in plan.arms
+        for arm in [pipeline.arm(made.images[note.series], machine, plan.workload)]
         for seed in _some(plan.seeds[machine.name], everything)
     ]
     ingredients += _platforms(plan, {machine.name: arm for machine, _, arm, _ in todo})
@@ -163,6 +152,43 @@ def verify(pipeline: Pipeline, folder: Path, *, everything: bool, tree: str = ""
         recounting.count(folder),
         wrong,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What a replay boots, by series, and what it was made of."""
+
+    images: Mapping[str, Image]
+    guest: Guest
+    ingredients: tuple[Ingredient, ...]
+
+
+def _kept(pipeline: Pipeline, plan: Plan, folder: Path) -> _Made:
+    """Return what was published; whether a compiler makes the same of the patches is not seen."""
+    into = pipeline.cache / "work/verify-images"
+    files.remove(into)
+    found, guest = images.unpack(folder, plan, into)
+    return _Made(found, guest, ())
+
+
+def _built(pipeline: Pipeline, plan: Plan, tree: str) -> _Made:
+    """Return what this checkout and this compiler make."""
+    source = pipeline.source(plan.kernel, tree)
+    ingredients = [Ingredient("kernel", plan.version, source.version)]
+    if tree:
+        _check_trees(pipeline, plan, source)
+    else:
+        ingredients.append(Ingredient("kernel package", plan.provenance, source.provenance))
+        if plan.tarball_sha256 and source.tarball_sha256:
+            theirs, ours = plan.tarball_sha256[:12], source.tarball_sha256[:12]
+            ingredients.append(Ingredient("kernel tarball", theirs, ours))
+    built = {}
+    for note in plan.arms:
+        applied = pipeline.apply(source, note.series)
+        image = built[note.series] = pipeline.image(applied, plan.flavour)
+        ingredients.append(Ingredient(f"tree {note.series}", note.tree_id[:12], applied.id[:12]))
+        ingredients.append(Ingredient(f"image {note.series}", note.image[:12], image.key[:12]))
+    return _Made(built, pipeline.guest(plan.workload.program), tuple(ingredients))
 
 
 def _check_trees(pipeline: Pipeline, plan: Plan, source: Source) -> None:

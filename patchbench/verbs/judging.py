@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.tasks import task
 
-from patchbench.errors import GateFailed, Undecided
+from patchbench.errors import BadInput, GateFailed, Undecided
 from patchbench.verbs.common import ROOT, exits, flags, opened, seconds_of, show_findings
 from patchbench.verbs.needs import needs
 
@@ -179,44 +179,61 @@ def calibrate(
     | {
         "name": "its folder in results/published/",
         "reweigh": "weigh a published study again by its plan in configs/studies/, without a boot",
+        "images": "keep the images of a run as well, for `verify --images`; up to 8 MiB",
         "sign": "an SSH key that signs its checksums; `verify` says which",
     }
 )
 @needs()
 def publish(
-    _: Context, name: str, run: str = "latest", reweigh: bool = False, sign: str = ""
+    _: Context,
+    name: str,
+    run: str = "latest",
+    reweigh: bool = False,
+    images: bool = False,
+    sign: str = "",
 ) -> None:
     """Put a run, a check or a study into results/published/; `verify` repeats a run."""
     from patchbench.runs import folder
     from patchbench.tools import signing
 
     with exits():
-        kept = _publish(name, run, reweigh=reweigh)
+        kept = _publish(name, run, reweigh=reweigh, images=images)
         print(f"published {kept}")
         if sign:
             print(f"signed {signing.sign(kept / folder.SUMS, Path(sign))}")
 
 
-def _publish(name: str, run: str, *, reweigh: bool) -> Path:
+def _publish(name: str, run: str, *, reweigh: bool, images: bool) -> Path:
     """Return the folder in results/published/ that now has a run, check or study."""
     from patchbench.check import checking
+    from patchbench.pipeline import default_cache
     from patchbench.runs import archive, publishing
     from patchbench.study import publishing as study_publishing
 
     if reweigh:
         return study_publishing.weigh_again(ROOT, name)
-    match archive.find(ROOT / "results", run):
+    found = archive.find(ROOT / "results", run)
+    if images and not isinstance(found, archive.StoredBench):
+        raise BadInput(f"{run} is no run of `bench`: it has no images to keep")
+    match found:
         case archive.StoredStudy(folder):
             return study_publishing.publish(ROOT, folder, name)
         case archive.StoredCheck(folder):
             return checking.publish(ROOT, folder, name)
         case archive.StoredBench(folder):
-            return publishing.publish(ROOT, folder, name)
+            return publishing.publish(
+                ROOT, folder, name, shelf=default_cache() / "shelf" if images else None
+            )
 
 
 @task(
     positional=["folder"],
-    help=flags("tree") | {"folder": "results/published/NAME", "all": "replay every boot"},
+    help=flags("tree")
+    | {
+        "folder": "results/published/NAME",
+        "all": "replay every boot",
+        "images": "boot the images that were published with it, and build none",
+    },
 )
 @needs("engine")
 def verify(
@@ -224,6 +241,7 @@ def verify(
     folder: str,
     all: bool = False,  # noqa: A002  # the flag's name
     tree: str = "",
+    images: bool = False,
 ) -> None:
     """Build a published run's images again, replay some of its boots, and compare."""
     from patchbench import pipeline
@@ -233,7 +251,7 @@ def verify(
     with exits():
         place = archive.find_bench(ROOT / "results", folder)
         with pipeline.opened(ROOT, Terminal()) as run:
-            verification = verifying.verify(run, place, everything=all, tree=tree)
+            verification = verifying.verify(run, place, everything=all, tree=tree, kept=images)
         print_table(verifying.HEADINGS, verification.rows(), verification.name, words=4)
         print(f"signed by {verification.signed_by or 'nobody: its checksums show no author'}")
         if count := verification.unrepeatable:
