@@ -13,12 +13,16 @@ from pathlib import Path
 from markupsafe import Markup
 
 from patchbench import stats, texts
-from patchbench.model import Boot, Comparison, Delta, Json
+from patchbench.model import NEVER, Boot, Comparison, Delta, Json
 from patchbench.report import formats, tables
 from patchbench.report.numbers import interval, per_cent, quantity
 from patchbench.store import write_whole
 
 _LEVEL = 1 - stats.CONFIDENCE
+#: What is asked of a design first: columns of the table that has a row for each.
+_ASKED = ("exit_ns", "drain_ns", "cpu_ns")
+#: With fewer there is no best and no worst.
+_FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,15 @@ class AdjustedDelta:
             return "-"
         if self.delta.equal:
             return "equal"
-        star = " *" if self.adjusted_p is not None and self.adjusted_p <= _LEVEL else ""
+        star = " *" if self.differs else ""
         return f"{per_cent(self.delta.change_pct)} {interval(self.delta)}{star}"
+
+    @property
+    def differs(self) -> bool:
+        """Return whether it differs from no change beyond chance."""
+        if self.delta and self.delta.change_pct == NEVER:
+            return True
+        return self.adjusted_p is not None and self.adjusted_p <= _LEVEL
 
 
 def name(comparison: Comparison) -> str:
@@ -76,6 +87,39 @@ def rows(comparisons: Sequence[Comparison]) -> list[tuple[str, ...]]:
         better = " (higher is better)" if there[0].metric.better == "higher" else ""
         shown.append((machine, f"{metric}{better}", value, *(cell.text() for cell in found)))
     return shown
+
+
+def designs(comparisons: Sequence[Comparison]) -> list[tuple[str, ...]]:
+    """Return a table with its headings: a row a series, a column a question, best and worst said.
+
+    Empty if there are fewer than three series, or if they are not against one base.
+    """
+    if len(comparisons) < _FEW or len({one.plan.base.series for one in comparisons}) > 1:
+        return []
+    asked = {place: found for place, found in cells(comparisons).items() if place[1] in _ASKED}
+    columns = [
+        (f"{metric} on {machine}", *_ranked(found)) for (machine, metric), found in asked.items()
+    ]
+    names = ("series", *(one.plan.test.series for one in comparisons))
+    return [*zip(names, *columns, strict=True)]
+
+
+def _ranked(found: Sequence[AdjustedDelta]) -> list[str]:
+    """Return the changes of one metric as text, the best and the worst of them marked.
+
+    Only what differs beyond chance is either; what never ends is the worst there is.
+    """
+    sizes = {
+        place: -change if one.delta.metric.better == "higher" else change
+        for place, one in enumerate(found)
+        if one.delta and (change := one.delta.change_pct) is not None and one.differs
+    }
+    said = [per_cent(one.delta.change_pct) if one.delta else "-" for one in found]
+    if sizes and min(sizes.values()) < 0:
+        said[min(sizes, key=sizes.__getitem__)] += " (best)"
+    if sizes and max(sizes.values()) > 0:
+        said[max(sizes, key=sizes.__getitem__)] += " (worst)"
+    return said
 
 
 def headline(comparisons: Sequence[Comparison]) -> list[str]:
@@ -131,6 +175,7 @@ def _render(template: str, comparisons: Sequence[Comparison]) -> str:
         series=[one.plan.test.series for one in comparisons],
         style=Markup((texts.FOLDER / "report.css").read_text()),  # noqa: S704  # our own
         headline=headline(comparisons),
+        designs=designs(comparisons),
         headings=headings(comparisons),
         rows=rows(comparisons),
         note=note(comparisons),

@@ -34,6 +34,16 @@ def test_each_series_has_a_column_and_a_metric_its_row() -> None:
     assert first.endswith("*")
 
 
+def test_three_series_have_a_row_each_with_the_best_and_the_worst_marked() -> None:
+    three = [compared("v0", 50), compared("v1", 150), compared("v2", 100)]
+    heads, *rows = arms.designs(three)
+    column = heads.index("exit_ns on exact")
+    assert [(row[0], row[column]) for row in rows] == [
+        ("v0", "-47.87 % (best)"), ("v1", "+47.86 % (worst)"), ("v2", "+0.00 %"),
+    ]  # fmt: skip
+    assert arms.designs(three[:2]) == []
+
+
 def test_what_is_equal_in_all_arms_has_no_row() -> None:
     assert arms.rows([compared("v0", 100), compared("v1", 100)]) == []
 
