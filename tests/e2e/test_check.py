@@ -69,6 +69,7 @@ def test_a_kernel_that_lacks_failslab_is_untested_and_no_pass() -> None:
     assert set(states(findings, "gather-fails").values()) == {"untested"}
 
 
+@pytest.mark.nightly
 def test_each_planted_bug_is_caught_by_the_check_that_is_for_it(
     copied: Pipeline, tmp_path: Path
 ) -> None:
