@@ -125,6 +125,8 @@ def test(_: Context, fast: bool = False, nightly: bool = False) -> None:
     from patchbench.tools import process
 
     with exits():
+        if fast and nightly:
+            raise BadInput("--fast boots nothing, and --nightly is for what boots: choose one")
         # Many containers set this; every worker would then compile all tests again.
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         if fast:
