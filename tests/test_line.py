@@ -243,3 +243,42 @@ def test_several_series_share_one_run_and_one_report(undrawn: Path) -> None:
     (report,) = (undrawn / "results/reports").iterdir()
     assert (report / "v1-against-v0/report.md").is_file()
     assert "v0 against none" in done.stdout
+
+
+PLAN = """
+title = "a test"
+series = "v0"
+
+[[cells]]
+name = "storm"
+value = 10
+kernels = ["mainline"]
+seeds = { small = 2, full = 2 }
+
+[[statements]]
+id = "a"
+by = "cover letter"
+says = "exits are shorter"
+rules = [{ cell = "storm", metric = "exit_ns", at_most_pct = -5 }]
+"""
+
+
+@pytest.mark.slow
+def test_a_study_boots_more_until_its_statement_is_decided(undrawn: Path) -> None:
+    """Two pairs and four have no interval of 98.75 %, and eight have one."""
+    (undrawn / "configs/studies/v0.toml").write_text(PLAN)
+    done = invoke("study", "--series", "v0", "--scale", "small", "--until-decided")
+    assert done.status == 0, done.stderr
+    assert done.stderr.count("legs stay undecided; each gets twice its seeds") == 2
+    (found,) = (undrawn / "results/studies").glob("*/study.json")
+    (leg,) = json.loads(found.read_text())["legs"]
+    assert (leg["leg"]["seeds"], leg["looked"], leg["state"]) == (8, 3, "done")
+    assert "confirmed" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_study_that_looks_once_leaves_undecided_what_is(undrawn: Path) -> None:
+    (undrawn / "configs/studies/v0.toml").write_text(PLAN)
+    done = invoke("study", "--series", "v0", "--scale", "small")
+    assert "confirmed" not in done.stdout
+    assert "undecided" in done.stdout
