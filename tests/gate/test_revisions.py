@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Which revisions a branch touches, and what each is judged against."""
 
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -14,6 +15,7 @@ from patchbench.gate.request import GateRequest
 from patchbench.model import Source
 from patchbench.pipeline import Pipeline
 from tests.fakes import git
+from tests.recorded import PROJECT
 
 REQUEST = GateRequest("v0", "none", "mainline")
 
@@ -49,10 +51,8 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    for kernel in ("mainline", "lts"):
-        path = tmp_path / f"configs/kernels/{kernel}.toml"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+    # Of its kernels `next` is used by name alone: `source` above would not know it.
+    shutil.copytree(PROJECT / "configs/kernels", tmp_path / "configs/kernels")
     git(tmp_path, "init", "--quiet")
     project = Project(tmp_path)
     project.write("v0", "7.3", "one")
