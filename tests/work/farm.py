@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,12 +29,13 @@ class Farm:
     folder: Path
     boot_s: float = 0.0
     settings: dict[str, str] = field(default_factory=dict)
+    scheme: str = "tcp"
     port: int = 0
     started: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
-        return f"tcp://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     def start_scheduler(self) -> None:
         if not self.port:
@@ -85,10 +86,17 @@ class Farm:
 
 
 @contextmanager
-def farm(root: Path, folder: Path, *workers: str, boot_s: float = 0.0) -> Iterator[Farm]:
-    """Give a farm with a scheduler and these workers."""
+def farm(
+    root: Path,
+    folder: Path,
+    *workers: str,
+    boot_s: float = 0.0,
+    scheme: str = "tcp",
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Farm]:
+    """Give a farm with a scheduler and these workers; settings: of their environment."""
     folder.mkdir()
-    made = Farm(root, folder, boot_s)
+    made = Farm(root, folder, boot_s, dict(settings or {}), scheme)
     try:
         made.start_scheduler()
         for name in workers:

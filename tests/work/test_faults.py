@@ -10,11 +10,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from patchbench.tools import cluster
+from patchbench.tools import cluster, process
 from patchbench.tools.qemu import RESULTS
 from patchbench.work import hosts
 from tests import engine
@@ -197,3 +198,43 @@ def test_the_arms_of_a_block_run_on_one_host_one_after_the_other(two: Farm, root
     for seed in (1, 2):
         notes = run.glob(f"boots/parallel/*/seed-{seed}/host.json")
         assert len({note.read_text().partition('"worker": ')[2] for note in notes}) == 1
+
+
+TLS = "distributed.comm.tls."
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> dict[str, str]:
+    """Return the library's settings for a certificate that all sides have, and trust alone."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    process.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+         "-subj", "/CN=patchbench", "-keyout", str(key), "-out", str(certificate)]
+    )  # fmt: skip
+    sides = ("scheduler", "worker", "client")
+    return {
+        f"{TLS}ca-file": str(certificate),
+        **{f"{TLS}{side}.cert": str(certificate) for side in sides},
+        **{f"{TLS}{side}.key": str(key) for side in sides},
+    }
+
+
+def test_over_tls_boots_are_the_same_and_nobody_without_a_certificate_is_heard(
+    root: Path, here: dict[str, bytes], tmp_path: Path, certificates: dict[str, str]
+) -> None:
+    variables = {
+        f"DASK_{name.replace('.', '__').replace('-', '_').upper()}": value
+        for name, value in certificates.items()
+    }
+    settings = import_module("dask").config.set
+    made = farm(root, tmp_path / "farm", "alpha", scheme="tls", settings=variables)
+    with made as one:
+        done = bench(one)
+        assert done.status == 30
+        assert "no scheduler answers" in done.stderr
+        done = invoke(*BENCH, "--hosts", one.address.replace("tls://", "tcp://"))
+        assert done.status == 30
+        with settings(certificates):
+            done = bench(one)
+    assert done.status == 0, done.stderr
+    assert exact_boots(root) == here
