@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from patchbench.runs import folder
 from patchbench.tools import process
 from tests import engine
 from tests.command import Done, invoke
@@ -172,6 +173,24 @@ def test_a_plan_names_every_package_of_its_toolchain(undrawn: Path) -> None:
     bench()
     (plan,) = (undrawn / "results/runs").glob("*/plan.json")
     assert json.loads(plan.read_text())["packages"] == ["gcc 14.2.0"]
+
+
+@pytest.mark.slow
+def test_a_run_of_several_series_is_published_whole_and_repeated(undrawn: Path) -> None:
+    assert bench("--series", "v0,v1").status == 0
+    assert invoke("publish", "--name", "kept", "--images").status == 0
+    kept = undrawn / "results/published/kept"
+    assert len([*kept.glob("boots/exact/*/seed-*.log")]) == 3 * 6
+    assert "v1 against none" in (kept / "report.md").read_text()
+    done = invoke("verify", "published/kept", "--images", "--all")
+    assert done.status == 0, done.stderr
+    assert done.stdout.count("boot exact") == 3 * 6
+    report = kept / "comparison.json"
+    report.write_text(report.read_text().replace('"change_pct": -1', '"change_pct": -2', 1))
+    folder.seal(kept)
+    done = invoke("verify", "published/kept", "--images")
+    assert done.status == 10
+    assert "is reported, and the logs say" in done.stderr
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ Checksums show that a report is as it was published, not that it was right.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,25 +34,36 @@ def differences(root: Path, folder: Path) -> Iterator[str]:
     """
     if not (folder / REPORT).is_file():
         return
-    whole: Any = tables.as_json(reading.comparison(root, folder))
-    ours = {_place(one): _numbers(one) for one in whole["metrics"]}
+    whole: list[Any] = [tables.as_json(one) for one, _ in reading.read_all(root, folder)]
+    ours = {_place(one): _numbers(one) for one in _metrics(whole)}
     for one in _reported(folder):
         for name, published in _numbers(one).items():
             found = ours.get(_place(one), {}).get(name)
             if not _same(published, found):
-                where = " ".join(_place(one))
+                where = " ".join(_place(one)).strip()
                 yield f"{where} {name}: {published} is reported, and the logs say {found}"
 
 
 def _reported(folder: Path) -> list[Mapping[str, Any]]:
     try:
-        return list(load_json(folder / REPORT)["metrics"])
-    except (OSError, ValueError, LookupError, TypeError) as err:
+        read = load_json(folder / REPORT)
+        return _metrics(read.get("comparisons", [read]))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as err:
         raise BadInput(f"{folder / REPORT} is broken: {err}") from err
 
 
-def _place(metric: Mapping[str, Any]) -> tuple[str, str]:
-    return metric["machine"], metric["name"]
+def _metrics(comparisons: Sequence[Any]) -> list[Mapping[str, Any]]:
+    """Return the metrics of comparisons; of several, each says whose it is."""
+    several = len(comparisons) > 1
+    return [
+        {**metric, "of": one["test"]["series"] if several else ""}
+        for one in comparisons
+        for metric in one["metrics"]
+    ]
+
+
+def _place(metric: Mapping[str, Any]) -> tuple[str, str, str]:
+    return metric["of"], metric["machine"], metric["name"]
 
 
 def _numbers(metric: Mapping[str, Any]) -> dict[str, Any]:
