@@ -48,8 +48,8 @@ class OwnEngine:
             "ip-masq": "false",
         }
         words = [f"--{name}={value}" for name, value in options.items()]
-        # What it mounts is gone with it and its containers. Without a bridge it would take away that
-        # of the host's own engine, if it saw it.
+        # What it mounts is gone with it and its containers. An engine without a bridge takes the
+        # one of the host's own away, if it sees it.
         alone = ["unshare", "--net", "--mount", "--propagation", "slave", program, *words]
         with (self._folder / "log").open("ab") as log:
             self._daemon = subprocess.Popen(alone, stdout=log, stderr=log)
