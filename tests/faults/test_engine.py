@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """An engine that is killed, or whose disk is full, while it compiles or boots: a real one."""
 
+import os
 import subprocess
 import threading
 import time
@@ -15,7 +16,10 @@ from patchbench.errors import ToolFailed
 from patchbench.tools.container import Engine, Limits
 from tests.faults.engines import IMAGE, OwnEngine, own_engine, root_with_bash
 
-pytestmark = pytest.mark.e2e
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(os.getuid() != 0, reason="root alone mounts a disk and starts an engine"),
+]
 
 #: Says that it runs, and goes on for as long as the test may take.
 WORK = "echo at work; read -t 300 <> <(:)"
