@@ -282,10 +282,18 @@ rules = [{ cell = "storm", metric = "exit_ns", at_most_pct = -5 }]
 """
 
 
+def plan_study(checkout: Path) -> None:
+    """Give v0 this study, in a folder of its own: the checkout's is the project's."""
+    studies = checkout / "configs/studies"
+    studies.unlink()
+    studies.mkdir()
+    (studies / "v0.toml").write_text(PLAN)
+
+
 @pytest.mark.slow
 def test_a_study_boots_more_until_its_statement_is_decided(undrawn: Path) -> None:
     """Two pairs and four have no interval of 98.75 %, and eight have one."""
-    (undrawn / "configs/studies/v0.toml").write_text(PLAN)
+    plan_study(undrawn)
     done = invoke("study", "--series", "v0", "--scale", "small", "--until-decided")
     assert done.status == 0, done.stderr
     assert done.stderr.count("legs stay undecided; each gets twice its seeds") == 2
@@ -297,7 +305,7 @@ def test_a_study_boots_more_until_its_statement_is_decided(undrawn: Path) -> Non
 
 @pytest.mark.slow
 def test_a_study_that_looks_once_leaves_undecided_what_is(undrawn: Path) -> None:
-    (undrawn / "configs/studies/v0.toml").write_text(PLAN)
+    plan_study(undrawn)
     done = invoke("study", "--series", "v0", "--scale", "small")
     assert "confirmed" not in done.stdout
     assert "undecided" in done.stdout
