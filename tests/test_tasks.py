@@ -57,6 +57,7 @@ def test_list_names_what_is_dropped_in() -> None:
         (("doctor", "--machine", "nosuch"), 20, "no machine is called 'nosuch'"),
         (("doctor", "--machine", "exact", "--sweep"), 20, "has no [timelines]"),
         (("test", "--fast", "--nightly"), 20, "choose one"),
+        (("verify", STORM, "--images", "--tree", "/"), 20, "choose one"),
         (("clean",), 20, "clean what?"),
         (("report", "--run", "nosuch"), 20, "run"),
         (("report", "--run", STORM, "--format", "xls"), 20, "csv, gobench"),

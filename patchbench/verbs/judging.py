@@ -249,6 +249,8 @@ def verify(
     from patchbench.tools.terminal import Terminal, print_table
 
     with exits():
+        if images and tree:
+            raise BadInput("--images builds nothing, so there is no use for --tree: choose one")
         place = archive.find_bench(ROOT / "results", folder)
         with pipeline.opened(ROOT, Terminal()) as run:
             verification = verifying.verify(run, place, everything=all, tree=tree, kept=images)
