@@ -18,8 +18,7 @@ import requests
 from docker.errors import DockerException
 
 _ANSWERS_S = 60
-_NAME = "bash"
-IMAGE = f"{_NAME}:test"
+IMAGE = "bash:test"
 
 
 class OwnEngine:
@@ -92,7 +91,7 @@ class OwnEngine:
 
 @contextmanager
 def own_engine(folder: Path, data: Path) -> Iterator[OwnEngine]:
-    """Start an engine that keeps its images and containers in `data`, and has IMAGE."""
+    """Start an engine that keeps its images and containers in `data`; it has none yet."""
     engine = OwnEngine(folder, data)
     try:
         engine.start()
