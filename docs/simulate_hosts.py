@@ -15,6 +15,8 @@ from pathlib import Path
 LEGS, BOOTS = 80, 1502
 HOSTS = (1, 2, 5, 10, 30, 100)
 CORES = 2
+#: So many boots a slot wait in one queue, as patchbench/study/running.py has it.
+WAITING = 8
 #: What the run itself spends on a boot, placing it and keeping its logs. At most: it is all that
 #: short boots took beyond their own time, with run, scheduler and workers on two cores.
 BOOT_COST_S = 0.08
@@ -48,22 +50,36 @@ def wall_s(boots: list[float], hosts: int, *, new_hosts: bool) -> tuple[float, f
     return end_s, busy_s
 
 
+def together(legs: list[list[float]], slots: int) -> list[list[float]]:
+    """Return the boots of legs that wait in one queue, a list a queue, as a study has them."""
+    queues: list[list[float]] = [[]]
+    for leg in legs:
+        if len(queues[-1]) >= WAITING * slots:
+            queues.append([])
+        queues[-1] += leg
+    return queues
+
+
 def main(shelf: Path) -> None:
-    """Print a table: hosts, the study as one queue of boots, and leg after leg."""
+    """Print a table: hosts, all boots in one queue, as a study does it, and leg after leg."""
     times, draw = recorded(shelf), random.Random(1)
     boots = [draw.choice(times) for _ in range(BOOTS)]
     legs = [boots[leg::LEGS] for leg in range(LEGS)]
     sys.stdout.write(
         f"{len(times)} boots recorded, {sum(times) / len(times):.1f} s in the mean\n"
-        "| hosts | one queue, min | of ideal | the run is busy | leg after leg, min | of ideal |\n"
-        "|---|---|---|---|---|---|\n"
+        "| hosts | one queue, min | of ideal | the run is busy | a study, min | of ideal "
+        "| leg after leg, min | of ideal |\n|---|---|---|---|---|---|---|---|\n"
     )
     for hosts in HOSTS:
         ideal_s = sum(boots) / hosts / CORES
         queue_s, busy_s = wall_s(boots, hosts, new_hosts=True)
-        legs_s = sum(wall_s(leg, hosts, new_hosts=not number)[0] for number, leg in enumerate(legs))
+        study_s, legs_s = (
+            sum(wall_s(one, hosts, new_hosts=not number)[0] for number, one in enumerate(parts))
+            for parts in (together(legs, hosts * CORES), legs)
+        )
         sys.stdout.write(
             f"| {hosts} | {queue_s / 60:.1f} | {ideal_s / queue_s:.0%} | {busy_s / queue_s:.0%} "
+            f"| {study_s / 60:.1f} | {ideal_s / study_s:.0%} "
             f"| {legs_s / 60:.1f} | {ideal_s / legs_s:.0%} |\n"
         )
 

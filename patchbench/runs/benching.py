@@ -116,6 +116,17 @@ class Prepared:
         """Return the boots made so far with the plan's seeds."""
         return [one for one in self._boots if one.seed in self.plan.seeds[one.machine]]
 
+    def lacking(self) -> list[Callable[[], None]]:
+        """Return the boots of its exact machines that neither shelf nor run has, each as work."""
+        jobs = [
+            booting.Job(arm, seed)
+            for arms in self.to_boot(fresh=False)
+            if arms[0].machine.exact
+            for seed in self.plan.seeds[arms[0].machine.name]
+            for arm in arms
+        ]
+        return self.booter.lacking(jobs)
+
     def boot(
         self, arms: Sequence[Arm], seeds: Sequence[int], *, fresh: bool, prove: bool = True
     ) -> None:

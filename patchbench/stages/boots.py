@@ -106,20 +106,32 @@ class Booter:
         On each machine one boot, drawn by `pick`, is run again and must not differ from the shelf
         in a single byte; with `fresh` all are. Raises NotRepeatable if one differs.
         """
-        self._take_in(jobs)
+        work = self.lacking(jobs, fresh=fresh)
         shelved = [job for job in jobs if self._shelved(job)]
-        todo = jobs if fresh else [job for job in jobs if job not in shelved]
-        work = [partial(self._boot_and_shelve, job, fresh) for job in todo]
         machine = jobs[0].arm.machine.name
         if pick and shelved and not fresh and machine not in self._proved:
             work.insert(0, partial(self._prove, pick.choice(shelved)))
-        with self._meanwhile():
-            with self._story.meter(f"booting {machine}", len(work), "boots") as meter:
-                _in_parallel(work, self._pool.slots, meter.at, self._pool.stop)
-            good = [job for job in jobs if self._shelved(job)]
-            if pick and good and not shelved and machine not in self._proved:
+        self.queue(work, machine)
+        good = [job for job in jobs if self._shelved(job)]
+        if pick and good and not shelved and machine not in self._proved:
+            with self._meanwhile():
                 self._prove(pick.choice(good))
         return [self._collect(job, shelf=not fresh) for job in jobs]
+
+    def lacking(self, jobs: Sequence[Job], *, fresh: bool = False) -> list[Callable[[], None]]:
+        """Return the boots of an exact machine that neither shelf nor run has, each as work.
+
+        With `fresh` all of them. Work of several runs can wait in one queue.
+        """
+        self._take_in(jobs)
+        todo = jobs if fresh else [job for job in jobs if not self._shelved(job)]
+        again = [job for job in todo if fresh or not self._booted_as(job)]
+        return [partial(self._boot_and_shelve, job, fresh) for job in again]
+
+    def queue(self, work: Sequence[Callable[[], None]], what: str) -> None:
+        """Do all the work, as much at once as there are slots; the first error stops the rest."""
+        with self._meanwhile(), self._story.meter(f"booting {what}", len(work), "boots") as meter:
+            _in_parallel(work, self._pool.slots, meter.at, self._pool.stop)
 
     def blocks(self, arms: Sequence[Arm], seeds: Sequence[int], order: random.Random) -> list[Boot]:
         """Return the boots of a noisy machine: all arms in each block, shuffled.

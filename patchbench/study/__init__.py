@@ -5,7 +5,8 @@ Doors: studying, evidence, report, page, formats, publishing, folder, plan, read
 
     plan        configs/studies/*.toml: statements, and the cells that decide them
     rules       what a statement asks of a cell, as data
-    studying    runs the cells that are not done yet, as ordinary runs
+    studying    goes through the cells that are not done yet, as far as the budget goes
+    running     runs each as an ordinary run; the boots of several wait in one queue
     folder      results/studies/STUDY: the logbook, the state of each leg
     upgrade     logbooks of earlier schemas
     readings    what the run of a leg says, as rules use it

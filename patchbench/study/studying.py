@@ -7,28 +7,22 @@ Every leg is an ordinary run in results/runs/, named after study and leg.
 
 import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from patchbench import store
 from patchbench.catalog import adapter
-from patchbench.check import checking
-from patchbench.check.request import CheckRequest
-from patchbench.errors import BadInput, PipelineError
+from patchbench.errors import BadInput
 from patchbench.model import NONE, Json
 from patchbench.pipeline import Pipeline
-from patchbench.profile import profiling
-from patchbench.profile.profiling import ProfileRequest
-from patchbench.runs import benching
-from patchbench.runs import folder as runs
-from patchbench.runs.benching import BenchRequest
 from patchbench.story import Story
 from patchbench.study import evidence, looks
 from patchbench.study import folder as studies
 from patchbench.study import plan as plans
 from patchbench.study.folder import LegEntry, Logbook
 from patchbench.study.plan import Leg, Scale, StudyPlan
+from patchbench.study.running import Runner
 
 #: How long a boot takes, until one of this study was timed.
 _BOOT_S = 3.5
@@ -81,7 +75,7 @@ def study_series(pipeline: Pipeline, request: StudyRequest) -> Path:
     for leg in asked:
         pipeline.check_machine(pipeline.catalog.machine(leg.machine))
     folder, logbook = _begin(pipeline, plan, every, request)
-    runner = _Runner(pipeline, folder, logbook, request)
+    runner = Runner(pipeline, folder, logbook, fresh=request.fresh)
     began = time.monotonic()
     while asked:
         gone = time.monotonic() - began
@@ -128,12 +122,13 @@ def walk(
     asked: Sequence[Leg],
     budget_s: float | None,
     story: Story,
-    run: Callable[[LegEntry], None],
+    run: Callable[[LegEntry, Sequence[LegEntry]], None],
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Run the legs that are asked for and not done, in their order, as far as the budget goes.
 
-    run: runs a leg, and enters its state and how long it took.
+    run: runs a leg, and enters its state and how long it took; it is told which come after it,
+    as far as the budget goes.
     """
     began = clock()
     by_key = {one.leg.key: one for one in logbook.legs}
@@ -150,7 +145,19 @@ def walk(
             f"study: {done + place} of {len(asked)} legs, {gone / 60:.0f} min gone, "
             f"about {left / 60:.0f} min left; next: {one.leg.key}"
         )
-        run(one)
+        run(one, [*_within(logbook, todo[place + 1 :], budget_s and budget_s - gone - wanted)])
+
+
+def _within(
+    logbook: Logbook, legs: Sequence[LegEntry], budget_s: float | None
+) -> Iterator[LegEntry]:
+    """Give the legs until one is beyond the budget."""
+    for one in legs:
+        if budget_s is not None:
+            budget_s -= estimate(logbook, one.leg)
+            if budget_s < 0:
+                return
+        yield one
 
 
 def estimate(logbook: Logbook, leg: Leg) -> float:
@@ -237,81 +244,3 @@ def _made_of(pipeline: Pipeline, every: Sequence[Leg], request: StudyRequest) ->
             **({"looks": request.looks} if request.until_decided else {}),
         }
     )
-
-
-class _Runner:
-    """Runs one leg, and enters its state before the next begins."""
-
-    def __init__(
-        self, pipeline: Pipeline, folder: Path, logbook: Logbook, request: StudyRequest
-    ) -> None:
-        self._pipeline = pipeline
-        self._folder = folder
-        self._logbook = logbook
-        self._fresh = request.fresh
-
-    def __call__(self, one: LegEntry) -> None:
-        began = time.monotonic()
-        kinds = {"bench": self._bench, "profile": self._profile, "hazard": self._hazard}
-        try:
-            kinds[one.leg.kind](one.leg, self._logbook.run(one.leg))
-        except PipelineError as err:
-            one.state, one.why, one.status = "failed", str(err), err.exit_code
-            self._pipeline.story.say(f"study: {one.leg.key} failed: {err}")
-            self._pipeline.engine.carry_on()  # a leg that fails stops what runs beside it
-        else:
-            one.state, one.why, one.status = "done", "", 0
-        one.seconds += time.monotonic() - began
-        studies.save(self._folder, self._logbook)
-
-    def _bench(self, leg: Leg, run: str) -> None:
-        request = BenchRequest(
-            series=leg.series,
-            against=NONE,
-            kernel=leg.kernel,
-            tree="",
-            workload=leg.workload,
-            machines=(leg.machine,),
-            flavour="bench",
-            seeds=leg.seeds,
-            fresh=self._fresh,
-            parameters=leg.parameters,
-        )
-        if (self._pipeline.results / "runs" / run / runs.SUMS).is_file():
-            return  # killed between its end and its entry
-        prepared = benching.prepare(self._pipeline, request, run=run)
-        for arms in prepared.to_boot(fresh=False):
-            prove = leg.machine not in self._logbook.proved
-            prepared.boot(arms, range(1, leg.seeds + 1), fresh=self._fresh, prove=prove)
-            if arms[0].machine.exact and prove:
-                self._logbook.proved.append(leg.machine)
-        prepared.finish(self._pipeline)
-
-    def _profile(self, leg: Leg, run: str) -> None:
-        request = ProfileRequest(
-            series=leg.series,
-            against=NONE,
-            kernel=leg.kernel,
-            tree="",
-            workload=leg.workload,
-            machine=leg.machine,
-            flavour="bench",
-            seed=1,
-            parameters=leg.parameters,
-            run=run,
-        )
-        folder, profiled = profiling.profile(self._pipeline, request)
-        evidence.keep_shares(folder, profiled)
-
-    def _hazard(self, leg: Leg, run: str) -> None:
-        request = CheckRequest(
-            leg.series,
-            (leg.kernel,),
-            (leg.workload,),
-            machine=leg.machine,
-            seeds=leg.seeds,
-            fresh=self._fresh,
-            parts=("hazards",),
-            run=run,
-        )
-        checking.check(self._pipeline, request)

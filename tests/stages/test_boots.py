@@ -224,6 +224,20 @@ def test_each_machine_is_proved_once_however_often_more_seeds_are_added(
     assert len(hypervisor.booted) == 4
 
 
+def test_boots_of_several_runs_wait_in_one_queue_and_each_run_then_has_its_own(
+    tmp_path: Path, hypervisor: FakeHypervisor
+) -> None:
+    first, second = (start(tmp_path, hypervisor, name) for name in ("first", "second"))
+    one, two = JOBS[:2], JOBS[2:]
+    first.queue([*first.lacking(one), *second.lacking(two)], "two runs")
+    assert len(hypervisor.booted) == 4
+    for booter, jobs in ((first, one), (second, two)):
+        boots = booter.exact([*jobs], fresh=False, pick=None)
+        assert [boot.failure for boot in boots] == ["", ""]
+    assert len(hypervisor.booted) == 4
+    assert first.lacking(JOBS) == []
+
+
 def test_more_parallel_vcpus_than_host_cores_are_refused() -> None:
     with pytest.raises(BadInput, match="1000 vCPUs"):
         bench.check_machine(replace(NOISY, vcpus=1000))

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A study under way: what is run in which order, what a budget skips, what is carried on."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -16,6 +18,7 @@ from patchbench.study import folder as studies
 from patchbench.study import plan as study
 from patchbench.study import studying
 from patchbench.study.folder import LegEntry, Logbook
+from patchbench.study.running import Runner
 from tests.fakes import Listener
 from tests.recorded import PROJECT
 
@@ -35,12 +38,14 @@ class Clock:
     def __init__(self, seconds_a_boot: float) -> None:
         self.now = 0.0
         self.ran: list[str] = []
+        self.coming: list[list[str]] = []
         self._seconds = seconds_a_boot
 
     def __call__(self) -> float:
         return self.now
 
-    def run(self, one: LegEntry) -> None:
+    def run(self, one: LegEntry, coming: Sequence[LegEntry]) -> None:
+        self.coming.append([each.leg.key for each in coming])
         self.ran.append(one.leg.key)
         one.seconds = one.leg.boots * self._seconds
         self.now += one.seconds
@@ -107,6 +112,7 @@ class BrokenPipeline:
 
     def __init__(self, results: Path) -> None:
         self.results, self.story, self.engine = results, Listener(), self
+        self.catalog = Catalog(PROJECT)
         self.asked: list[str] = []
         self.carried_on = 0
 
@@ -151,13 +157,13 @@ def test_a_finished_study_is_weighed_again_without_a_boot_when_it_is_reworded(
     ran: list[str] = []
 
     class Runner:
-        def __init__(self, *_: object) -> None: ...
+        def __init__(self, *_: object, **__: object) -> None: ...
 
-        def __call__(self, one: LegEntry) -> None:
+        def __call__(self, one: LegEntry, _: Sequence[LegEntry]) -> None:
             ran.append(one.leg.key)
             one.state, one.seconds = "done", 1
 
-    monkeypatch.setattr(studying, "_Runner", Runner)
+    monkeypatch.setattr(studying, "Runner", Runner)
     pipeline, request = cast(Pipeline, Plain(tmp_path)), studying.StudyRequest("v0")
     first = studying.study_series(pipeline, request)
     legs = len(ran)
@@ -176,7 +182,7 @@ def test_a_leg_that_fails_keeps_its_status_and_stops_no_other(
 ) -> None:
     broken = BrokenPipeline(tmp_path)
     monkeypatch.setattr("patchbench.runs.benching.prepare", BrokenPipeline.prepare)
-    runner = studying._Runner(broken, tmp_path, logbook, studying.StudyRequest("v0"))  # type: ignore[arg-type]
+    runner = Runner(broken, tmp_path, logbook)  # type: ignore[arg-type]
     asked = [one.leg for one in logbook.legs]
     with pytest.raises(KeyboardInterrupt):
         studying.walk(logbook, asked, None, Listener(), runner)
@@ -185,6 +191,85 @@ def test_a_leg_that_fails_keeps_its_status_and_stops_no_other(
     assert first.why == "exit-storm did not come up"
     assert broken.asked == [logbook.run(leg) for leg in asked[:2]]
     assert broken.carried_on == 1
+
+
+class Bench:
+    """A prepared run whose boots are told apart by name, and one of which may be lost."""
+
+    def __init__(self, name: str, made: list[str], boots: int, *, lost: bool = False) -> None:
+        self.name, self._made, self._boots, self._lost = name, made, boots, lost
+        self.booter = self
+
+    def lacking(self) -> list[Callable[[], None]]:
+        return [partial(self._boot, number) for number in range(self._boots)]
+
+    def _boot(self, number: int) -> None:
+        self._made.append(f"{self.name} {number}")
+        if self._lost:
+            raise LostGuest(f"{self.name} was lost")
+
+    def to_boot(self, *, fresh: bool) -> list[object]:
+        self._made.append(f"{self.name} is taken")
+        return []
+
+    def finish(self, _: object) -> None:
+        """Have nothing to finish."""
+
+
+class TwoSlots(BrokenPipeline):
+    """Has two slots, and does what waits in a queue in its order."""
+
+    slots = 2
+
+    def pool(self) -> "TwoSlots":
+        return self
+
+    def booter(self, _: Path) -> "TwoSlots":
+        return self
+
+    def queue(self, work: Sequence[Callable[[], None]], what: str) -> None:
+        self.asked.append(f"{what}: {len(work)} boots")
+        for one in work:
+            one()
+
+
+def run_legs(
+    logbook: Logbook, folder: Path, monkeypatch: pytest.MonkeyPatch, *, lost: str = ""
+) -> tuple[list[str], list[str], list[LegEntry]]:
+    """Run the first five exact benches of six boots; return queues, boots, and the entries."""
+    pipeline, made = TwoSlots(folder), list[str]()
+
+    def prepare(_: object, request: BenchRequest, *, run: str) -> Bench:
+        return Bench(run, made, 6, lost=run == lost)
+
+    monkeypatch.setattr("patchbench.runs.benching.prepare", prepare)
+    exact = [one for one in logbook.legs if one.leg.kind == "bench" and one.leg.machine == "exact"]
+    logbook.legs = exact[:5]
+    runner = Runner(pipeline, folder, logbook)  # type: ignore[arg-type]
+    studying.walk(logbook, [one.leg for one in logbook.legs], None, Listener(), runner)
+    return pipeline.asked, made, logbook.legs
+
+
+def test_the_boots_of_several_legs_wait_in_one_queue_that_is_eight_times_the_slots(
+    logbook: Logbook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queues, made, legs = run_legs(logbook, tmp_path, monkeypatch)
+    assert queues == ["3 legs: 18 boots", "2 legs: 12 boots"]
+    assert [one.state for one in legs] == ["done"] * 5
+    assert len({*made}) == len(made) == 5 * (6 + 1)
+    assert all(one.seconds > 0 for one in legs)
+
+
+def test_a_boot_that_is_lost_in_the_common_queue_fails_its_own_leg_alone(
+    logbook: Logbook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    benches = (one.leg for one in logbook.legs if one.leg.kind == "bench")
+    _, second, *_ = [leg for leg in benches if leg.machine == "exact"]
+    run = logbook.run(second)
+    _, made, legs = run_legs(logbook, tmp_path, monkeypatch, lost=run)
+    assert [one.state for one in legs] == ["done", "failed", "done", "done", "done"]
+    assert legs[1].why == f"{run} was lost"
+    assert [one for one in made if one.startswith(run)] == [f"{run} 0"]
 
 
 def test_a_look_beyond_the_budget_leaves_what_the_one_before_said(logbook: Logbook) -> None:
