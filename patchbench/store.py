@@ -53,6 +53,11 @@ def write_whole(path: Path, text: str) -> None:
         raise
 
 
+def contents(entry: Path) -> list[Path]:
+    """Return the files of an entry, without the shelf's own notes."""
+    return sorted(path for path in entry.iterdir() if path.name not in (_INGREDIENTS, _SUMS))
+
+
 class Store:
     """A folder of entries. Safe to delete as a whole, at any time that nothing runs.
 
@@ -79,6 +84,13 @@ class Store:
         with suppress(OSError):  # a shelf that is read-only has entries all the same
             os.utime(folder)
         return folder
+
+    def whole(self, kind: str) -> Iterator[tuple[Mapping[str, Json], Path]]:
+        """Give each entry of a kind that is neither damaged nor under another's key."""
+        for path in sorted((self.root / kind).glob("[0-9a-f]*")):
+            made_of = _read_json(path / _INGREDIENTS)
+            if isinstance(made_of, dict) and _is_entry(path):
+                yield made_of, path
 
     def ensure(
         self, kind: str, ingredients: Mapping[str, Json], fill: Callable[[Path], None]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from patchbench import findings
-from patchbench.check import answers, hazards, matrix, matrixing, rows
+from patchbench.check import answers, hazards, matrix, matrixing, rowplacing, rows
 from patchbench.check.request import HAZARDS, MATRIX, STYLE, CheckRequest
 from patchbench.errors import (
     BadInput,
@@ -26,7 +26,10 @@ from patchbench.runs import published
 from patchbench.stages import boot, splats
 from patchbench.stages.boots import Job
 from patchbench.stages.splats import SplatPolicy
+from patchbench.tools import files
 
+#: The folder of the jobs that --plan-only wrote, in that of a check.
+JOBS = "jobs"
 #: From good to bad.
 _SHOWN = {"pass": "pass", "untested": "untested", "fail": "FAIL"}
 
@@ -54,6 +57,7 @@ def check(pipeline: Pipeline, request: CheckRequest) -> Checked:
     name = request.run or pipeline.new_name(f"check-{request.series}")
     folder = pipeline.results / "runs" / name
     folder.mkdir(parents=True, exist_ok=bool(request.run))
+    rowplacing.take_in(pipeline.store, folder / JOBS)
     result = CheckResult(request.series, request.against, request.command(), {}, ())
     errors: list[PipelineError] = []
 
@@ -80,7 +84,36 @@ def check(pipeline: Pipeline, request: CheckRequest) -> Checked:
             errors += built.errors
         for workload in workloads:
             keep(_check_one(pipeline, request, folder, source, workload))
+    files.remove_whole(folder / JOBS)  # done by now
     return Checked(folder, result, tuple(errors))
+
+
+def plan_only(pipeline: Pipeline, request: CheckRequest) -> list[Path]:
+    """Return a file for each row with the series that is not shelved, a job for `work`.
+
+    When `work` has done them, the same command with --run takes them in, builds what is left (the
+    rows of the base that have to be compared with) and reports. Raises BadInput without a matrix.
+    """
+    if MATRIX not in request.parts:
+        raise BadInput("--plan-only writes the rows of the matrix as jobs: ask for --matrix")
+    name = request.run or pipeline.new_name(f"check-{request.series}")
+    sources = [
+        pipeline.source(kernel, request.tree)
+        for kernel in (request.kernels[:1] if request.tree else request.kernels)
+    ]
+    jobs = [job for source in sources for job in matrixing.jobs(pipeline, source, request)]
+    return rowplacing.write(jobs, pipeline.results / "runs" / name / JOBS)
+
+
+def begun(pipeline: Pipeline, name: str) -> str:
+    """Return the name of a check that --plan-only began; BadInput if nothing of it is there."""
+    if (pipeline.results / "runs" / name / JOBS).is_dir() and Path(name).name == name:
+        return name
+    found = sorted(one.parent.name for one in pipeline.results.glob(f"runs/*-check-*/{JOBS}"))
+    raise BadInput(
+        f"--run {name}: no check of this name was begun by --plan-only\n"
+        f"  begun: {', '.join(found) or 'none'}"
+    )
 
 
 def parts(*, matrix: bool, hazards: bool, style: bool = False) -> tuple[str, ...]:

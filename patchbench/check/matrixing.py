@@ -1,21 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What `check --matrix` and `--style` do: every row, patch by patch, and checkpatch."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from patchbench.check import matrix, rows
+from patchbench.check import matrix, onerow, rowplacing, rows
 from patchbench.check.matrix import Config, Matrix
 from patchbench.check.names import Names
+from patchbench.check.onerow import Needed
 from patchbench.check.request import CheckRequest
-from patchbench.check.rowbuild import RowBuilder
+from patchbench.check.rowjobs import RowJob
 from patchbench.check.rows import Built
 from patchbench.errors import BadInput, BuildFailed, KconfigDropped, PipelineError
 from patchbench.findings import Finding, Target
 from patchbench.model import NONE, Source, Tree
 from patchbench.pipeline import Pipeline
-from patchbench.store import key
 from patchbench.tools.container import Bind, Limits
 from patchbench.tools.git import Repository
 
@@ -36,6 +35,8 @@ class _MatrixRun:
 
     request: CheckRequest
     source: Source
+    known: Matrix
+    chosen: tuple[str, ...]  # rows
     judged: tuple[str, ...]  # series, all but the one that they are compared with
     files: tuple[str, ...]  # that any series touches
     trees: Mapping[str, Tree]  # by series
@@ -45,22 +46,6 @@ class _MatrixRun:
     configs: dict[str, Config] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Needed:
-    """What to do of a row: build it whole or not, look at these sources; None: all it compiled.
-
-    headers: to look at as well. style: of the sources, W=1 and sparse alone.
-    """
-
-    whole: bool
-    sources: tuple[str, ...] | None = None
-    headers: tuple[str, ...] = ()
-    style: bool = False
-
-    def __bool__(self) -> bool:
-        return self.whole or bool(self.sources) or bool(self.headers)
-
-
 def check(pipeline: Pipeline, source: Source, request: CheckRequest) -> MatrixResult:
     """Build the rows with the first patch, with two, ... and judge them beside another series.
 
@@ -68,6 +53,43 @@ def check(pipeline: Pipeline, source: Source, request: CheckRequest) -> MatrixRe
     A row that cannot be configured is untested, and its error is returned; the others still run.
     Raises UnknownName for a row.
     """
+    run = _opened(pipeline, source, request)
+    style = [*_style(pipeline, run)] if request.style else []
+    for name in run.judged:
+        _build(pipeline, run, name, dict.fromkeys(run.chosen, _needed(run)))
+    if request.against not in run.judged:
+        added = _added_names(run)
+        needed = {row: _needed_of_base(run, row, added) for row in run.chosen}
+        if wanted := {row: one for row, one in needed.items() if one}:
+            _build(pipeline, run, request.against, wanted)
+    return MatrixResult((*style, *_judge(pipeline, run)), tuple(run.errors.values()))
+
+
+def _needed(run: _MatrixRun) -> Needed:
+    """Return what of a row is needed with the series."""
+    if not run.request.only_style:
+        return Needed(whole=True)
+    sources, headers = (
+        tuple(name for name in run.files if name.endswith(kind)) for kind in (".c", ".h")
+    )
+    return Needed(whole=False, sources=sources, headers=headers, style=True)
+
+
+def jobs(
+    pipeline: Pipeline, source: Source, request: CheckRequest
+) -> Iterator[tuple[RowJob, Tree]]:
+    """Give the rows with the series that are not shelved, as jobs; the base's may follow."""
+    run = _opened(pipeline, source, request)
+    for name in run.judged:
+        applied = run.trees[name]
+        pipeline.check_out(applied, pipeline.lane(applied, ""))
+        needed = dict.fromkeys(run.chosen, _needed(run))
+        for job in rowplacing.lacking(pipeline, applied, needed, run.files):
+            yield job, applied
+
+
+def _opened(pipeline: Pipeline, source: Source, request: CheckRequest) -> _MatrixRun:
+    """Return one kernel's matrix, of which nothing is built yet; UnknownName for a row."""
     known = matrix.load(pipeline.root)
     chosen = matrix.choose(known, request.rows, quick=request.quick, style=request.only_style)
     judged = request.prefixes(pipeline, source)
@@ -75,86 +97,32 @@ def check(pipeline: Pipeline, source: Source, request: CheckRequest) -> MatrixRe
     repository = Repository(source.repository)
     differing = [repository.differing(source.commit, tree.commit) for tree in trees.values()]
     files = tuple(dict.fromkeys(file for those in differing for file in those))
-    run = _MatrixRun(request, source, judged, files, trees, Names(source, files))
-
-    style = [*_style(pipeline, run)] if request.style else []
-    for name in judged:
-        _build(pipeline, run, name, dict.fromkeys(chosen, _needed(run)), known)
-    if request.against not in judged:
-        added = _added_names(run)
-        needed = {row: _needed_of_base(run, row, added) for row in chosen}
-        if wanted := {row: one for row, one in needed.items() if one}:
-            _build(pipeline, run, request.against, wanted, known)
-    return MatrixResult((*style, *_judge(pipeline, run, chosen)), tuple(run.errors.values()))
+    return _MatrixRun(request, source, known, chosen, judged, files, trees, Names(source, files))
 
 
-def _needed(run: _MatrixRun) -> _Needed:
-    """Return what of a row is needed with the series."""
-    if not run.request.only_style:
-        return _Needed(whole=True)
-    sources, headers = (
-        tuple(name for name in run.files if name.endswith(kind)) for kind in (".c", ".h")
-    )
-    return _Needed(whole=False, sources=sources, headers=headers, style=True)
-
-
-def _build(
-    pipeline: Pipeline, run: _MatrixRun, name: str, needed: Mapping[str, _Needed], known: Matrix
-) -> None:
+def _build(pipeline: Pipeline, run: _MatrixRun, name: str, needed: Mapping[str, Needed]) -> None:
     """Build what is needed of rows with one series."""
     applied = run.trees[name]
     lane = pipeline.lane(applied, "")
     pipeline.check_out(applied, lane)
+    if pipeline.elsewhere:
+        rowplacing.ahead(pipeline, pipeline.elsewhere, applied, needed, run.files)
     for row, wanted in needed.items():
         try:
-            config = matrix.config(known, row, applied, pipeline.catalog, lane.source)
+            config = matrix.config(run.known, row, applied, pipeline.catalog, lane.source)
             run.configs[row] = config
-            builder = _builder(pipeline, applied, config)
-            run.built[name, row] = _build_row(run, builder, config, wanted, applied, lane.source)
+            run.built[name, row] = onerow.make(
+                onerow.builder(pipeline, applied, config, pipeline.store),
+                config,
+                wanted,
+                applied,
+                files=run.files,
+                names=run.names,
+                source=lane.source,
+            )
         except (BadInput, BuildFailed, KconfigDropped) as err:
             pipeline.story.say(f"row {row}: {str(err).splitlines()[0]}")
             run.errors[name, row] = err
-
-
-def _builder(pipeline: Pipeline, applied: Tree, config: Config) -> RowBuilder:
-    tools = pipeline.cross_toolchain
-    # Objects outlive a tree, and never a configuration or a compiler.
-    made_of = key({"fragment": config.fragment, "toolchain": tools.digest})
-    return RowBuilder(
-        pipeline.engine,
-        pipeline.store,
-        applied,
-        config,
-        tools,
-        lane=pipeline.lane(applied, f"matrix-{config.name}-{made_of[:12]}"),
-        story=pipeline.story,
-    )
-
-
-def _build_row(
-    run: _MatrixRun,
-    builder: RowBuilder,
-    config: Config,
-    needed: _Needed,
-    applied: Tree,
-    source: Path,
-) -> Built:
-    compiled = None
-    if needed.whole:
-        compiled = builder.compile(run.files)
-        undefined = rows.undefined_in_part(compiled)
-        compiled = rows.with_missing(compiled, run.names.missing(applied.commit, undefined))
-    if needed.sources is None:
-        sources = compiled.sources if compiled else ()
-        return Built(compiled, builder.inspect(sources) if config.strict and sources else None)
-    if not needed.sources and not needed.headers:
-        return Built(compiled)
-    sources, headers = (
-        tuple(name for name in names if (source / name).is_file())
-        for names in (needed.sources, needed.headers)
-    )
-    looked = None if compiled or needed.style else builder.look(sources)
-    return Built(compiled, builder.inspect(sources, headers) if config.strict else None, looked)
 
 
 def _added_names(run: _MatrixRun) -> Mapping[str, frozenset[str]]:
@@ -164,22 +132,22 @@ def _added_names(run: _MatrixRun) -> Mapping[str, frozenset[str]]:
     return {name: run.names.new(run.trees[name].commit, base, undefined) for name in run.judged}
 
 
-def _needed_of_base(run: _MatrixRun, row: str, added: Mapping[str, frozenset[str]]) -> _Needed:
+def _needed_of_base(run: _MatrixRun, row: str, added: Mapping[str, frozenset[str]]) -> Needed:
     """Return what of a row has to be built with the base to judge it with the series."""
     built = {name: run.built[name, row] for name in run.judged if (name, row) in run.built}
     warned = any(rows.wants_look(one, run.files) for one in built.values())
     if run.request.only_style:
-        return _needed(run) if warned else _Needed(whole=False)
+        return _needed(run) if warned else Needed(whole=False)
     sources = [source for one in built.values() if one.compiled for source in one.compiled.sources]
-    return _Needed(
+    return Needed(
         any(rows.wants_base(one, run.files, added[name]) for name, one in built.items()),
         tuple(dict.fromkeys(sources)) if warned else (),
     )
 
 
-def _judge(pipeline: Pipeline, run: _MatrixRun, chosen: Sequence[str]) -> Iterator[Finding]:
+def _judge(pipeline: Pipeline, run: _MatrixRun) -> Iterator[Finding]:
     tools, against = pipeline.cross_toolchain, run.request.against
-    for row in chosen:
+    for row in run.chosen:
         base = run.built.get((against, row))
         for name in dict.fromkeys((against, *run.judged)):
             target = _target(run, name, "--style" if run.request.only_style else f"--rows {row}")

@@ -90,6 +90,10 @@ class RowBuilder:
 
         return self._shelved("compile", files, build)
 
+    def has_compiled(self, files: Sequence[str]) -> bool:
+        """Return whether `compile` has nothing to do."""
+        return self._store.get("rows", self._made_of("compile", files)) is not None
+
     def inspect(self, sources: Sequence[str], headers: Sequence[str] = ()) -> Compiled:
         """Compile these sources again with W=1, and run sparse on them; see `checked`.
 
@@ -118,8 +122,8 @@ class RowBuilder:
 
         return self._shelved("look", sources, look)
 
-    def _shelved(self, what: str, files: Sequence[str], do: Callable[[], Compiled]) -> Compiled:
-        made_of: dict[str, Json] = {
+    def _made_of(self, what: str, files: Sequence[str]) -> dict[str, Json]:
+        return {
             "what": what,
             "make": [*self._config.compiler.line(*_SPARSE)],
             "files": [*files],
@@ -131,6 +135,7 @@ class RowBuilder:
             "tree": self._tree.id,
         }
 
+    def _shelved(self, what: str, files: Sequence[str], do: Callable[[], Compiled]) -> Compiled:
         def fill(new: Path) -> None:
             self._story.say(f"{what} {self._config.name}, {self._tree.series.name}")
             before = self._engine.cpu_seconds
@@ -138,7 +143,7 @@ class RowBuilder:
             self._story.say(f"  took {compiled.cpu_seconds:.0f} s of CPU time")
             (new / _LOG).write_bytes(adapter(Compiled).dump_json(compiled, indent=1))
 
-        folder = self._store.ensure("rows", made_of, fill)
+        folder = self._store.ensure("rows", self._made_of(what, files), fill)
         return adapter(Compiled).validate_json((folder / _LOG).read_bytes())
 
     def _cleanly(self, do: Callable[[], Compiled]) -> Compiled:

@@ -5,9 +5,9 @@ A block is what has to run on one host, one boot after the other: a single boot 
 machine, or all arms of a noisy machine's block.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from patchbench.model import Arm, Machine
 from patchbench.stages import boot
@@ -40,6 +40,31 @@ class Pool(Protocol):
         """Kill every boot that is under way, and start no more."""
 
 
+class Asked(Protocol):
+    """What is asked of another host, as data."""
+
+    @property
+    def title(self) -> str:
+        """Return its name for people."""
+
+    @property
+    def exact(self) -> bool:
+        """Return whether it needs a slot of a host, and not all of it."""
+
+    @property
+    def timeout_s(self) -> int:
+        """Return how long it may take by its own deadlines."""
+
+    def lacked_by(self, host: Any) -> str:
+        """Return what a host, by its labels, lacks for it; empty if it has all."""
+
+    def dumps(self) -> str:
+        """Return its text."""
+
+    def fault(self, told: Any) -> str:
+        """Return what is wrong with what came back; empty if nothing."""
+
+
 class Elsewhere(Protocol):
     """Other hosts, as a pipeline knows them."""
 
@@ -50,6 +75,17 @@ class Elsewhere(Protocol):
 
     def check(self, machine: Machine) -> None:
         """Raise BadInput, with the list of what there is, if no host can boot on a machine."""
+
+    def usable(self) -> Sequence[Any]:
+        """Return the labels of the hosts that may be used now."""
+
+    def deliver(
+        self, job: Asked, files: Mapping[str, Path], do: Callable[[str], Any], avoid: str = ""
+    ) -> Any:
+        """Return what a function makes of a job's text on one of the hosts, which has the files.
+
+        files: by their sha256. avoid: the host to ask only if there is no other.
+        """
 
 
 class LocalPool:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,6 +95,8 @@ def gate(
         "seeds": "boots of each hazard per series; a single failure fails it",
         "whole": "the series alone, and not its first patches as well",
         "json": "print findings.json and nothing else",
+        "plan-only": "write the rows of the matrix as jobs for `work`, and print their files",
+        "run": "take in what `work` did of this check, which --plan-only began",
     }
 )
 @needs("engine")
@@ -116,6 +119,8 @@ def check(
     fresh: bool = False,
     json: bool = False,
     hosts: str = "",
+    plan_only: bool = False,
+    run: str = "",
 ) -> None:
     """Build SERIES in many configurations, boot the hazards, and report what breaks."""
     from patchbench.check import checking
@@ -134,9 +139,14 @@ def check(
                 hazards=bool(hazards), style=style,
             ), tree, against, first_patches=not whole, dirty=dirty,
         )  # fmt: skip
-        with opened(hosts) as run:
-            run.with_changes = dirty
-            checked = checking.check(run, taking.resolved(run, request))
+        with opened(hosts) as line:
+            line.with_changes = dirty
+            request = replace(request, run=checking.begun(line, run) if run else "")
+            request = taking.resolved(line, request)
+            if plan_only:
+                print(*checking.plan_only(line, request), sep="\n")
+                return
+            checked = checking.check(line, request)
         show_findings(checked.folder, checked.result, checked.errors, as_json=json)
 
 

@@ -11,16 +11,19 @@ from patchbench.verbs.common import ROOT, exits
 from patchbench.verbs.needs import needs
 
 
-@task(positional=["job"], help={"job": "a file that `bench --plan-only` wrote"})
+@task(positional=["job"], help={"job": "a file that --plan-only of `bench` or `check` wrote"})
 @needs("engine")
 def work(_: Context, job: str) -> None:
-    """Do one job, unless it was done before, and leave its logs in the run's folder."""
+    """Do one job, unless it was done before, and leave what came of it in the run's folder."""
     from patchbench import pipeline
+    from patchbench.check import rowmaking
     from patchbench.tools.terminal import Terminal
     from patchbench.work import working
 
-    with exits(), pipeline.opened(ROOT, Terminal(), shared=True) as run:
-        print(*working.work(run, Path(job)), sep="\n")
+    file = Path(job)
+    row = rowmaking.holds_row(file)
+    with exits(), pipeline.opened(ROOT, Terminal(), shared=not row) as run:
+        print(*(rowmaking.work(run, file) if row else working.work(run, file)), sep="\n")
 
 
 @task(

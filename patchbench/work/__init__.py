@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Boots as jobs, which any host can carry out: by `work`, or asked by a run on another host.
 
-Doors: working, hosts, serving
+Doors: working, hosts, serving, worker
 
     jobs      a job and what it delivers, as data
     working   carries out a job on this host, and keeps what it left

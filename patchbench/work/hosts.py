@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from patchbench.errors import BadInput, HostLost, HostSilent, NotReached, PipelineError, ToolFailed
 from patchbench.model import Machine
 from patchbench.pipeline import Pipeline
-from patchbench.stages.pool import ToBoot
+from patchbench.stages.pool import Asked, ToBoot
 from patchbench.store import file_sha256
 from patchbench.story import Story
 from patchbench.tools.cluster import Cluster, versions
@@ -72,7 +72,7 @@ class _Host:
     used: int = 0
     sending: threading.Lock = field(default_factory=threading.Lock)
 
-    def has_room(self, job: HostJob) -> bool:
+    def has_room(self, job: Asked) -> bool:
         """Return whether this run may place a job here now."""
         return self.used < self.labels.cores if job.exact else not self.used
 
@@ -111,7 +111,7 @@ class Hosts:
         return HostsPool(self, profiler)
 
     @contextmanager
-    def place(self, job: HostJob, without: Mapping[str, str], avoid: str) -> Iterator[_Host]:
+    def place(self, job: Asked, without: Mapping[str, str], avoid: str) -> Iterator[_Host]:
         """Give a host that has room for a job, and keep that while the block runs.
 
         without: addresses that are no good for it, and why. Raises ToolFailed, with all the
@@ -132,6 +132,50 @@ class Hosts:
             with self._changed:
                 host.used -= room
                 self._changed.notify_all()
+
+    def deliver(
+        self, job: Asked, files: Mapping[str, Path], do: Callable[[str], Any], avoid: str = ""
+    ) -> Any:
+        """Return what a job left, on the first host that delivers just that.
+
+        Raises ToolFailed if no host is left for it, or if it ended several; NotReached if the
+        scheduler is gone.
+        """
+        without: dict[str, str] = {}
+        lost: list[str] = []
+        while len(lost) < _MOST_LOST:
+            with self.place(job, without, avoid) as host:
+                told, trouble = self._try(host, job, files, do)
+            if trouble is None:
+                return told
+            why = f"{host.labels.name}: {trouble}"
+            self.story.say(f"{job.title} is to be done again; {why}")
+            if isinstance(trouble, HostLost):
+                lost.append(why)
+                self.forget(host)
+            else:
+                without[host.address] = why
+            if isinstance(trouble, HostSilent):
+                host.refused = str(trouble)
+        raise ToolFailed(f"{job.title} was lost with every host:\n  " + "\n  ".join(lost))
+
+    def _try(
+        self, host: _Host, job: Asked, files: Mapping[str, Path], do: Callable[[str], Any]
+    ) -> tuple[Any, PipelineError | None]:
+        """Return what a host delivers, or what is wrong with it; NotReached is raised."""
+        needs = {"slot": 1} if job.exact else {"whole_host": 1}
+        timeout_s = 2 * job.timeout_s + _PATIENCE_S
+        try:
+            self.send(host, files)
+            told = self.cluster.call(
+                host.address, do, job.dumps(), timeout_s=timeout_s, resources=needs
+            )
+        except NotReached:
+            raise
+        except PipelineError as err:
+            return None, err
+        fault = job.fault(told)
+        return told, ToolFailed(f"its delivery was thrown away: {fault}") if fault else None
 
     def send(self, host: _Host, files: Mapping[str, Path]) -> None:
         """Send a host the artefacts that it lacks, by their sha256."""
@@ -158,7 +202,7 @@ class Hosts:
         waits = f"; {self._waiting} wait for a slot" if self._waiting else ""
         self.story.say(f"slots in use: {what or 'no host is left'}{waits}")
 
-    def _wait(self, job: HostJob, without: Mapping[str, str], avoid: str) -> _Host:
+    def _wait(self, job: Asked, without: Mapping[str, str], avoid: str) -> _Host:
         """Return the host with the most room, if there is any, and rather not the one to avoid."""
         until_s = time.monotonic() + _JOIN_S
         while True:
@@ -166,7 +210,7 @@ class Hosts:
             able = [
                 one
                 for one in self._hosts.values()
-                if not (one.refused or one.address in without or one.labels.lack(job.machine))
+                if not (one.refused or one.address in without or job.lacked_by(one.labels))
             ]
             others = [one for one in able if one.labels.name != avoid]
             free = [one for one in others or able if one.has_room(job)]
@@ -179,7 +223,7 @@ class Hosts:
             self.tell()
             self._changed.wait(_LOOK_S)
 
-    def _nobody(self, job: HostJob, without: Mapping[str, str]) -> str:
+    def _nobody(self, job: Asked, without: Mapping[str, str]) -> str:
         refused = [one for one in self._hosts.values() if one.refused]
         reasons = [*without.values(), *(f"{one.labels.name}: {one.refused}" for one in refused)]
         told = "\n  ".join(reasons or ["no worker is there"])
@@ -231,7 +275,7 @@ class HostsPool:
         gone.
         """
         job, files = as_job(block, self._hosts.here, self._profiler, fresh=fresh)
-        delivery = self._delivered(job, files, avoid)
+        delivery: Delivery = self._hosts.deliver(job, files, worker.perform, avoid)
         self._hosts.busy.append((delivery.worker, delivery.began, delivery.ended))
         for (_, _, folder), logs, ran in zip(block, delivery.boots, delivery.ran, strict=True):
             working.leave(folder, logs, ran, delivery.worker)
@@ -240,50 +284,6 @@ class HostsPool:
     def stop(self) -> None:
         """Ask for no more; what is under way elsewhere ends by itself, and is kept there."""
         self._hosts.cluster.close()
-
-    def _delivered(self, job: HostJob, files: Mapping[str, Path], avoid: str) -> Delivery:
-        """Return what a job left, on the first host that delivers just that."""
-        without: dict[str, str] = {}
-        lost: list[str] = []
-        while len(lost) < _MOST_LOST:
-            with self._hosts.place(job, without, avoid) as host:
-                trouble = self._try(host, job, files)
-            if isinstance(trouble, Delivery):
-                return trouble
-            told = f"{host.labels.name}: {trouble}"
-            self._hosts.story.say(f"{job.title} is to be booted again; {told}")
-            if isinstance(trouble, HostLost):
-                lost.append(told)
-                self._hosts.forget(host)
-            else:
-                without[host.address] = told
-            if isinstance(trouble, HostSilent):
-                host.refused = str(trouble)
-        raise ToolFailed(f"{job.title} was lost with every host:\n  " + "\n  ".join(lost))
-
-    def _try(
-        self, host: _Host, job: HostJob, files: Mapping[str, Path]
-    ) -> Delivery | PipelineError:
-        """Return what a host delivers, or what is wrong with it; NotReached is raised."""
-        try:
-            self._hosts.send(host, files)
-            delivery = self._asked(host.address, job)
-        except NotReached:
-            raise
-        except PipelineError as err:
-            return err
-        fault = delivery.fault(job)
-        return ToolFailed(f"its delivery was thrown away: {fault}") if fault else delivery
-
-    def _asked(self, address: str, job: HostJob) -> Delivery:
-        needs = {"slot": 1} if job.exact else {"whole_host": 1}
-        timeout_s = 2 * job.timeout_s + _PATIENCE_S
-        told = self._hosts.cluster.call(
-            address, worker.perform, job.dumps(), timeout_s=timeout_s, resources=needs
-        )
-        if not isinstance(told, Delivery):
-            raise HostLost(f"it delivered a {type(told).__name__}")
-        return told
 
 
 def as_job(

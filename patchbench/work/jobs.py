@@ -75,6 +75,16 @@ class HostJob:
         """Return how long its boots may take by their own deadlines."""
         return sum(one.arm.machine.boot_timeout_s for one in self.boots)
 
+    def lacked_by(self, host: "Labels") -> str:
+        """Return what a host lacks to boot on its machine; empty if it has all."""
+        return host.lack(self.machine)
+
+    def fault(self, told: object) -> str:
+        """Return what is wrong with what a host says is its delivery; empty if nothing."""
+        if not isinstance(told, Delivery):
+            return f"it is a {type(told).__name__}"
+        return told.fault(self)
+
     def files(self) -> tuple[str, ...]:
         """Return the sha256 of every file that it needs, each once."""
         return tuple(dict.fromkeys(path.name for path in _paths(self)))

@@ -20,7 +20,7 @@ from patchbench.work.jobs import Delivery, Labels
 _ROOT = Path(__file__).parents[2]
 
 
-class _Worker:
+class WorkerProcess:
     """A worker's process: its pipeline, on a cache of its own, and its labels."""
 
     def __init__(self, run: Pipeline, name: str) -> None:
@@ -29,7 +29,7 @@ class _Worker:
 
 
 _open = ExitStack()
-_workers: list[_Worker] = []
+_workers: list[WorkerProcess] = []
 
 
 def cache() -> Path:
@@ -41,7 +41,7 @@ def cache() -> Path:
 def dask_setup(worker: Any) -> None:
     """Get ready: open the pipeline, and look what is here."""
     run = _open.enter_context(Pipeline(_ROOT, cache(), Silence()))
-    _workers.append(_Worker(run, str(worker.name)))
+    _workers.append(WorkerProcess(run, str(worker.name)))
 
 
 def dask_teardown(_: Any) -> None:
@@ -52,13 +52,13 @@ def dask_teardown(_: Any) -> None:
 
 def greet() -> tuple[Labels, set[str]]:
     """Return what this host is, and which artefacts are here."""
-    return _this().labels, working.artefacts(_this().run).names()
+    return this().labels, working.artefacts(this().run).names()
 
 
 def keep(artefacts: dict[str, bytes]) -> None:
     """Keep artefacts; BadInput if one's bytes are not what its name says."""
     for name, data in artefacts.items():
-        working.artefacts(_this().run).put(name, data)
+        working.artefacts(this().run).put(name, data)
 
 
 def perform(text: str) -> Delivery:
@@ -66,13 +66,14 @@ def perform(text: str) -> Delivery:
 
     Raises BadInput, naming this host, if it is not for this toolchain, code or schema.
     """
-    this = _this()
+    asked = this()
     job = jobs.loads(text, "a job")
-    working.check(job, this.labels)
-    return working.perform(this.run, job, this.labels.name)
+    working.check(job, asked.labels)
+    return working.perform(asked.run, job, asked.labels.name)
 
 
-def _this() -> _Worker:
+def this() -> WorkerProcess:
+    """Return what this process is; BadInput if it is no worker."""
     if not _workers:
         raise BadInput("this worker was not started by `invoke worker`")
     return _workers[0]

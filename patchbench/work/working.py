@@ -105,7 +105,7 @@ def work(run: Pipeline, file: Path) -> list[Path]:
         job = jobs.loads(file.read_text(), str(file))
     except (OSError, UnicodeError) as err:
         raise BadInput(f"{file} cannot be read: {err}") from err
-    with _alone(run.cache / "work/jobs", "toolchain"):
+    with alone(run.cache / "work/jobs", "toolchain"):
         here = labels(run, platform.node(), {})
     check(job, here)
     artefacts(run).pull(job.files(), file.parent / "artefacts")
@@ -137,7 +137,7 @@ def perform(run: Pipeline, job: HostJob, worker: str) -> Delivery:
 
     Raises HostLost if an artefact is not here, and as the boots do.
     """
-    with _alone(run.cache / "work/jobs", job.key):
+    with alone(run.cache / "work/jobs", job.key):
         began = time.time()
         # A job costs a boot, not a sync of the disk for each of its files.
         shelf = Store(run.store.root, durable=False)
@@ -163,7 +163,7 @@ def perform(run: Pipeline, job: HostJob, worker: str) -> Delivery:
 
 
 @contextmanager
-def _alone(folder: Path, name: str) -> Iterator[None]:
+def alone(folder: Path, name: str) -> Iterator[None]:
     """Let nobody else on this host carry out the same job while the block runs."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{name}.lock").open("w") as lock:

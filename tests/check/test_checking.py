@@ -18,6 +18,7 @@ from patchbench.model import Condition, Source
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
 from patchbench.stages import series
+from patchbench.store import Store
 from tests.fakes import check_result, condition
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,6 +54,7 @@ def test_a_kernel_without_a_port_is_untested_and_the_others_still_run(tmp_path: 
     (tmp_path / "patches/vx/6.12").mkdir(parents=True)
     versions = {"mainline": "7.3.4", "stable": "7.2.1"}
     pipeline = SimpleNamespace(
+        store=Store(tmp_path / "shelf"),
         root=tmp_path,
         results=tmp_path / "results",
         source=lambda kernel, _: Source(kernel, versions[kernel], "a test's", tmp_path, "c0", ""),

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The build matrix on a real kernel: planted bugs are found in the patch that has them."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from patchbench.check import checking, matrixing
+from patchbench.check import checking, rowmaking
 from patchbench.check.request import CheckRequest
 from patchbench.model import Source
 from patchbench.pipeline import Pipeline
 from patchbench.tools.git import Repository
 from tests.e2e.conftest import KERNEL
-from tests.fakes import check_result
+from tests.fakes import Listener
 
 #: A row of which only a part is built, and the smallest that is linked whole.
 ROWS = ["arm64-noswap", pytest.param("sparc64-noswap", marks=pytest.mark.nightly)]
@@ -22,8 +25,14 @@ EXIT = "void __noreturn do_exit(long code)\n{\n"
 def test_each_patch_is_failed_for_its_own_bug(copied: Pipeline, tmp_path: Path, row: str) -> None:
     source = copied.source(KERNEL)
     write_two(copied.root / "patches/broken" / source.line, source, tmp_path / "author")
-    checked = matrixing.check(copied, source, CheckRequest("broken", (KERNEL,), rows=(row,)))
-    builds = {one.series: one for one in checked.findings if one.title == f"{row}: build"}
+    request = CheckRequest("broken", (KERNEL,), rows=(row,), parts=("matrix",))
+    jobs = checking.plan_only(copied, request)
+    for entry in [left for job in jobs for left in rowmaking.work(copied, job)]:
+        shutil.rmtree(copied.store.root / "rows" / entry.name)  # as if another host had done it
+    compiled_before = said(copied, "compile ")
+    checked = checking.check(copied, replace(request, run=jobs[0].parents[1].name))
+    assert not [one for one in said(copied, "compile ")[len(compiled_before) :] if "broken" in one]
+    builds = {one.series: one for one in checked.result.findings if one.title == f"{row}: build"}
     assert {name: one.state for name, one in builds.items()} == {
         "none": "pass",
         "broken@1": "fail",
@@ -32,13 +41,21 @@ def test_each_patch_is_failed_for_its_own_bug(copied: Pipeline, tmp_path: Path, 
     assert "kernel/exit.c:" in builds["broken@1"].says
     assert "no_such_thing" in builds["broken@1"].says
     assert "`only_with_swap': do_exit (kernel/exit.o)" in builds["broken"].says
-    error = checking.verdict_error(check_result(*checked.findings, series="broken"), checked.errors)
+    error = checking.verdict_error(checked.result, checked.errors)
     assert error
     assert error.exit_code == 10
 
 
+def said(run: Pipeline, begins: str) -> list[str]:
+    assert isinstance(run.story, Listener)
+    return [line for line in run.story.heard if line.startswith(begins)]
+
+
 def write_two(port: Path, source: Source, author: Path) -> None:
-    """Write a series whose first patch does not compile, and whose second needs CONFIG_SWAP."""
+    """Write a series whose first patch does not compile, and whose second needs CONFIG_SWAP.
+
+    It is another tree each time: nothing of it is on the shelf.
+    """
     files = ["kernel/exit.c", "mm/swapfile.c"]
     tree = Repository(source.repository).scratch(source.commit, author, files)
     leaving, swapping = (author / name for name in files)
@@ -46,9 +63,9 @@ def write_two(port: Path, source: Source, author: Path) -> None:
     assert text.count(EXIT) == 1
     port.mkdir(parents=True)
     (port.parent / "series.toml").write_text('title = "for a test"\n')
-    leaving.write_text(text.replace(EXIT, f"{EXIT}\tno_such_thing;\n"))
+    leaving.write_text(text.replace(EXIT, f"{EXIT}\tno_such_thing; /* {uuid4()} */\n"))
     (port / "0001-typo.patch").write_text(tree.mail("exit: a typo") + "\n")
-    declared = "void only_with_swap(void);\n"
+    declared = f"/* {uuid4()} */\nvoid only_with_swap(void);\n"
     leaving.write_text(text.replace(EXIT, f"{declared}{EXIT}\tonly_with_swap();\n"))
     defined = f"\n{declared}void only_with_swap(void)\n{{\n}}\n"
     swapping.write_text(swapping.read_text() + defined)
