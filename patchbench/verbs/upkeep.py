@@ -116,7 +116,7 @@ def clean(
 @task(
     help={
         "fast": "leave out real kernels, and most of what starts git or gcc or draws plots",
-        "nightly": "also what builds a whole kernel that no other test needs",
+        "nightly": "also what needs a whole kernel that no other test needs, or sshd",
     }
 )
 @needs("engine", "browser", "hosts", "b4", unless="fast")

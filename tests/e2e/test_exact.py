@@ -91,7 +91,15 @@ def freezing(run: Pipeline) -> Iterator[list[str]]:
         client.close()
 
 
-@pytest.mark.parametrize("name", Catalog(ROOT).workloads())
+def every_workload() -> Iterator[object]:
+    """Give the workloads; the kernel of those with another flavour is of use to no other test."""
+    catalog = Catalog(ROOT)
+    for name in catalog.workloads():
+        usual = catalog.workload(name).flavour == "bench"
+        yield pytest.param(name, marks=[] if usual else [pytest.mark.nightly])
+
+
+@pytest.mark.parametrize("name", every_workload())
 def test_two_boots_of_every_workload_are_the_same_to_the_byte(run: Pipeline, name: str) -> None:
     (row,) = timekeeping.repeat(run, exact8(run), KERNEL, [name], TINY)
     assert row.difference == ""

@@ -103,7 +103,7 @@ def test_a_worker_that_is_killed_in_mid_boot_costs_its_boots_and_nothing_else(
     with meanwhile(strike):
         done = bench(two)
     assert done.status == 0, done.stderr
-    assert "is to be booted again; alpha: it died" in done.stderr
+    assert "is to be done again; alpha: it died" in done.stderr
     wait(lambda: nothing_boots(two))  # it is started again, and clears what it left
     assert exact_boots(root) == here
 
@@ -140,7 +140,7 @@ def test_a_stopped_worker_is_given_up_and_its_boots_are_made_elsewhere(
         with meanwhile(strike):
             done = bench(two)
     assert done.status == 0, done.stderr
-    assert "is to be booted again; alpha" in done.stderr
+    assert "is to be done again; alpha" in done.stderr
     assert exact_boots(root) == here
 
 
