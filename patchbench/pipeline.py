@@ -199,6 +199,17 @@ class Pipeline:
         """Return a kernel's source if it is here already."""
         return fetch.known_source(self.catalog.kernel(kernel), self.cache)
 
+    def is_packaged(self, source: Source) -> bool:
+        """Return whether a kernel is one of a file's here, and came as a tarball.
+
+        Whoever has the same file can fetch the same.
+        """
+        if source.kernel not in self.catalog.kernels():
+            return False
+        packed = self.catalog.kernel(source.kernel).origin
+        same = isinstance(packed, DebianOrigin | TarballOrigin)
+        return same and self.known(source.kernel) == source
+
     def fetch(self, spec: KernelSpec) -> Source:
         """Return a kernel's source as its origin has it now."""
         if isinstance(spec.origin, DebianOrigin):

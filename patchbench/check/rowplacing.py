@@ -28,9 +28,8 @@ def ahead(
 ) -> None:
     """Have other hosts compile the whole rows that are not shelved, and shelve what they deliver.
 
-    applied: a tree that is checked out. A kernel that did not come as a tarball is on no other
-    host, and a row that cannot be configured is nobody's: both are left to this host. Raises
-    ToolFailed if no host is left.
+    applied: a tree that is checked out. A kernel that no other host can fetch, and a row that
+    cannot be configured, are left to this host. Raises ToolFailed if no host is left.
     """
     jobs = lacking(run, applied, needed, touched)
     patches = {one.sha256: one.path for one in applied.series.patches}
@@ -42,7 +41,7 @@ def lacking(
     run: Pipeline, applied: Tree, needed: Mapping[str, Needed], touched: Sequence[str]
 ) -> list[RowJob]:
     """Return the whole rows that are not shelved, as jobs; see `ahead` for what is left out."""
-    if not applied.source.tarball_sha256:
+    if not run.is_packaged(applied.source):
         run.story.say(f"rows of {applied.source.kernel} are built here: no other host has it")
         return []
     return [

@@ -126,7 +126,7 @@ def hosts() -> OneHost:
 
 
 def ask(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: OneHost, *, tarball: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: OneHost, *, packaged: bool
 ) -> tuple[Store, list[str]]:
     """Ask for three rows, one of which is made already and one of which is not built whole."""
     patch = tmp_path / "patches/v0/7.3/0001-mm-x.patch"
@@ -135,11 +135,15 @@ def ask(
     applied = tree(tmp_path)
     applied = replace(
         applied,
-        source=replace(applied.source, tarball_sha256=tarball),
         series=Series("v0", "7.3", (replace(PATCH, path=patch),)),
     )
     shelf, story = Store(tmp_path / "shelf"), Listener()
-    run = SimpleNamespace(store=shelf, story=story, cross_toolchain=SimpleNamespace(digest="tools"))
+    run = SimpleNamespace(
+        store=shelf,
+        story=story,
+        cross_toolchain=SimpleNamespace(digest="tools"),
+        is_packaged=lambda _: packaged,
+    )
     monkeypatch.setattr(rowplacing, "_is_made", lambda _run, _applied, row, _files: row == "made")
     needed = {
         "made": Needed(whole=True),
@@ -153,7 +157,7 @@ def ask(
 def test_other_hosts_make_the_whole_rows_that_are_lacking_and_the_run_shelves_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: OneHost
 ) -> None:
-    shelf, _ = ask(tmp_path, monkeypatch, hosts, tarball="a tarball's")
+    shelf, _ = ask(tmp_path, monkeypatch, hosts, packaged=True)
     ((job, files),) = hosts.asked
     assert (job.row, job.series.patches[0].path) == ("lacking", Path("0001-mm-x.patch"))
     assert files == {"a" * 64: tmp_path / "patches/v0/7.3/0001-mm-x.patch"}
@@ -163,6 +167,6 @@ def test_other_hosts_make_the_whole_rows_that_are_lacking_and_the_run_shelves_th
 def test_a_kernel_that_is_on_this_host_alone_is_built_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: OneHost
 ) -> None:
-    _, heard = ask(tmp_path, monkeypatch, hosts, tarball="")
+    _, heard = ask(tmp_path, monkeypatch, hosts, packaged=False)
     assert hosts.asked == []
     assert heard == ["rows of mainline are built here: no other host has it"]

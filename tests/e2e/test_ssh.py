@@ -103,6 +103,6 @@ def cluster(alpha: Path) -> Iterator[str]:
 def test_a_host_that_ssh_alone_reaches_boots_the_same_to_the_byte(cluster: str) -> None:
     bench("--seeds", "1")
     again = bench("--seeds", "1", "--fresh", "--hosts", cluster)  # compares with the shelf
-    notes = ROOT.glob(f"results/runs/{again['plan']['run']}/boots/exact/*/seed-1/host.json")
+    notes = ROOT.glob(f"results/runs/{again['run']}/boots/exact/*/seed-1/host.json")
     workers = [note.read_text().rpartition('"worker": ')[2] for note in notes]
     assert workers == ['"alpha"}'] * 2
