@@ -36,7 +36,9 @@ def rows(verdict: Verdict) -> list[tuple[str, ...]]:
 
 def sentences(verdict: Verdict) -> list[str]:
     """Return what there is to say besides the table, one per line, the most important first."""
-    limits = [one.limit for one in verdict.rulings if one.ruled != "PASS" and one.limit.why]
+    # What a FAIL left unmeasured is listed below, and stopped nothing.
+    stopping = ("FAIL",) if verdict.ruled == "FAIL" else ("FAIL", "INCONCLUSIVE")
+    limits = [one.limit for one in verdict.rulings if one.ruled in stopping and one.limit.why]
     lines = [
         *verdict.reasons,
         *(

@@ -29,6 +29,7 @@ def test_base_and_v0_build(run: Pipeline) -> None:
     assert images[0].tree_id != images[1].tree_id
 
 
+@pytest.mark.nightly
 def test_the_first_patch_of_v0_builds_and_boots_alone(run: Pipeline) -> None:
     machine = run.catalog.machine("exact")
     workload = run.workload("exit-storm", {}, machine)

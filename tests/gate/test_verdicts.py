@@ -61,6 +61,12 @@ def test_what_is_not_met_says_why_it_is_asked_for() -> None:
     assert "because a kill waits for it" in verdicts.junit(broken)
 
 
+def test_a_fail_gives_the_reasons_of_the_limits_that_are_broken_and_of_no_others() -> None:
+    because = "exit_ns on exact has a limit because a kill waits for it"
+    assert verdicts.sentences(verdict("FAIL", "INCONCLUSIVE", "PASS")) == [because]
+    assert verdicts.sentences(verdict("INCONCLUSIVE", "PASS")) == [because]
+
+
 def test_what_was_not_looked_at_is_listed_everywhere_and_fails_nothing() -> None:
     stopped = replace(verdict("FAIL"), not_looked_at=("look 2, 16 seeds", "quick rows"))
     assert verdicts.sentences(stopped)[-1] == (
