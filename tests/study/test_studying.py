@@ -63,6 +63,7 @@ def test_the_most_valuable_legs_are_run_first_and_the_end_is_foretold(logbook: L
     clock = Clock(2.0)
     said = walk(logbook, clock)
     assert clock.ran == [one.leg.key for one in logbook.legs]
+    assert clock.coming[0] == clock.ran[1:]
     values = [one.leg.value for one in logbook.legs]
     assert values == sorted(values, reverse=True)
     assert said[0].startswith(f"study: 0 of {len(values)} legs, 0 min gone, about ")
@@ -83,6 +84,7 @@ def test_a_budget_runs_what_is_worth_most_and_names_what_it_skipped(logbook: Log
     clock = Clock(6.0)
     said = walk(logbook, clock, budget_s=200)
     assert clock.now <= 200
+    assert 0 < len(clock.coming[0]) < len(logbook.legs) - 1, "no more than the budget may hold"
     assert clock.ran[0] == logbook.legs[0].leg.key
     left = [one for one in logbook.legs if one.state == "skipped"]
     assert {one.why for one in left} == {"skipped, beyond the budget of 200 s"}
