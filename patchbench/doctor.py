@@ -7,12 +7,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from patchbench.cache import parts
 from patchbench.errors import PipelineError
-from patchbench.tools import process
+from patchbench.tools import disk, process
 from patchbench.tools.engines import find_engine
-
-#: Two kernels with their build folders, the toolchain image and its base.
-_DISK_GIB = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,8 @@ def _cores() -> Need:
 
 def _disk(cache: Path) -> Need:
     place = next(folder for folder in [cache, *cache.parents] if folder.exists())
-    free = shutil.disk_usage(place).free / (1 << 30)
-    good = free >= _DISK_GIB
-    detail = f"{free:.0f} GiB free at {place}; {_DISK_GIB} GiB needed"
-    return Need("disk", good, detail, "make room, or point PATCHBENCH_CACHE to another disk")
+    free_bytes = disk.room(place).free_bytes
+    good = free_bytes >= parts.ROOM_BYTES
+    detail = f"{parts.gib(free_bytes)} free at {place}; {parts.gib(parts.ROOM_BYTES)} needed"
+    remedy = "make room (`invoke clean` says how), or point PATCHBENCH_CACHE to another disk"
+    return Need("disk", good, detail, remedy)

@@ -114,6 +114,9 @@ class Pipeline:
         if evicted := parts.bound_shelf(self.cache):
             most = parts.gib(parts.SHELF_BYTES)
             self.story.say(f"the shelf holds {most} at most; evicted {parts.summary(evicted)}")
+        if evicted := parts.make_room(self.cache):
+            least = parts.gib(parts.ROOM_BYTES)
+            self.story.say(f"the disk had less than {least} free; evicted {parts.summary(evicted)}")
         if moved := tree.recover(self.cache):
             self.story.say(f"this cache was copied or moved: {moved} work trees are made again")
         return self

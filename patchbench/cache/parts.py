@@ -11,8 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from patchbench.tools import files
+from patchbench.tools import disk, files
 
+#: A run that finds less room than this on the disk makes some: two kernels with their build
+#: folders, the toolchain image and its base.
+ROOM_BYTES = 12 << 30
 #: The shelf is brought below this whenever a run begins: some 150 kernels and their boots.
 SHELF_BYTES = 20 << 30
 #: What may go, by kind: it is made again without a network.
@@ -57,6 +60,24 @@ def strange(cache: Path) -> list[Path]:
 def bound_shelf(cache: Path, most_bytes: int = SHELF_BYTES) -> list[Part]:
     """Evict entries of the shelf until it holds no more than so much; return those that went."""
     return _evict([*_parts(cache, {"shelf": _EVICTABLE["shelf"]})], most_bytes)
+
+
+def make_room(cache: Path, least_bytes: int = ROOM_BYTES) -> list[Part]:
+    """Evict lanes until the disk has so much free, or none is left; return those that went.
+
+    Lanes go and nothing else: they take most, and the compiler cache makes them again in minutes.
+    """
+    gone: list[Part] = []
+    if disk.room(cache).free_bytes >= least_bytes:
+        return gone  # sizes take seconds, so that they are asked only for what goes
+    kind = "lanes"
+    lanes = [path for pattern in _EVICTABLE[kind] for path in files.listed(cache, pattern)]
+    for used, path in sorted((_used(path, deep=True), path) for path in lanes):
+        if disk.room(cache).free_bytes >= least_bytes:
+            break
+        gone.append(Part(kind, path, size_bytes(path), used))
+        files.remove_whole(path)
+    return gone
 
 
 def evict(cache: Path, most_bytes: int) -> list[Part]:

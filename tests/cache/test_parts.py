@@ -9,6 +9,7 @@ import pytest
 from patchbench.cache import parts
 from patchbench.pipeline import Pipeline
 from patchbench.store import Store
+from patchbench.tools import disk
 from tests.fakes import Listener
 
 MIB = 1 << 20
@@ -71,6 +72,41 @@ def test_a_run_bounds_the_shelf_and_says_so(
         assert not old.exists()
     assert "the shelf holds" in listener.heard[0]
     assert "evicted 1 of its parts, 0.00 GiB" in listener.heard[0]
+
+
+def disk_of(monkeypatch: pytest.MonkeyPatch, cache: Path, lanes: int) -> None:
+    """Let the disk have room for so many lanes and nothing else."""
+
+    def room(_: Path) -> disk.Room:
+        there = len([*cache.glob("work/lanes/*/series/*")])
+        return disk.Room((lanes - there) * parts.ROOM_BYTES, None)
+
+    monkeypatch.setattr(disk, "room", room)
+
+
+def test_a_run_on_a_full_disk_evicts_lanes_until_there_is_room_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (2, 1, 3):
+        put(tmp_path, f"work/lanes/mainline-1/series/v{number}-1", used=number)
+    put(tmp_path, "shelf/images/old", used=0)
+    disk_of(monkeypatch, tmp_path, lanes=2)
+    listener = Listener()
+    with Pipeline(ROOT, tmp_path, listener):
+        left = [path.name for path in sorted(tmp_path.glob("work/lanes/*/series/*"))]
+    assert left == ["v3-1"]
+    assert (tmp_path / "shelf/images/old").exists()
+    assert listener.heard[0].startswith("the disk had less than 12.00 GiB free; evicted 2 of its")
+
+
+def test_a_run_with_room_on_the_disk_evicts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = put(tmp_path, "work/lanes/mainline-1/series/v1-1", used=1)
+    disk_of(monkeypatch, tmp_path, lanes=2)
+    with Pipeline(ROOT, tmp_path, Listener()):
+        pass
+    assert old.exists()
 
 
 def test_an_entry_that_is_used_is_new(tmp_path: Path) -> None:
