@@ -117,3 +117,15 @@ def test_a_line_that_begins_as_a_separator_and_has_no_end_is_read_once() -> None
     line = b"From x " + b"10:00 2026 " * 20_000
     assert len(mails.split(b"%b.\nFrom: a\n\n%b.\nFrom: b\n" % (line, line))) == 1
     assert time.process_time() - began_s < 1
+
+
+def test_a_subject_of_encoded_words_that_never_end_is_read_at_once() -> None:
+    began_s = time.process_time()
+    sent = "a " + "=?utf-8?q?it do " * 8000
+    mail = mails.read(text(sent))
+    assert time.process_time() - began_s < 0.5
+    assert mail.sent_subject == sent.strip()
+
+
+def test_a_subject_as_long_as_people_write_them_is_decoded() -> None:
+    assert mails.read(text("=?utf-8?q?gr=C3=BC=C3=9Fe?= " * 100)).sent_subject == "grüße" * 100
