@@ -98,13 +98,13 @@ def designs(comparisons: Sequence[Comparison]) -> list[tuple[str, ...]]:
         return []
     asked = {place: found for place, found in cells(comparisons).items() if place[1] in _ASKED}
     columns = [
-        (f"{metric} on {machine}", *_ranked(found)) for (machine, metric), found in asked.items()
+        (f"{metric} on {machine}", *ranked(found)) for (machine, metric), found in asked.items()
     ]
     names = ("series", *(one.plan.test.series for one in comparisons))
     return [*zip(names, *columns, strict=True)]
 
 
-def _ranked(found: Sequence[AdjustedDelta]) -> list[str]:
+def ranked(found: Sequence[AdjustedDelta]) -> list[str]:
     """Return the changes of one metric as text, the best and the worst of them marked.
 
     Only what differs beyond chance is either; what never ends is the worst there is.
@@ -148,7 +148,7 @@ def write(folder: Path, compared: Sequence[tuple[Comparison, Sequence[Boot]]]) -
 
 def dumps(comparisons: Sequence[Comparison]) -> str:
     """Return all comparisons as the text of `bench --json`, with their adjusted p-values."""
-    adjusted: list[Json] = [
+    holm: list[Json] = [
         {
             "machine": machine,
             "metric": metric,
@@ -158,7 +158,7 @@ def dumps(comparisons: Sequence[Comparison]) -> str:
     ]
     everything: dict[str, Json] = {
         "comparisons": [tables.as_json(one) for one in comparisons],
-        "holm": adjusted,
+        "holm": holm,
     }
     return json.dumps(everything, indent=1)
 
@@ -184,14 +184,20 @@ def _render(template: str, comparisons: Sequence[Comparison]) -> str:
 
 
 def _cells(place: tuple[str, str], comparisons: Sequence[Comparison]) -> tuple[AdjustedDelta, ...]:
-    deltas = [
-        next((one for one in comparison.deltas if (one.machine, one.metric.name) == place), None)
-        for comparison in comparisons
-    ]
+    return adjusted(
+        [
+            next((one for one in other.deltas if (one.machine, one.metric.name) == place), None)
+            for other in comparisons
+        ]
+    )
+
+
+def adjusted(deltas: Sequence[Delta | None]) -> tuple[AdjustedDelta, ...]:
+    """Return changes of one metric on one machine, which are compared with each other."""
     p_values = [_p_value(delta) if delta else None for delta in deltas]
-    adjusted = iter(stats.holm([one for one in p_values if one is not None]))
+    by_holm = iter(stats.holm([one for one in p_values if one is not None]))
     return tuple(
-        AdjustedDelta(delta, None if p_value is None else next(adjusted))
+        AdjustedDelta(delta, None if p_value is None else next(by_holm))
         for delta, p_value in zip(deltas, p_values, strict=True)
     )
 

@@ -3,6 +3,7 @@
 
 Doors: studying, evidence, report, page, formats, publishing, folder, plan, readings
 
+    loading     reads a plan, and looks up all that it names
     plan        configs/studies/*.toml: statements, and the cells that decide them
     rules       what a statement asks of a cell, as data
     studying    goes through the cells that are not done yet, as far as the budget goes
@@ -17,6 +18,7 @@ Doors: studying, evidence, report, page, formats, publishing, folder, plan, read
     looks       which legs get more seeds while their rules are open, and what that costs
     report      the headline, and the terminal's table
     tables      what the legs measured, below the statements
+    designs     what they say of several series: a row a design, a column a question
     drawing     an interval as SVG
     page        the study as HTML and Markdown
     formats     the formats of `report --format`

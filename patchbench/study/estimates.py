@@ -81,17 +81,24 @@ def _from_base(delta: Delta, reading: Reading) -> Estimate | str:
     A time or a count that is less because less was done is no gain.
     """
     assert isinstance(reading.result, Comparison)  # it has the delta
-    base, test = reading.result.undone_pct.get(delta.machine, (0.0, 0.0))
-    basis = ""
-    if delta.per_page and test > base:
-        delta = delta.per_page
-        basis = f"per freed page, because the series left {test:.1f} % of the swap undone"
+    delta, basis = for_what_was_done(delta, reading.result)
     if delta.change_pct is None:
         return delta.note or "there is no ratio"
     base_values, test_values = zip(*delta.values, strict=True)
     found = _change(base_values, test_values, reading)
     return (
         found if isinstance(found, str) else replace(found, basis=basis, floor_pct=delta.floor_pct)
+    )
+
+
+def for_what_was_done(delta: Delta, result: Comparison) -> tuple[Delta, str]:
+    """Return a change, per freed page if the series left more undone, and why it is of that."""
+    base, test = result.undone_pct.get(delta.machine, (0.0, 0.0))
+    if not delta.per_page or test <= base:
+        return delta, ""
+    return (
+        delta.per_page,
+        f"per freed page, because the series left {test:.1f} % of the swap undone",
     )
 
 

@@ -42,7 +42,8 @@ class LegEntry:
 class Logbook:
     """study.json. made_of: the key of these legs on these trees.
 
-    looks: how many times a leg whose rules stay undecided is looked at.
+    looks: how many times a leg whose rules stay undecided is looked at. lines: how many each series
+    adds and removes, in a study of several.
     """
 
     study: str
@@ -54,6 +55,7 @@ class Logbook:
     versions: Mapping[str, str]  # of the kernels
     proved: list[str] = field(default_factory=list)  # machines on which a boot was repeated
     looks: int = 1
+    lines: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     schema: int = SCHEMA
 
     def run(self, leg: Leg) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from patchbench import texts
-from patchbench.study import drawing, report, tables
+from patchbench.study import designs, drawing, report, tables
 from patchbench.study.evidence import Study
 from patchbench.study.weigh import Conclusion
 
@@ -56,6 +56,7 @@ def _common(study: Study) -> dict[str, object]:
         "chapters": chapters(study),
         "outcome": lambda one: report.outcome(one, study),
         "controls": study.controls,
+        "designs": designs.table(study),
         "tables": tables.tables(study),
         "machines": study.machines,
     }

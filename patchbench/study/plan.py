@@ -3,32 +3,20 @@
 
 A plan is data, configs/studies/NAME.toml. Its cells are what is run; its statements are what
 somebody claimed or asked, with rules that refer to cells. rules.py has the rules, weigh.py what
-they make of the measurements.
+they make of the measurements. loading.py reads it.
 """
 
-import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from pydantic import with_config
 
-from patchbench import parameters
-from patchbench.catalog import Catalog, load_toml
-from patchbench.errors import BadInput, UnknownName
-from patchbench.model import STRICT, Parameter
-from patchbench.stages import series, variants
+from patchbench.errors import UnknownName
+from patchbench.model import STRICT
 from patchbench.study.instrument import Reach
-from patchbench.study.rules import (
-    HazardRule,
-    Kind,
-    Rule,
-    ShareRule,
-    WordRule,
-    key,
-)
+from patchbench.study.rules import Kind, Rule, key
 
 FOLDER = Path("configs/studies")
 Scale: TypeAlias = Literal["small", "full"]
@@ -55,7 +43,9 @@ class Cell:
     parameter and its values; the cell becomes one for each, named NAME-VALUE. patches: apply the
     first so many patches of the series alone. variant: apply the series with this change, see
     patches/SERIES/variants.toml. at_work: whether the series has anything to do here: its counter
-    must move if so, and must not if not.
+    must move if so, and must not if not. rivals: those of the plan's that it measures as well, each
+    in a cell of its own, named NAME-SERIES; all of them, if it does not say. at_rest: those of them
+    that have nothing to do here.
     A bench boots a pair of arms, a profile likewise with seed 1; a hazard is what `check` boots.
     """
 
@@ -71,6 +61,28 @@ class Cell:
     patches: int = 0
     variant: str = ""
     at_work: bool = True
+    rivals: tuple[str, ...] | None = None
+    at_rest: tuple[str, ...] = ()
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the table of designs: what a cell says of each series.
+
+    metric: of a bench. finding: of a hazard, the condition that passes or not.
+    """
+
+    asks: str
+    cell: str
+    metric: str = ""
+    finding: str = ""
+    kernel: str = "mainline"
+    machine: str = "exact"
+
+    def leg(self, plan: "StudyPlan", series: str) -> str:
+        """Return the key of the leg that answers it for a series."""
+        return key(plan.cell_of(self.cell, series), self.kernel, self.machine)
 
 
 @with_config(STRICT)
@@ -97,8 +109,10 @@ class Statement:
 class StudyPlan:
     """configs/studies/NAME.toml: cells, statements, and the controls that must not move.
 
-    reach: the most that the series can gain, for the check of what a leg can show. floor_pct: what
-    stands for a metric's noise floor in conditions in which none was measured.
+    rivals: other series, which every cell without `patches` or `variant` measures as well.
+    designs: what is asked of each of them. reach: the most that the series can gain, for the
+    check of what a leg can show. floor_pct: what stands for a metric's noise floor in conditions
+    in which none was measured.
     """
 
     name: str
@@ -109,6 +123,12 @@ class StudyPlan:
     controls: tuple[Rule, ...] = ()
     reach: Reach | None = None
     floor_pct: float = FLOOR_PCT
+    rivals: tuple[str, ...] = ()
+    designs: tuple[Column, ...] = ()
+
+    def cell_of(self, cell: str, series: str) -> str:
+        """Return the name of the cell that measures a series as this one does the plan's."""
+        return cell if series == self.series else f"{cell}-{series}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,29 +162,6 @@ class Leg:
         return {"bench": 2 * self.seeds, "profile": 4, "hazard": 3}[self.kind]
 
 
-def load(root: Path, name: str) -> StudyPlan:
-    """Return configs/studies/NAME.toml; UnknownName lists the known ones, BadInput what is wrong.
-
-    Everything that the plan names is looked up, so that a typo is found before the first boot.
-    """
-    path = root / FOLDER / f"{name}.toml"
-    if Path(name).name != name or not path.is_file():
-        known = sorted(one.stem for one in (root / FOLDER).glob("*.toml"))
-        raise UnknownName("study", name, known, root / FOLDER)
-    plan = load_toml(path, StudyPlan, name=name)
-    _check_names(plan, path)
-    catalog = Catalog(root)
-    parameters_of = cache(catalog.parameters)  # hundreds of legs have a few programs
-    for leg in legs(plan, "full"):
-        _check_leg(leg, catalog, parameters_of)
-    by_key = {leg.key: leg for leg in every_leg(plan, "full")}
-    if plan.reach and not any(leg.cell == plan.reach.cell for leg in by_key.values()):
-        raise BadInput(f"{path}: reach: no cell is called {plan.reach.cell}")
-    for where, rule in _rules(plan):
-        _check_rule(by_key, rule, catalog, f"{path}: {where}")
-    return plan
-
-
 def legs(plan: StudyPlan, scale: Scale) -> tuple[Leg, ...]:
     """Return what a scale runs, the most valuable first."""
     found = [leg for leg in every_leg(plan, scale) if leg.seeds]
@@ -194,103 +191,28 @@ def _legs_of(plan: StudyPlan, cell: Cell, scale: Scale) -> Iterator[Leg]:
     for parameter, swept in cell.sweep.items():
         names = [f"{cell.name}-{value}" for value in swept]
         values = [{**cell.set, parameter: value} for value in swept]
-    series_name = plan.series + (f"@{cell.patches}" if cell.patches else "")
-    series_name += f"+{cell.variant}" if cell.variant else ""
     for name, parameters_here in zip(names, values, strict=True):
         for kernel in cell.kernels:
             for machine in cell.machines:
-                yield Leg(
-                    cell=name,
-                    kernel=kernel,
-                    machine=machine,
-                    kind=cell.kind,
-                    series=series_name,
-                    workload=cell.workload,
-                    parameters=parameters_here,
-                    seeds=getattr(cell.seeds, scale),
-                    value=cell.value,
-                    at_work=cell.at_work,
-                )
+                for series_name, name_here, at_work in _measured(plan, cell, name):
+                    yield Leg(
+                        cell=name_here,
+                        kernel=kernel,
+                        machine=machine,
+                        kind=cell.kind,
+                        series=series_name,
+                        workload=cell.workload,
+                        parameters=parameters_here,
+                        seeds=getattr(cell.seeds, scale),
+                        value=cell.value,
+                        at_work=at_work,
+                    )
 
 
-def _rules(plan: StudyPlan) -> Iterator[tuple[str, Rule]]:
-    for statement in plan.statements:
-        for rule in statement.rules:
-            yield f"statement {statement.id}", rule
-    for rule in plan.controls:
-        yield "controls", rule
-
-
-def _check_names(plan: StudyPlan, path: Path) -> None:
-    for cell in plan.cells:
-        if len(cell.sweep) > 1:
-            raise BadInput(f"{path}: cell {cell.name} sweeps {', '.join(cell.sweep)}: one at most")
-        if min(cell.seeds.small, cell.seeds.full) < 0:
-            raise BadInput(f"{path}: cell {cell.name}: seeds are 0 or more")
-    keys = [leg.key for leg in every_leg(plan, "full")]
-    for what, names in (("cell", keys), ("statement", [one.id for one in plan.statements])):
-        if twice := [name for name in names if names.count(name) > 1]:
-            raise BadInput(f"{path}: two {what}s are called {twice[0]}")
-    for one in plan.statements:
-        if not one.rules and not one.unanswerable:
-            raise BadInput(
-                f"{path}: statement {one.id} needs `rules`, or `unanswerable` with the reason"
-            )
-
-
-def _check_leg(
-    leg: Leg, catalog: Catalog, parameters_of: Callable[[str], Mapping[str, Parameter]]
-) -> None:
-    """Look up what a leg names; BadInput also if its machine cannot hold the workload."""
-    catalog.kernel(leg.kernel)
-    series.check_known(catalog.root, leg.series)
-    if "+" in leg.series:
-        variants.find(catalog.root, leg.series)
-    machine, workload = catalog.machine(leg.machine), catalog.workload(leg.workload)
-    known = parameters_of(workload.program)
-    changed = parameters.changed(workload, leg.parameters)
-    parameters.check(changed, known)
-    parameters.check_fits(changed, machine, known)
-    if leg.kind == "hazard" and not workload.conditions:
-        raise BadInput(
-            f"cell {leg.cell}: workload {workload.name} has no conditions, so it is no hazard"
-        )
-    if leg.kind == "hazard" and leg.parameters:
-        raise BadInput(f"cell {leg.cell}: a hazard takes no `set`: its file has its parameters")
-    if leg.kind != "bench" and not machine.exact:
-        raise BadInput(f"cell {leg.cell}: a {leg.kind} needs an exact machine")
-
-
-def _check_rule(by_key: Mapping[str, Leg], rule: Rule, catalog: Catalog, where: str) -> None:
-    for name in (rule.leg, rule.reference):
-        if name not in by_key:
-            near = difflib.get_close_matches(name, by_key, n=8, cutoff=0)
-            raise BadInput(f"{where}: no cell is {name}\n  nearest: {', '.join(near)}")
-    leg = by_key[rule.leg]
-    if rule.kind != leg.kind:
-        raise BadInput(f"{where}: a rule on a {rule.kind} refers to {leg.key}, a {leg.kind}")
-    workload = catalog.workload(leg.workload)
-    if isinstance(rule, HazardRule):
-        _check_known("condition", rule.finding, [one.on for one in workload.conditions], where)
-        return
-    if not isinstance(rule, ShareRule):
-        _check_known("metric", rule.metric, [*catalog.metrics(workload.program)], where)
-    if unknown := rule.about.keys() - workload.parameters.keys():
-        raise BadInput(f"{where}: workload {leg.workload} has no parameter {', '.join(unknown)}")
-    if isinstance(rule, WordRule) and rule.change:
-        if rule.bounds != (None, None):
-            raise BadInput(f"{where}: the rule on {leg.key} has `change` and a bound: one of them")
-    elif rule.bounds == (None, None):
-        raise BadInput(f"{where}: the rule on {leg.key} needs a bound: {_bounds_of(rule)}")
-
-
-def _bounds_of(rule: Rule) -> str:
-    words = ("at_least", "at_most", "change")
-    return " or ".join(
-        one.name for one in fields(rule) if any(one.name.startswith(w) for w in words)
-    )
-
-
-def _check_known(noun: str, name: str, known: Sequence[str], where: str) -> None:
-    if name not in known:
-        raise BadInput(f"{where}: no {noun} is called {name!r}\n  known: {', '.join(known)}")
+def _measured(plan: StudyPlan, cell: Cell, name: str) -> Iterator[tuple[str, str, bool]]:
+    """Give each series that a cell measures, the name of its cell, and whether it is at work."""
+    series = plan.series + (f"@{cell.patches}" if cell.patches else "")
+    yield series + (f"+{cell.variant}" if cell.variant else ""), name, cell.at_work
+    rivals = plan.rivals if cell.rivals is None else cell.rivals
+    for rival in () if cell.patches or cell.variant else rivals:
+        yield rival, plan.cell_of(name, rival), rival not in cell.at_rest

@@ -13,9 +13,8 @@ from patchbench.runs import folder as runs
 from patchbench.runs import published, reading
 from patchbench.runs.archive import FINDINGS, PLAN, STUDY
 from patchbench.store import write_whole
-from patchbench.study import evidence, page
+from patchbench.study import evidence, loading, page
 from patchbench.study import folder as studies
-from patchbench.study import plan as plans
 
 
 def publish(root: Path, folder: Path, name: str) -> Path:
@@ -48,7 +47,7 @@ def weigh_again(root: Path, name: str) -> Path:
     folder = root / "results/published" / name
     logbook = studies.read(folder)
     runs.check_seal(folder, below="runs/")
-    studies.save(folder, studies.reworded(logbook, plans.load(root, logbook.plan.name)))
+    studies.save(folder, studies.reworded(logbook, loading.load(root, logbook.plan.name)))
     for file, text in page.files(evidence.study_of(root, folder)).items():
         write_whole(folder / file, text)
     runs.seal(folder)

@@ -7,22 +7,23 @@ Every leg is an ordinary run in results/runs/, named after study and leg.
 
 import shlex
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from patchbench import store
 from patchbench.catalog import adapter
 from patchbench.errors import BadInput
-from patchbench.model import NONE, Json
+from patchbench.model import NONE, Json, Source
 from patchbench.pipeline import Pipeline
 from patchbench.story import Story
-from patchbench.study import evidence, looks
+from patchbench.study import evidence, loading, looks
 from patchbench.study import folder as studies
 from patchbench.study import plan as plans
 from patchbench.study.folder import LegEntry, Logbook
 from patchbench.study.plan import Leg, Scale, StudyPlan
 from patchbench.study.running import Runner
+from patchbench.tools.git import Repository
 
 #: How long a boot takes, until one of this study was timed.
 _BOOT_S = 3.5
@@ -62,7 +63,7 @@ def study_series(pipeline: Pipeline, request: StudyRequest) -> Path:
 
     Raises BadInput before the first boot, for a plan that cannot run or a name that it lacks.
     """
-    plan = plans.load(pipeline.root, request.series)
+    plan = loading.load(pipeline.root, request.series)
     every = plans.legs(plan, request.scale)
     asked = plans.needed(plan, every, request.only) if request.only else every
     for kernel in request.kernels:
@@ -191,6 +192,7 @@ def _begin(
         legs=[LegEntry(leg) for leg in every],
         versions={kernel: source.version for kernel, source in sources.items()},
         looks=request.looks,
+        lines=_lines(pipeline, plan, sources),
     )
     begun = None if request.fresh else _newest(pipeline, logbook.made_of)
     if begun and (begun.plan != plan or any(one.state != "done" for one in begun.legs)):
@@ -202,6 +204,18 @@ def _begin(
     studies.save(folder, logbook)
     pipeline.story.say(f"study {logbook.study}")
     return folder, logbook
+
+
+def _lines(
+    pipeline: Pipeline, plan: StudyPlan, sources: Mapping[str, Source]
+) -> dict[str, tuple[int, int]]:
+    """Return how many lines each series of a table of designs adds to the first kernel."""
+    if not plan.designs:
+        return {}
+    source = next(iter(sources.values()))
+    repository = Repository(source.repository)
+    trees = {name: pipeline.apply(source, name) for name in (plan.series, *plan.rivals)}
+    return {name: repository.lines(source.commit, tree.commit) for name, tree in trees.items()}
 
 
 def _carried_on(done: LegEntry | None, leg: Leg) -> LegEntry:

@@ -229,6 +229,12 @@ class Repository:
         """Return the files that two commits have otherwise, or only one of them has."""
         return self._git("diff", "--name-only", "--no-renames", commit, other).splitlines()
 
+    def lines(self, commit: str, other: str) -> tuple[int, int]:
+        """Return how many lines the second of two commits adds and removes; binary files none."""
+        listed = self._git("diff", "--numstat", "--no-renames", commit, other).splitlines()
+        counts = [[int(count.replace("-", "0")) for count in row.split("\t")[:2]] for row in listed]
+        return sum(added for added, _ in counts), sum(removed for _, removed in counts)
+
     def has(self, commit: str, path: str) -> bool:
         """Return whether a commit holds a file or folder."""
         return bool(self._git("ls-tree", commit, "--", path))

@@ -28,6 +28,7 @@ from patchbench.runs import published, reading, times
 from patchbench.stages import boot, buildlog, devicetree, fetch, kconfig, series, splats
 from patchbench.store import Store
 from patchbench.study import folder as studies
+from patchbench.study import loading
 from patchbench.study import plan as plans
 from patchbench.tools import b4prep
 from patchbench.tools.output import Output
@@ -138,7 +139,7 @@ def _workload(catalog: Catalog, name: str) -> object:
 
 
 def _study(catalog: Catalog, name: str) -> object:
-    return plans.every_leg(plans.load(catalog.root, name), "full")
+    return plans.every_leg(loading.load(catalog.root, name), "full")
 
 
 def _policy(catalog: Catalog, name: str) -> object:

@@ -11,7 +11,7 @@ from patchbench.errors import BadInput, ClaimFails, LostGuest, NotComparable, No
 from patchbench.runs import archive, publishing, reading
 from patchbench.runs import folder as runs
 from patchbench.runs.verifying import Ingredient, Replay, Verification
-from patchbench.study import evidence
+from patchbench.study import evidence, loading
 from patchbench.study import folder as studies
 from patchbench.study import plan as study
 from patchbench.study import publishing as study_publishing
@@ -127,9 +127,10 @@ def test_a_boot_that_differs_with_another_toolchain_names_the_toolchain() -> Non
 def studied(project: Path) -> Path:
     """Return the folder of a study with one leg, whose run is stored."""
     shutil.copytree(ROOT / "qemu/machines", project / "qemu/machines")
-    leg = study.legs(study.load(ROOT, "v0"), "small")[0]
+    whole = loading.load(ROOT, "v0")
+    leg = study.legs(whole, "small")[0]
     logbook = Logbook("20260101T000000-study-v0-small", "./bootstrap study", "key", "small",
-                study.load(ROOT, "v0"), [LegEntry(leg, "done")], {"mainline": "7.3.4"})  # fmt: skip
+                      whole, [LegEntry(leg, "done")], {"mainline": "7.3.4"})  # fmt: skip
     write_run(project / "results", replace(plan(), run=logbook.run(leg)))
     folder = project / "results/studies" / logbook.study
     folder.mkdir(parents=True)

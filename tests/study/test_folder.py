@@ -9,8 +9,8 @@ from patchbench.catalog import adapter
 from patchbench.errors import BadInput
 from patchbench.runs.archive import STUDY
 from patchbench.study import folder as studies
+from patchbench.study import loading, upgrade
 from patchbench.study import plan as plans
-from patchbench.study import upgrade
 from patchbench.study.folder import LegEntry, Logbook
 from patchbench.study.rules import ChangeRule, DifferenceRule, HazardRule
 from tests.recorded import PROJECT
@@ -19,7 +19,7 @@ from tests.recorded import PROJECT
 @pytest.fixture(scope="module")
 def logbook() -> Logbook:
     """Return the logbook of a study of v0 of which nothing was run."""
-    plan = plans.load(PROJECT, "v0")
+    plan = loading.load(PROJECT, "v0")
     legs = [LegEntry(leg) for leg in plans.legs(plan, "small")]
     name, versions = "20260101T000000-study-v0-small", {"mainline": "7.3.4"}
     return Logbook(name, "./bootstrap study", "key", "small", plan, legs, versions)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from patchbench.errors import BadInput, UnknownName
+from patchbench.study import loading
 from patchbench.study import plan as study
 from tests.recorded import PROJECT
 
@@ -32,21 +33,21 @@ def load(root: Path, *parts: str) -> study.StudyPlan:
         (root / name).symlink_to(PROJECT / name)
     (root / "configs/studies").mkdir()
     (root / "configs/studies/mine.toml").write_text("\n".join(parts))
-    return study.load(root, "mine")
+    return loading.load(root, "mine")
 
 
 def test_every_study_that_is_dropped_in_loads() -> None:
     for path in (PROJECT / study.FOLDER).glob("*.toml"):
-        assert study.load(PROJECT, path.stem).statements
+        assert loading.load(PROJECT, path.stem).statements
 
 
 def test_the_study_of_v0_has_an_answer_to_every_claim_and_question() -> None:
-    answered = {one.id for one in study.load(PROJECT, "v0").statements}
+    answered = {one.id for one in loading.load(PROJECT, "v0").statements}
     assert {"a", "b", "c", "d", *(f"Q{number}" for number in range(1, 23))} <= answered
 
 
 def test_no_statement_on_v0_is_without_a_leg_at_scale_small() -> None:
-    plan = study.load(PROJECT, "v0")
+    plan = loading.load(PROJECT, "v0")
     small = {leg.key for leg in study.legs(plan, "small")}
     for one in plan.statements:
         needed = study.needed(plan, study.legs(plan, "full"), [one.id])
@@ -96,7 +97,7 @@ def test_a_statement_without_rules_says_why(tmp_path: Path) -> None:
 def test_an_unknown_study_lists_the_known_ones(tmp_path: Path) -> None:
     load(tmp_path, HEAD, CELL, STATEMENT)
     with pytest.raises(UnknownName, match=r"no study is called 'v7'\n  known in .*: mine"):
-        study.load(tmp_path, "v7")
+        loading.load(tmp_path, "v7")
 
 
 def test_a_cell_becomes_a_leg_for_each_value_kernel_and_machine(tmp_path: Path) -> None:
@@ -135,3 +136,45 @@ def test_statements_need_the_legs_of_their_rules_alone(tmp_path: Path) -> None:
 def test_parts_and_patches_of_the_series_are_arms_of_their_own(tmp_path: Path) -> None:
     plan = load(tmp_path, HEAD, CELL.replace("seeds =", "patches = 1\nseeds ="))
     assert {leg.series for leg in study.legs(plan, "small")} == {"v0@1"}
+
+
+RIVALS = HEAD + 'rivals = ["v1", "v0@1"]\n'
+DESIGN = '[[designs]]\nasks = "exits"\ncell = "storm"\nmetric = "exit_ns"\n'
+
+
+def test_a_cell_becomes_a_leg_for_each_rival_and_says_which_of_them_rest(tmp_path: Path) -> None:
+    plan = load(tmp_path, RIVALS, CELL.replace("seeds =", 'at_rest = ["v0@1"]\nseeds ='))
+    legs = [one for one in study.legs(plan, "small") if one.kernel == "mainline"]
+    assert [(one.cell, one.series, one.at_work) for one in legs] == [
+        ("storm", "v0", True),
+        ("storm-v1", "v1", True),
+        ("storm-v0@1", "v0@1", False),
+    ]
+
+
+@pytest.mark.parametrize("part", ["patches = 1", 'variant = "one-worker"', 'rivals = ["v1"]'])
+def test_a_cell_of_a_part_or_a_variant_is_of_the_plans_own_series(
+    tmp_path: Path, part: str
+) -> None:
+    plan = load(tmp_path, RIVALS, CELL.replace("seeds =", f"{part}\nseeds ="))
+    rivals = {one.series for one in study.every_leg(plan, "full")} - {"v0", "v0@1", "v0+one-worker"}
+    assert rivals == ({"v1"} if "rivals" in part else set())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"exit_ns"', '"exits_ns"', "designs: no metric is called 'exits_ns'"),
+        ('cell = "storm"', 'cell = "strom"', "designs: no cell is strom/mainline/exact"),
+        ('metric = "exit_ns"', "", "exits: it needs `metric` or `finding`"),
+        ('metric = "exit_ns"', 'finding = "left_bytes"', "no condition is called 'left_bytes'"),
+        ('rivals = ["v1", "v0@1"]', 'rivals = ["v9"]', "no series is called 'v9'"),
+        ("seeds =", 'rivals = ["v9"]\nseeds =', "rivals: v9 is no rival of this plan"),
+        ("seeds =", 'at_rest = ["v9"]\nseeds =', "at_rest: v9 is no rival .*\n.*: v1, v0@1"),
+    ],
+)
+def test_a_table_of_designs_that_cannot_be_filled_is_refused_by_name(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    with pytest.raises((BadInput, UnknownName), match=message):
+        load(tmp_path, *(part.replace(old, new) for part in (RIVALS, CELL, DESIGN)))

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from patchbench.model import Comparison, Machine
-from patchbench.study import evidence, page, readings, report, weigh
+from patchbench.study import evidence, loading, page, readings, report, weigh
 from patchbench.study import plan as plans
 from patchbench.study.evidence import Study
 from patchbench.study.folder import LegEntry, Logbook
@@ -19,7 +19,7 @@ from tests.storms import PARALLEL, beside, storms
 
 
 def study_of(found: dict[str, Reading | str], *statements: Statement) -> Study:
-    plan = plans.load(PROJECT, "v0")
+    plan = loading.load(PROJECT, "v0")
     plan = replace(plan, statements=statements or plan.statements)
     legs = [LegEntry(leg) for leg in plans.legs(plan, "small")]
     for one in legs:

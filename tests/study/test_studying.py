@@ -15,8 +15,8 @@ from patchbench.model import Machine
 from patchbench.pipeline import Pipeline
 from patchbench.runs.benching import BenchRequest
 from patchbench.study import folder as studies
+from patchbench.study import loading, studying
 from patchbench.study import plan as study
-from patchbench.study import studying
 from patchbench.study.folder import LegEntry, Logbook
 from patchbench.study.running import Runner
 from tests.fakes import Listener
@@ -26,7 +26,7 @@ from tests.recorded import PROJECT
 @pytest.fixture
 def logbook() -> Logbook:
     """Return a study of v0 of which nothing was run."""
-    plan = study.load(PROJECT, "v0")
+    plan = loading.load(PROJECT, "v0")
     legs = [LegEntry(leg) for leg in study.legs(plan, "small")]
     name, versions = "20260101T000000-study-v0-small", {"mainline": "7.3.4"}
     return Logbook(name, "./bootstrap study", "key", "small", plan, legs, versions)
@@ -169,10 +169,10 @@ def test_a_finished_study_is_weighed_again_without_a_boot_when_it_is_reworded(
     pipeline, request = cast(Pipeline, Plain(tmp_path)), studying.StudyRequest("v0")
     first = studying.study_series(pipeline, request)
     legs = len(ran)
-    assert legs == len(study.legs(study.load(PROJECT, "v0"), "small"))
-    plan = study.load(PROJECT, "v0")
+    assert legs == len(study.legs(loading.load(PROJECT, "v0"), "small"))
+    plan = loading.load(PROJECT, "v0")
     other = replace(plan, statements=plan.statements[1:])
-    monkeypatch.setattr(study, "load", lambda *_: other)
+    monkeypatch.setattr(loading, "load", lambda *_: other)
     assert studying.study_series(pipeline, request) == first
     assert (len(ran), studies.read(first).plan) == (legs, other)
     studying.study_series(pipeline, request)

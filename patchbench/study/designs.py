@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a study's cells say of several series, as one table: a row a design. Pure."""
+
+from patchbench.findings import CheckResult
+from patchbench.model import Comparison, Delta
+from patchbench.report import arms
+from patchbench.study.estimates import for_what_was_done
+from patchbench.study.evidence import Study
+from patchbench.study.plan import Column
+from patchbench.study.readings import Reading, reasons_against
+from patchbench.study.tables import Table
+
+_NOT_MEASURED = "-"
+
+
+def table(study: Study) -> Table:
+    """Return the table of designs; without a row if the plan asks nothing of several series."""
+    logbook = study.logbook
+    plan = logbook.plan
+    names = (plan.series, *plan.rivals)
+    columns = [_filled(study, column, names) for column in plan.designs]
+    lines = [
+        f"+{logbook.lines[name][0]} -{logbook.lines[name][1]}" if name in logbook.lines else "-"
+        for name in names
+    ]
+    rows = [*zip(names, lines, *columns, strict=True)] if plan.designs else []
+    return Table(
+        "Designs",
+        "Each against the unpatched kernel, booted with the same seeds. * differs from no change "
+        f"at 5 %, by Holm's rule over the {len(names)} of its column; the best and the worst are "
+        "of those. Per page: of each page that was freed, because the series left more in swap. "
+        "-: not measured, or not to be relied on; the table of cells says why.",
+        ("series", "lines", *(one.asks for one in plan.designs)),
+        tuple(rows),
+    )
+
+
+def _filled(study: Study, column: Column, names: tuple[str, ...]) -> list[str]:
+    readings = [_reading(study, column, name) for name in names]
+    if column.finding:
+        return [_hazard(one, column, name) for one, name in zip(readings, names, strict=True)]
+    found = [_delta(one, column) for one in readings]
+    adjusted = arms.adjusted([delta for delta, _ in found])
+    stars = [" *" if one.differs else "" for one in adjusted]
+    return [
+        said.replace(" %", f" %{star}", 1) + basis
+        for said, star, (_, basis) in zip(arms.ranked(adjusted), stars, found, strict=True)
+    ]
+
+
+def _reading(study: Study, column: Column, series: str) -> Reading | None:
+    found = study.readings.get(column.leg(study.logbook.plan, series))
+    if not isinstance(found, Reading) or reasons_against(found):
+        return None
+    return found
+
+
+def _delta(reading: Reading | None, column: Column) -> tuple[Delta | None, str]:
+    """Return what a bench says of a metric, and what it is per, if not of all that was asked."""
+    result = reading.result if reading else None
+    if not isinstance(result, Comparison):
+        return None, ""
+    for one in result.deltas:
+        if (one.machine, one.metric.name) == (column.machine, column.metric):
+            delta, basis = for_what_was_done(one, result)
+            return delta, " per page" if basis else ""
+    return None, ""
+
+
+def _hazard(reading: Reading | None, column: Column, series: str) -> str:
+    result = reading.result if reading else None
+    if not isinstance(result, CheckResult):
+        return _NOT_MEASURED
+    found = [one.state for one in result.of(series) if one.on == column.finding]
+    if not found or "untested" in found:
+        return _NOT_MEASURED
+    return f"fails in {found.count('fail')} of {len(found)}" if "fail" in found else "passes"
