@@ -76,7 +76,9 @@ def boots_on_the_shelf() -> int:
     return len(list((pipeline.default_cache() / "shelf/boots").glob("[0-9a-f]*")))
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    "end", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.nightly)]
+)
 def test_a_bench_that_is_ended_half_way_carries_on(end: signal.Signals) -> None:
     # Content of its own, and --fresh, so that there is something to boot each time.
     content = f"random_bytes={1400 + end}"
