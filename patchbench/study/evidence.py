@@ -95,7 +95,7 @@ def _profile_command(leg: Leg) -> str:
 def _hazard_command(leg: Leg) -> str:
     return (
         f"./bootstrap check --series {leg.series} --kernel {leg.kernel} --hazards {leg.workload} "
-        f"--seeds {leg.seeds}"
+        f"--seeds {leg.seeds}{' --whole' if leg.whole else ''}"
     )
 
 

@@ -45,7 +45,7 @@ class Cell:
     patches/SERIES/variants.toml. at_work: whether the series has anything to do here: its counter
     must move if so, and must not if not. rivals: those of the plan's that it measures as well, each
     in a cell of its own, named NAME-SERIES; all of them, if it does not say. at_rest: those of them
-    that have nothing to do here.
+    that have nothing to do here. whole: of a hazard, the series alone, and not its first patches.
     A bench boots a pair of arms, a profile likewise with seed 1; a hazard is what `check` boots.
     """
 
@@ -63,6 +63,7 @@ class Cell:
     at_work: bool = True
     rivals: tuple[str, ...] | None = None
     at_rest: tuple[str, ...] = ()
+    whole: bool = False
 
 
 @with_config(STRICT)
@@ -145,6 +146,7 @@ class Leg:
     seeds: int
     value: int
     at_work: bool
+    whole: bool = False
 
     @property
     def key(self) -> str:
@@ -159,7 +161,8 @@ class Leg:
     @property
     def boots(self) -> int:
         """Return how many boots it takes, of all arms; a profile takes two per arm."""
-        return {"bench": 2 * self.seeds, "profile": 4, "hazard": 3}[self.kind]
+        hazard = 2 if self.whole else 3
+        return {"bench": 2 * self.seeds, "profile": 4, "hazard": hazard * self.seeds}[self.kind]
 
 
 def legs(plan: StudyPlan, scale: Scale) -> tuple[Leg, ...]:
@@ -206,6 +209,7 @@ def _legs_of(plan: StudyPlan, cell: Cell, scale: Scale) -> Iterator[Leg]:
                         seeds=getattr(cell.seeds, scale),
                         value=cell.value,
                         at_work=at_work,
+                        whole=cell.whole,
                     )
 
 

@@ -170,6 +170,7 @@ class Runner:
             seeds=leg.seeds,
             fresh=self._fresh,
             parts=("hazards",),
+            first_patches=not leg.whole,
             run=run,
         )
         checking.check(self._pipeline, request)

@@ -178,3 +178,12 @@ def test_a_table_of_designs_that_cannot_be_filled_is_refused_by_name(
 ) -> None:
     with pytest.raises((BadInput, UnknownName), match=message):
         load(tmp_path, *(part.replace(old, new) for part in (RIVALS, CELL, DESIGN)))
+
+
+@pytest.mark.parametrize(("whole", "boots"), [("", 18), ("whole = true\n", 12)])
+def test_a_hazard_boots_the_base_the_series_and_unless_whole_its_first_patch(
+    tmp_path: Path, whole: str, boots: int
+) -> None:
+    hazard = CELL.replace("seeds =", f'kind = "hazard"\nworkload = "residue"\n{whole}seeds =')
+    leg = study.legs(load(tmp_path, HEAD, hazard), "small")[0]
+    assert (leg.boots, leg.whole) == (boots, bool(whole))
