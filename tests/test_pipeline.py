@@ -3,12 +3,14 @@
 
 import fcntl
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from patchbench import pipeline
 from patchbench.errors import BadInput
+from patchbench.model import Source
 from patchbench.pipeline import Pipeline
 from patchbench.runs import benching
 from patchbench.runs.benching import BenchRequest
@@ -108,3 +110,16 @@ def test_the_command_of_a_run_repeats_it() -> None:
         "./bootstrap bench --kernel mainline --series v0 --against none --workload exit-storm "
         "--machine exact,parallel --seeds 2 --set mib=8"
     )
+
+
+def test_another_host_can_fetch_what_came_as_the_tarball_of_a_file_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = Source("mainline", "7.3.4", "linux-source-7.3", tmp_path, "a" * 40, "b" * 40)
+    from_git = replace(ours, kernel="next")
+    with Pipeline(ROOT, tmp_path, Listener()) as run:
+        monkeypatch.setattr(run, "known", {"mainline": ours, "next": from_git}.get)
+        assert run.is_packaged(ours)
+        assert not run.is_packaged(replace(ours, commit="c" * 40)), "the file means another now"
+        assert not run.is_packaged(replace(ours, kernel="/home/me/linux")), "a user's own tree"
+        assert not run.is_packaged(from_git), "what a branch is now is none that others find"
