@@ -18,7 +18,7 @@ Doors: studying, evidence, report, page, formats, publishing, folder, plan, read
     looks       which legs get more seeds while their rules are open, and what that costs
     report      the headline, and the terminal's table
     tables      what the legs measured, below the statements
-    designs     what they say of several series: a row a design, a column a question
+    designs     what they say of several series: tables with a row a design, a column a question
     drawing     an interval as SVG
     page        the study as HTML and Markdown
     formats     the formats of `report --format`

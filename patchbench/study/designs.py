@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a study's cells say of several series, as one table: a row a design. Pure."""
+"""What a study's cells say of several series, as tables: a row a design. Pure."""
+
+from collections.abc import Sequence
 
 from patchbench.findings import CheckResult
 from patchbench.model import Comparison, Delta
@@ -13,26 +15,38 @@ from patchbench.study.tables import Table
 _NOT_MEASURED = "-"
 
 
-def table(study: Study) -> Table:
-    """Return the table of designs; without a row if the plan asks nothing of several series."""
-    logbook = study.logbook
-    plan = logbook.plan
-    names = (plan.series, *plan.rivals)
-    columns = [_filled(study, column, names) for column in plan.designs]
-    lines = [
-        f"+{logbook.lines[name][0]} -{logbook.lines[name][1]}" if name in logbook.lines else "-"
-        for name in names
-    ]
-    rows = [*zip(names, lines, *columns, strict=True)] if plan.designs else []
-    return Table(
-        "Designs",
-        "Each against the unpatched kernel, booted with the same seeds. * differs from no change "
-        f"at 5 %, by Holm's rule over the {len(names)} of its column; the best and the worst are "
-        "of those. Per page: of each page that was freed, because the series left more in swap. "
-        "-: not measured, or not to be relied on; the table of cells says why.",
-        ("series", "lines", *(one.asks for one in plan.designs)),
-        tuple(rows),
+def tables(study: Study) -> tuple[Table, ...]:
+    """Return the tables of designs; none if the plan asks nothing of several series."""
+    plan = study.logbook.plan
+    titles = dict.fromkeys(column.table for column in plan.designs)
+    return tuple(
+        _table(study, title, [one for one in plan.designs if one.table == title])
+        for title in titles
     )
+
+
+def about(study: Study) -> str:
+    """Return what the tables of designs have in common, in words."""
+    lines = study.logbook.lines.items()
+    costs = ", ".join(f"{name} +{added} -{removed}" for name, (added, removed) in lines)
+    return (
+        "Each design against the unpatched kernel, booted with the same seeds. * differs from no "
+        f"change at 5 %, by Holm's rule over the {len(_names(study))} of its column; the best and "
+        "the worst are of those. Per page: of each page that was freed, because the series left "
+        "more in swap. -: not measured, or not to be relied on; the table of cells says why. What "
+        f"they cost, in lines: {costs or 'not known'}."
+    )
+
+
+def _names(study: Study) -> tuple[str, ...]:
+    return (study.logbook.plan.series, *study.logbook.plan.rivals)
+
+
+def _table(study: Study, title: str, asked: Sequence[Column]) -> Table:
+    names = _names(study)
+    columns = [_filled(study, column, names) for column in asked]
+    headings = ("series", *(column.asks for column in asked))
+    return Table(title, "", headings, tuple(zip(names, *columns, strict=True)))
 
 
 def _filled(study: Study, column: Column, names: tuple[str, ...]) -> list[str]:

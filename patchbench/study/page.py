@@ -56,7 +56,8 @@ def _common(study: Study) -> dict[str, object]:
         "chapters": chapters(study),
         "outcome": lambda one: report.outcome(one, study),
         "controls": study.controls,
-        "designs": designs.table(study),
+        "designs": designs.tables(study),
+        "about_designs": designs.about(study),
         "tables": tables.tables(study),
         "machines": study.machines,
     }

@@ -69,11 +69,13 @@ class Cell:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the table of designs: what a cell says of each series.
+    """A column of a table of designs: what a cell says of each series.
 
-    metric: of a bench. finding: of a hazard, the condition that passes or not.
+    table: which one, by its title. metric: of a bench. finding: of a hazard, the condition that
+    passes or not.
     """
 
+    table: str
     asks: str
     cell: str
     metric: str = ""
@@ -111,9 +113,9 @@ class StudyPlan:
     """configs/studies/NAME.toml: cells, statements, and the controls that must not move.
 
     rivals: other series, which every cell without `patches` or `variant` measures as well.
-    designs: what is asked of each of them. reach: the most that the series can gain, for the
-    check of what a leg can show. floor_pct: what stands for a metric's noise floor in conditions
-    in which none was measured.
+    designs: what is asked of each of them, in tables. reach: the most that the series can gain,
+    for the check of what a leg can show. floor_pct: what stands for a metric's noise floor in
+    conditions in which none was measured.
     """
 
     name: str

@@ -139,7 +139,7 @@ def test_parts_and_patches_of_the_series_are_arms_of_their_own(tmp_path: Path) -
 
 
 RIVALS = HEAD + 'rivals = ["v1", "v0@1"]\n'
-DESIGN = '[[designs]]\nasks = "exits"\ncell = "storm"\nmetric = "exit_ns"\n'
+DESIGN = '[[designs]]\ntable = "storms"\nasks = "exits"\ncell = "storm"\nmetric = "exit_ns"\n'
 
 
 def test_a_cell_becomes_a_leg_for_each_rival_and_says_which_of_them_rest(tmp_path: Path) -> None:
