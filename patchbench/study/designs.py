@@ -33,7 +33,8 @@ def about(study: Study) -> str:
         "Each design against the unpatched kernel, booted with the same seeds. * differs from no "
         f"change at 5 %, by Holm's rule over the {len(_names(study))} of its column; the best and "
         "the worst are of those. Per page: of each page that was freed, because the series left "
-        "more in swap. -: not measured, or not to be relied on; the table of cells says why. What "
+        "more in swap. That a hazard passes in one boot tells little. -: not measured, or not to "
+        "be relied on; the table of cells says why. What "
         f"they cost, in lines: {costs or 'not known'}."
     )
 
@@ -88,4 +89,9 @@ def _hazard(reading: Reading | None, column: Column, series: str) -> str:
     found = [one.state for one in result.of(series) if one.on == column.finding]
     if not found or "untested" in found:
         return _NOT_MEASURED
-    return f"fails in {found.count('fail')} of {len(found)}" if "fail" in found else "passes"
+    failed = found.count("fail")
+    return (
+        f"fails in {failed} of {len(found)}"
+        if failed
+        else f"passes in {len(found)} of {len(found)}"
+    )

@@ -98,7 +98,7 @@ def test_a_series_that_was_not_measured_or_not_at_work_has_a_dash() -> None:
 
 
 def test_a_hazard_is_that_of_the_series_and_not_of_the_base() -> None:
-    assert cells(study_of())["v1"]["swapoff ends"] == "passes"
+    assert cells(study_of())["v1"]["swapoff ends"] == "passes in 1 of 1"
 
 
 def test_the_page_says_what_each_design_costs_in_lines() -> None:
