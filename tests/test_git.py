@@ -24,3 +24,16 @@ def test_a_search_that_breaks_is_not_a_search_that_finds_nothing(tmp_path: Path)
     repository = Repository(small_repository(tmp_path / "kernel"))
     with pytest.raises(ToolFailed):
         repository.words("0123456789", {"line"}, ["*.c"])
+
+
+def test_the_lines_of_a_commit_are_counted_and_those_of_a_binary_file_are_none(
+    tmp_path: Path,
+) -> None:
+    folder = small_repository(tmp_path / "kernel")
+    base = git(folder, "rev-parse", "HEAD")
+    source = folder / "mm/swapfile.c"
+    source.write_text(source.read_text().replace("line 7\n", "one\ntwo\nthree\n"))
+    (folder / "logo.bin").write_bytes(b"\0\n\0\n")
+    git(folder, "add", "--all", "--force")
+    git(folder, "commit", "--quiet", "--message", "change")
+    assert Repository(folder).lines(base, git(folder, "rev-parse", "HEAD")) == (3, 1)
