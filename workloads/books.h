@@ -4,7 +4,7 @@
  *
  * Who watches for longer uses more CPU time, and that is not the kernel's doing. So the
  * time of the observer, and of the curve's thread, is read when everybody's is, and taken
- * out of it in every arm.
+ * out of it in every arm; but for what they were charged for and others did (see cpu).
  */
 #ifndef BOOKS_H
 #define BOOKS_H

@@ -60,7 +60,7 @@ static int64_t watch_charges(int64_t start)
 		if (all_is_back())
 			return now_ns();
 		now = now_ns();
-		sleep_ns(now - start < 500 * MS ? MS : 10 * MS);
+		sleep_until(now + (now - start < 500 * MS ? MS : 10 * MS));
 	} while (now - start < watch_ms * MS);
 	return 0;
 }
@@ -162,8 +162,7 @@ static void launch(void)
 	last_reap = kill_in_ways(&ways, kills, order);
 	back_at = watch_charges(start);
 	profile_end();
-	if (now_ns() < start + scene.watch_ns)
-		sleep_ns(start + scene.watch_ns - now_ns());
+	sleep_until(start + scene.watch_ns);
 	after = read_books();
 	tell_pressure();
 

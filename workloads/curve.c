@@ -30,15 +30,6 @@ static pthread_barrier_t go;
 static int64_t started_at, idle_latest_ns;
 static _Atomic int64_t looked_ns;	/* the observer reads it while the thread goes on */
 
-static int64_t sleep_until(int64_t when)
-{
-	struct timespec until = { .tv_sec = when / 1000000000, .tv_nsec = when % 1000000000 };
-
-	if (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL))
-		give_up("a look at the free memory was interrupted");
-	return now_ns() - when;
-}
-
 static void look_at(long number)
 {
 	struct sysinfo now;
@@ -85,10 +76,10 @@ static void *look(void *unused)
 		die("sched_setscheduler");
 	look_when_idle();
 	pthread_barrier_wait(&go);
-	idle_ns = own_cpu_ns();
+	idle_ns = looking_cpu_ns();
 	for (long i = 0; i < points_wanted; i++) {
 		look_at(i);
-		looked_ns = own_cpu_ns() - idle_ns;
+		looked_ns = looking_cpu_ns() - idle_ns;
 	}
 	return unused;
 }

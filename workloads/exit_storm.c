@@ -66,15 +66,14 @@ struct drain {
  * right after the last reap, so a kernel that frees while it exits is not
  * charged for waiting; then one look every millisecond, later every ten.
  * A look takes the CPU from others, so it is short: while swap is in use, zram is not
- * asked. The books are read once more after the last progress: whoever made it may
- * not have left its CPU at the first reading.
+ * asked, and the books are read when there was progress and is no more.
  */
 static struct drain watch_drain(const struct usage *limit, int64_t start)
 {
 	struct drain drain = {
 		.usage = { LONG_MAX, LONG_MAX, LONG_MAX, LONG_MAX },
 	};
-	bool progress = true;
+	bool progress = true, last;
 
 	for (;;) {
 		struct usage usage = drain.usage;
@@ -89,15 +88,16 @@ static struct drain watch_drain(const struct usage *limit, int64_t start)
 		drain.usage = usage;
 		if (is_within(&usage, limit)) {
 			drain.complete = true;
-			sleep_ns(SWITCH_NS);
+			sleep_until(drain.at + SWITCH_NS);
 			drain.books = read_books();
 			return drain;
 		}
-		if (progress || progressed)
+		last = drain.at - start >= drain_deadline_ms * MS;
+		if (progress ? last : progressed)
 			drain.books = read_books();
-		if (drain.at - start >= drain_deadline_ms * MS)
+		if (last)
 			return drain;
-		sleep_ns(drain.at - start < 1000 * MS ? MS : 10 * MS);
+		sleep_until(now_ns() + (drain.at - start < 1000 * MS ? MS : 10 * MS));
 	}
 }
 

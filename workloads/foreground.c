@@ -33,6 +33,8 @@ static struct told {
 	pthread_barrier_t open;
 	int64_t start;
 	int64_t preview_ns, wakeups_cpu_ns;
+	/* the observer reads it while the scene goes on */
+	_Atomic int64_t others_ns;
 	long preview_free_kib;
 	int64_t frame_ns[MAX_FRAMES];
 	int64_t frame_wait_max_ns;
@@ -42,16 +44,6 @@ static struct told {
 static struct scene scene;
 static volatile bool closed;
 static pid_t foreground;
-
-/* Return how much later than wanted. */
-static int64_t sleep_until(int64_t when)
-{
-	struct timespec until = { .tv_sec = when / 1000000000, .tv_nsec = when % 1000000000 };
-
-	if (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL))
-		give_up("the foreground's sleep was interrupted");
-	return now_ns() - when;
-}
 
 static void work(int64_t ns)
 {
@@ -90,6 +82,15 @@ static int64_t waited_ns(int schedstat)
 	return waited;
 }
 
+/* Return how late it was; what this thread was charged for and others did is counted. */
+static int64_t count_sleep(int64_t until)
+{
+	int64_t others_ns = others_cpu_ns(), late_ns = sleep_until(until);
+
+	told->others_ns += others_cpu_ns() - others_ns;
+	return late_ns;
+}
+
 static void *draw(void *unused)
 {
 	int schedstat = open(SCHEDSTAT, O_RDONLY | O_CLOEXEC);
@@ -102,7 +103,7 @@ static void *draw(void *unused)
 	for (long i = 0; i < scene.watch_ns / scene.frame_ns; i++) {
 		int64_t due = told->start + i * scene.frame_ns, wait_ns = -waited_ns(schedstat);
 
-		sleep_until(due);
+		count_sleep(due);
 		work(scene.frame_cpu_ns);
 		told->frame_ns[i] = now_ns() - due;
 		wait_ns += waited_ns(schedstat);
@@ -116,8 +117,8 @@ static void *wake_up(void *unused)
 {
 	pthread_barrier_wait(&told->open);
 	for (long i = 0; i < scene.watch_ns / WAKEUP_NS; i++)
-		told->wakeup_ns[i] = sleep_until(told->start + i * WAKEUP_NS);
-	told->wakeups_cpu_ns = own_cpu_ns();
+		told->wakeup_ns[i] = count_sleep(told->start + i * WAKEUP_NS);
+	told->wakeups_cpu_ns = looking_cpu_ns();
 	return unused;
 }
 
@@ -204,14 +205,7 @@ int64_t open_scene(void)
 
 int64_t foreground_cpu_ns(void)
 {
-	return foreground ? process_cpu_ns(foreground) : 0;
-}
-
-static int by_size(const void *a, const void *b)
-{
-	int64_t one = *(const int64_t *)a, other = *(const int64_t *)b;
-
-	return (one > other) - (one < other);
+	return foreground ? process_cpu_ns(foreground) - told->others_ns : 0;
 }
 
 void tell_foreground(void)

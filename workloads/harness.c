@@ -128,6 +128,13 @@ void sleep_ns(int64_t ns)
 			die("nanosleep");
 }
 
+int by_size(const void *a, const void *b)
+{
+	int64_t one = *(const int64_t *)a, other = *(const int64_t *)b;
+
+	return (one > other) - (one < other);
+}
+
 /* Read a small file of /proc or /sys from its start; a full buffer is an error. */
 void read_text(int fd, char *text, size_t size, const char *path)
 {

@@ -14,6 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define US		1000LL
+#define MS		1000000LL
+
 /* Every table ends with an entry without a name. */
 struct metric {
 	const char *name;	/* ends in its unit: exit_ns */
@@ -77,6 +80,9 @@ void cannot_test(const char *format, ...)
 
 int64_t now_ns(void);
 void sleep_ns(int64_t ns);
+
+/* For qsort() of int64_t. */
+int by_size(const void *a, const void *b);
 void read_text(int fd, char *text, size_t size, const char *path);
 
 #endif

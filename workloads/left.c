@@ -125,6 +125,8 @@ void tell_left(void)
 	read_vmstat(&vmstat);
 	sample("left_pages", beyond(usage.swap_pages, idle.swap_pages), NULL);
 	sample("left_bytes", beyond(usage.zram_compr_bytes, idle.zram_compr_bytes), NULL);
+	/* an object that was lost in zsmalloc has left zram's count, and its page stays in use */
+	sample("left_pool_bytes", beyond(usage.zram_memory_bytes, idle.zram_memory_bytes), NULL);
 	gathered = vmstat_moved(&vmstat_idle, &vmstat, "async_swap_count");
 	if (gathered >= 0)
 		meta("gathered_records", "%ld", gathered);

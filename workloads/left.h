@@ -9,8 +9,8 @@
 void remember_idle(void);
 
 /*
- * Sample left_pages and left_bytes: the swap and the compressed bytes in use beyond
- * idle's. Record what a series that gathers entries says of itself (meta
+ * Sample left_pages, left_bytes and left_pool_bytes: the swap, the compressed bytes and
+ * the memory of zram's pool in use beyond idle's. Record what a series that gathers entries says of itself (meta
  * parked_records, gathered_records and leaked_records, where the kernel has them),
  * what kmemleak finds (meta leaks) and what moved in /proc/vmstat since idle.
  */

@@ -48,6 +48,7 @@ const struct workload workload = {
 		{ "makespan_ns", "ns", "lower" },
 		{ "left_pages", "pages", "lower" },
 		{ "left_bytes", "bytes", "lower" },
+		{ "left_pool_bytes", "bytes", "lower" },
 		{ "swapoff_ns", "ns", "lower" },
 		{ "swapoff_cpu_ns", "ns", "lower" },
 		{ 0 },

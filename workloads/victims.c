@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cpu.h"
 #include "harness.h"
 #include "victims.h"
 
@@ -182,8 +183,13 @@ static long reap_those_who_ended(struct pollfd *alive, const long *order, long b
 				 int64_t most_ns, bool by_exit)
 {
 	struct timespec most = { most_ns / 1000000000, most_ns % 1000000000 };
-	int ready = ppoll(alive, begun, &most, NULL);
-	int64_t now = now_ns();
+	int64_t now;
+	int ready;
+
+	begin_sleep();
+	ready = ppoll(alive, begun, &most, NULL);
+	now = now_ns();
+	end_sleep();
 
 	if (ready < 0)
 		die("ppoll");

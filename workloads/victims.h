@@ -10,8 +10,6 @@
 
 #include "pages.h"
 
-#define US		1000LL
-#define MS		1000000LL
 #define MAX_VICTIMS	64
 
 struct victim {

@@ -85,6 +85,7 @@ const struct workload workload = {
 		{ "refused_pages", "pages", "lower" },
 		{ "left_pages", "pages", "lower" },
 		{ "left_bytes", "bytes", "lower" },
+		{ "left_pool_bytes", "bytes", "lower" },
 		{ "swapoff_ns", "ns", "lower" },
 		{ "swapoff_cpu_ns", "ns", "lower" },
 		{ 0 },

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from patchbench import records
-from patchbench.catalog import adapter
+from patchbench.catalog import PLAIN_NAME, adapter
 from patchbench.errors import BadInput
 from patchbench.model import Boot, Plan
 from patchbench.stages import boot
@@ -57,8 +57,10 @@ def publishing(root: Path, name: str) -> Iterator[Path]:
     Raises BadInput for a name that is none, or is taken.
     """
     final = root / "results/published" / name
-    if not name or Path(name).name != name:
-        raise BadInput(f"--name {name}: a folder's name, without a slash")
+    if not PLAIN_NAME.fullmatch(name):
+        raise BadInput(
+            f"--name {name}: a folder's name, of letters, digits and . _ + -; no dash comes first"
+        )
     if final.exists():
         raise BadInput(f"{final} is published already; choose another name, or remove it")
     # Outside of published/, where half of it would pass for a whole one.

@@ -77,9 +77,11 @@ def test_a_run_that_cannot_be_relied_on_is_not_published(project: Path) -> None:
     assert not (project / "results/published").exists()
 
 
-def test_a_name_with_a_slash_is_refused(project: Path) -> None:
-    with pytest.raises(BadInput, match="without a slash"):
-        publish(project, "../v0")
+@pytest.mark.parametrize("name", ["../v0", "--help", "", ".", "two words", "a\nb"])
+def test_what_is_no_plain_name_is_refused(project: Path, name: str) -> None:
+    with pytest.raises(BadInput, match="a folder's name, of letters"):
+        publish(project, name)
+    assert not (project / "results/published").exists()
 
 
 def test_a_boot_that_is_missing_is_named(project: Path) -> None:
