@@ -236,8 +236,7 @@ def test_every_hazard_ends_with_the_conditions_of_residue() -> None:
     catalog = Catalog(ROOT)
     wanted = {one.on for one in catalog.workload("residue").conditions}
     others_swap, at_once = {"left_pages", "left_bytes", "left_pool_bytes"}, wanted - {"swapoff"}
-    # The program of storm-drains is the storm's own, whose clock stops when all that is back.
-    excused = {"oom-global": others_swap, "swapoff-after": at_once, "storm-drains": at_once}
+    excused = {"oom-global": others_swap, "swapoff-after": at_once}
     for name in catalog.workloads():
         asked = {one.on for one in catalog.workload(name).conditions}
         if asked:

@@ -127,17 +127,17 @@ def test_if_setting_up_fails_the_first_large_exit_oopses(copied: Pipeline, tmp_p
 @pytest.mark.parametrize(
     ("fault", "title"),
     [
-        ("loses-an-object", "storm-drains: drain_ns"),
-        ("unlocks-early", "storm-drains: console, oops"),
-        ("frees-twice", "storm-drains: console, oops"),
+        ("loses-an-object", "residue: left_pool_bytes"),
+        ("unlocks-early", "residue: console, oops"),
+        ("frees-twice", "residue: console, oops"),
     ],
 )
 def test_each_fault_that_is_planted_into_v1_is_caught(fault: str, title: str) -> None:
-    status, findings = check("--series", f"v1+{fault}", "--whole", "--hazards", "storm-drains")
+    status, findings = check("--series", f"v1+{fault}", "--whole", "--hazards", "residue")
     assert status == 10
     assert states(findings, title)[f"v1+{fault}"] == "fail"
-    assert states(findings, "storm-drains: drain_ns")["none"] == "pass"
-    status, findings = check("--series", "v1", "--whole", "--hazards", "storm-drains")
+    assert states(findings, "residue: left_pool_bytes")["none"] == "pass"
+    status, findings = check("--series", "v1", "--whole", "--hazards", "residue")
     assert status == 0
     assert {one.state for one in findings} == {"pass"}
 
