@@ -23,6 +23,7 @@ SMALL = {"victims": 3, "mib": 8}
 #: What makes a boot of each program short.
 TINY = {
     "exit-storm": {"victims": 2, "mib": 8},
+    "pinned-exit": {"victims": 2, "mib": 8},
     "live-free": {"mib": 8, "idle_ms": 10},
     "swap-io": {"mib": 8},
     "camera-launch": {"divisor": 64, "apps": 4, "kills": 2, "free_mib": 24576, "watch_ms": 500},
