@@ -141,8 +141,11 @@ class Engine:
     def reap(self, alive: Iterable[str]) -> int:
         """Kill what runs on this cache that are not alive left running, and return how many."""
         with _engine_errors("list containers"):
+            # A container of another run may end between being listed and being looked at.
             found = self._client.containers.list(
-                all=True, filters={"label": f"{_LABEL}={self._labels[_LABEL]}"}
+                all=True,
+                filters={"label": f"{_LABEL}={self._labels[_LABEL]}"},
+                ignore_removed=True,
             )
         alive = {*alive, self._labels[_RUN_LABEL]}
         orphans = [one for one in found if one.labels.get(_RUN_LABEL) not in alive]

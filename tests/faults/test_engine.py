@@ -94,6 +94,16 @@ def test_an_engine_that_is_killed_costs_the_run_and_leaves_nothing_once_it_is_ba
     assert left_running() == []
 
 
+def test_a_container_that_ends_between_being_listed_and_looked_at_costs_nothing(
+    engine: OwnEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Before: status 30, "could not list containers", where another run's had just ended.
+    with Engine(tmp_path, "first") as connection:
+        gone = [{"Id": "0" * 64}]
+        monkeypatch.setattr(connection._client.api, "containers", lambda **_: gone)
+        assert connection.reap([]) == 0
+
+
 @pytest.mark.parametrize("how", ["killed", "told to end"])
 def test_an_engine_that_is_back_at_once_is_no_failure_of_what_it_ran(
     engine: OwnEngine, tmp_path: Path, how: str
