@@ -137,6 +137,8 @@ static void run_out(void)
 	sample("oom_kills", vmstat_moved(&before, &after, "oom_kill"), NULL);
 	meta("hog_mib", "%ld", *hog_grew_mib);
 	meta("hog", killed ? "killed" : "content");
+	/* the hog has just exited: who frees later has as long for it as after the kill */
+	sleep_ns(settle_ms * MS);
 	tell_left();
 	tell_swapoff(swapoff_deadline_ms);
 }
