@@ -6,7 +6,7 @@ revisions
 
     gating       judges one series against another, and writes the verdict down
     request      what to gate, and the command that asks for it again
-    seeds        what a gate boots with, drawn from the tree that it judges
+    seeds        what a gate boots with, drawn by the tree that it judges
     trial        one gate under way: boots, hazards and rows, until something fails
     limits       what is judged by, and what is decided: Policy, Ruling, Verdict
     policy       configs/gate.toml, read and checked

@@ -7,6 +7,7 @@ could change the verdict; what was not looked at then is kept by name.
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -18,7 +19,7 @@ from patchbench.gate.limits import Policy, Ruled, Ruling
 from patchbench.gate.request import GateRequest
 from patchbench.gate.seeds import draw
 from patchbench.gate.waivers import Waiver
-from patchbench.model import Comparison
+from patchbench.model import Arm, Comparison
 from patchbench.pipeline import Pipeline
 from patchbench.runs import benching, reading
 from patchbench.runs.benching import Prepared
@@ -166,10 +167,10 @@ class Trial:
         workload, machine = place
         prepared, seeds = self.prepared[workload], self.policy.looks[look]
         have = self._booted.get(place, ())
-        more = draw(prepared.plan.test.tree_id, seeds)[len(have) :]
-        prepared.prove(self.pipeline)
+        plan = prepared.plan
+        more = draw(plan.test.tree_id, plan.base.tree_id, seeds)[len(have) :]
         (arms,) = (arms for arms in prepared.arms if arms[0].machine.name == machine)
-        prepared.boot(arms, more, fresh=self.request.fresh)
+        self._boot(prepared, arms, more)
         self._booted[place] = (*have, *prepared.booted(arms, more))
         prepared.amend(
             {name: booted for (of, name), booted in self._booted.items() if of == workload}
@@ -179,6 +180,15 @@ class Trial:
             return
         looked.append(place)
         self._judge(look, looked)
+
+    def _boot(self, prepared: Prepared, arms: Sequence[Arm], seeds: Sequence[int]) -> None:
+        """Boot, and count what runs: meanwhile, where that disturbs no boot."""
+        if not arms[0].machine.exact:
+            prepared.prove(self.pipeline)
+        with ThreadPoolExecutor(1) as pool:
+            proved = pool.submit(prepared.prove, self.pipeline)
+            prepared.boot(arms, seeds, fresh=self.request.fresh)
+            proved.result()
 
     def _stop_for_budget(self, look: int, place: Place) -> None:
         self._no_more_boots = True

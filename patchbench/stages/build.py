@@ -19,6 +19,7 @@ from patchbench.store import Store, key
 from patchbench.story import Story
 from patchbench.tools import files
 from patchbench.tools.container import Engine
+from patchbench.tools.git import Repository
 
 _TARGET = "Image"
 _KEPT = {
@@ -98,7 +99,7 @@ def build(
     under_way.touch()
     try:
         story.say(f"configuring {name}")
-        _configure(make, tree, flavour, lane)
+        _configure(make, store, tree, flavour, toolchain, lane)
         _compile(make, name, lane, story)
     except (BuildFailed, KconfigDropped):
         under_way.unlink()  # make ended by itself, and cleaned up after itself
@@ -130,9 +131,27 @@ def _release(path: Path) -> str:
     return text if _RELEASE.fullmatch(text) else ""
 
 
-def _configure(make: Make, tree: Tree, flavour: Flavour, lane: Lane) -> None:
-    """Configure; raise KconfigDropped, with reasons, if a line of the flavour is dropped."""
-    got = kconfig.settings(make.configure())
+def _configure(
+    make: Make, store: Store, tree: Tree, flavour: Flavour, toolchain: Toolchain, lane: Lane
+) -> None:
+    """Configure; raise KconfigDropped, with reasons, if a line of the flavour is dropped.
+
+    What the fragment comes to is shelved: make asks a compiler some hundred questions for it, and
+    no edit of code changes an answer.
+    """
+    made_of: dict[str, Json] = {
+        "flavour": flavour.fragment,
+        "make": [*ARM64.line("allnoconfig")],
+        "toolchain": toolchain.digest,
+        "tree without code": Repository(tree.source.repository).without_code(tree.commit),
+    }
+
+    def fill(folder: Path) -> None:
+        (folder / "config").write_text(make.configured())
+
+    config = (store.ensure("configurations", made_of, fill) / "config").read_text()
+    make.put(config)
+    got = kconfig.settings(config)
     gone = kconfig.dropped(kconfig.settings(flavour.fragment), got)
     if not gone:
         return

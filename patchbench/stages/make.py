@@ -17,6 +17,7 @@ FIXED = {
     "KBUILD_BUILD_VERSION": "1",
 }
 TIMEOUT_S = 3600
+_NEW_CONFIG = ".config.new"
 #: The most that is read of a configuration, and of one file of the source.
 _CONFIG_BYTES = 4 << 20
 _SOURCE_BYTES = 16 << 20
@@ -147,24 +148,33 @@ class Make:
         )
 
     def configure(self) -> str:
-        """Write .config from the fragment, only if it differs, and return it.
+        """Write .config from the fragment, only if it differs, and return it."""
+        got = self.configured()
+        self.put(got)
+        return got
 
-        A file that is not touched tells make that nothing changed.
-        """
-        aside, final = self._lane.objects / ".config.new", self._lane.objects / ".config"
+    def configured(self) -> str:
+        """Return the configuration that make completes the fragment to."""
+        aside = self._lane.objects / _NEW_CONFIG
         files.remove(aside)
-        done = self("allnoconfig", environment={"KCONFIG_CONFIG": "/out/.config.new"})
+        done = self("allnoconfig", environment={"KCONFIG_CONFIG": f"/out/{_NEW_CONFIG}"})
         if done.status != 0:
             raise BuildFailed(f"make allnoconfig failed:\n{tail(done.said)}")
         got = files.take_text(self._lane.objects, aside.name, most_bytes=_CONFIG_BYTES)
-        if self._configured() == got:
-            aside.unlink()
-        else:
-            files.remove(final)  # a folder in its place could not be replaced
-            aside.replace(final)
+        files.remove(aside)
         return got
 
-    def _configured(self) -> str | None:
+    def put(self, config: str) -> None:
+        """Make a text the lane's .config; a file that is not touched tells make so."""
+        if self._in_place() == config:
+            return
+        aside, final = self._lane.objects / _NEW_CONFIG, self._lane.objects / ".config"
+        for path in (aside, final):
+            files.remove(path)  # what a build put there could lead elsewhere, or be a folder
+        aside.write_text(config)
+        aside.replace(final)
+
+    def _in_place(self) -> str | None:
         """Return the .config that the last build left, or None if it is no file of ours."""
         try:
             return files.take_text(self._lane.objects, ".config", most_bytes=_CONFIG_BYTES)

@@ -36,11 +36,27 @@ def apply(source: Source, series: Series, work: Path) -> Tree:
     scratch_folder = work / "apply" / source.kernel / series.name
     files = tuple(dict.fromkeys(name for patch in series.patches for name in patch.files))
     scratch = repository.scratch(source.commit, scratch_folder, files, apart=True)
+    if not scratch.am_all([patch.path for patch in series.patches]):
+        scratch = repository.scratch(source.commit, scratch_folder, files, apart=True)
+        try:
+            _apply_one_by_one(source, series, scratch)
+        except DoesNotApply:
+            repository.absorb(scratch_folder)  # or a plain git would not find its HEAD
+            raise
+    commit = scratch.resolve("HEAD")
+    repository.absorb(scratch_folder)
+    repository.keep(commit)
+    repository.discard(scratch_folder)
+    return Tree(source, series, commit, repository.resolve(f"{commit}^{{tree}}"))
+
+
+def _apply_one_by_one(source: Source, series: Series, scratch: Repository) -> None:
+    """Apply the patches, and say of the first that does not apply which it is, and where."""
     for patch in series.patches:
         before = scratch.resolve("HEAD")
         if stopped := scratch.am(patch.path):
             where = _where(patch, stopped)
-            message = _conflict(patch, source, where, scratch_folder)
+            message = _conflict(patch, source, where, scratch.path)
             raise DoesNotApply(message, patch.path.name, where)
         if scratch.resolve("HEAD") == before:  # git calls that a success
             already = f"already in {source.kernel} {source.version}"
@@ -49,11 +65,6 @@ def apply(source: Source, series: Series, work: Path) -> Tree:
                 patch.path.name,
                 already,
             )
-    commit = scratch.resolve("HEAD")
-    repository.absorb(scratch_folder)
-    repository.keep(commit)
-    repository.discard(scratch_folder)
-    return Tree(source, series, commit, repository.resolve(f"{commit}^{{tree}}"))
 
 
 def check_out(tree: Tree, folder: Path, story: Story) -> None:

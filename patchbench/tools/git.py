@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Repositories of our own: snapshots in, series applied, work trees out."""
 
+import hashlib
 import re
 import tarfile
 import tempfile
@@ -14,6 +15,8 @@ from patchbench.tools import files, gitrun
 _MOST_PRINTED_BYTES = 1 << 20
 #: For every work tree: what is compiled is the tree's bytes, whatever its .gitattributes ask for.
 _ATTRIBUTES = "* -text -ident -filter !eol !working-tree-encoding -export-subst -export-ignore\n"
+_AM = ("--quiet", "--3way", "--committer-date-is-author-date", "--keep-cr")
+_CODE = (".c", ".h", ".S")
 #: What git says when a patch's hunks do not fit, and when there is no room.
 _CONFLICT = "Patch failed at"
 _FULL = "No space left on device"
@@ -187,6 +190,15 @@ class Repository:
         rows = (row.partition("\t") for row in listed.split("\0") if row)
         return {path: about.split()[2] for about, _, path in rows}
 
+    def without_code(self, commit: str) -> str:
+        """Return a digest of a kernel but its C, assembly and headers; of scripts/, of these too.
+
+        That is whatever can answer a question of its Kconfig files.
+        """
+        listed = self._git("ls-tree", "-r", "-z", "--full-tree", commit).split("\0")
+        kept = (row for row in listed if "\tscripts/" in row or not row.endswith(_CODE))
+        return hashlib.sha256("\0".join(kept).encode(errors="surrogateescape")).hexdigest()
+
     def knows(self, commit: str) -> bool:
         """Return whether a commit is here, by its full id."""
         try:
@@ -347,9 +359,8 @@ class Repository:
         Raises BadInput for a mail that git cannot apply, whatever the kernel.
         """
         before = self.resolve("HEAD")
-        options = ("--quiet", "--3way", "--committer-date-is-author-date", "--keep-cr")
         try:
-            self._git("am", *options, "--end-of-options", str(patch))
+            self._git("am", *_AM, "--end-of-options", str(patch))
         except ToolFailed as err:
             # A full disk is not the patch's fault.
             if _FULL in str(err) or not self._has_stopped():
@@ -358,6 +369,19 @@ class Repository:
                 raise BadInput(f"{patch} is damaged\n  {err}") from err
             return Stopped(str(err), self._bad_hunks(before, patch))
         return None
+
+    def am_all(self, patches: Sequence[Path]) -> bool:
+        """Apply mails at once, and return whether each gave one commit, as `am` of each would.
+
+        A git of its own for each takes twice as long. Where this returns False, the work tree is
+        of no further use.
+        """
+        before = self.resolve("HEAD")
+        try:
+            self._git("am", *_AM, "--end-of-options", *map(str, patches))
+        except ToolFailed:
+            return False
+        return self._git("rev-list", "--count", f"{before}..HEAD") == str(len(patches))
 
     def _has_stopped(self) -> bool:
         return Path(self._git("rev-parse", "--git-path", "rebase-apply")).is_dir()

@@ -15,6 +15,7 @@ from patchbench.stages import build, make
 from patchbench.store import Store
 from patchbench.tools.container import Bind, Engine, Finished, Limits
 from patchbench.tools.files import remove
+from patchbench.tools.git import Repository
 from tests.fakes import Listener
 
 TOOLCHAIN = Toolchain("sha256:1", "digest", "debootstrap", "14.2.0", "2.44", "10.0.13")
@@ -98,7 +99,8 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    monkeypatch.setattr(Repository, "without_code", lambda self, commit: "Kconfig, Makefile")
     (tmp_path / "source/mm").mkdir(parents=True)
     (tmp_path / "source/Kconfig").write_text(
         'config SWAP\n    bool "Swap"\n    depends on MMU\nconfig TINY\n    bool "Toy"\n'
@@ -127,6 +129,30 @@ def test_an_unchanged_configuration_is_not_touched(site: Site) -> None:
     before = config.stat().st_mtime_ns
     site.build()
     assert config.stat().st_mtime_ns == before
+
+
+def test_after_an_edit_of_code_make_is_not_asked_again_what_the_fragment_comes_to(
+    site: Site,
+) -> None:
+    def asked() -> int:
+        return sum("allnoconfig" in call["argv"] for call in site.make.calls)
+
+    site.build()
+    remove(site.make.objects)
+    site.make.objects.mkdir()
+    site.build()
+    assert asked() == 1
+    assert (site.make.objects / ".config").read_text() == FRAGMENT
+
+
+def test_after_an_edit_of_a_kconfig_file_make_is_asked_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.build()
+    monkeypatch.setattr(Repository, "without_code", lambda self, commit: "another Kconfig")
+    site.make.config = ""
+    with pytest.raises(KconfigDropped):
+        site.build()
 
 
 def test_a_dropped_symbol_is_named_with_its_unmet_dependency(site: Site) -> None:

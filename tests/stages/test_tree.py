@@ -245,3 +245,44 @@ def test_a_patch_that_the_kernel_has_already_is_said_to_be_there(
     Repository(source.repository)._git("repack", "-a", "-d", "--quiet")
     with pytest.raises(DoesNotApply, match=r"already in small 7\.3\.4"):
         tree.apply(later, load(patches, "v0"), tmp_path / "work")
+
+
+@pytest.mark.parametrize(
+    ("path", "differs"),
+    [
+        ("mm/swapfile.c", False),
+        ("include/linux/swap.h", False),
+        ("mm/Kconfig", True),
+        ("mm/Makefile", True),
+        ("scripts/cc-version.sh", True),
+        ("scripts/kconfig/conf.c", True),
+        ("new", True),
+    ],
+)
+def test_what_a_configuration_follows_from_is_told_from_code(
+    tmp_path: Path, path: str, differs: bool
+) -> None:
+    repository = small_repository(tmp_path / "upstream")
+    answers = []
+    for text in ("one\n", "two\n"):
+        (repository / path).parent.mkdir(parents=True, exist_ok=True)
+        (repository / path).write_text(text)
+        git(repository, "add", "--all", "--force")
+        git(repository, "commit", "--quiet", "--message", text)
+        answers.append(Repository(repository).without_code("HEAD"))
+    assert (answers[0] != answers[1]) == differs
+
+
+def test_where_a_later_patch_stops_it_is_named_and_a_plain_git_works_in_the_parked_tree(
+    source: Source, patches: Path, tmp_path: Path
+) -> None:
+    mails = sorted((patches / "patches/v0/7.3").glob("*.patch"))
+    second = mails[1]
+    second.write_text(second.read_text().replace("line 20", "line twelve"))
+    with pytest.raises(DoesNotApply, match=r"hunk @@") as caught:
+        tree.apply(source, load(patches, "v0"), tmp_path / "work")
+    assert caught.value.patch == second.name
+    # The commits of the patches before were where no other git looked.
+    parked = tmp_path / "work/apply/small/v0"
+    assert len(git(parked, "log", "--format=%h").split()) == 2
+    assert "am session" in git(parked, "status")
