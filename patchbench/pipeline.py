@@ -97,6 +97,7 @@ class Pipeline:
         self._share = Share(cache, story.say, boots_only=shared)
         self._guests: dict[str, Guest] = {}
         self._pinned: dict[str, str] = {}  # commits of users' trees, by path
+        self._applied: dict[tuple[Source, Series], Tree] = {}
         self._adopted: dict[str, tuple[Path, str]] = {}  # series that were taken: root, base
         self._looked_at: set[str] = set()  # users' trees, for what no commit holds
         self.with_changes = False  # of a user's tree, take what no commit holds as well
@@ -271,8 +272,14 @@ class Pipeline:
         return self._series(SeriesName.parse(name), line)
 
     def apply_series(self, source: Source, made: Series) -> Tree:
-        """Return the source with a series applied that was made, and not dropped in."""
-        return tree.apply(source, made, self.cache / "work")
+        """Return the source with a series applied that was made, and not dropped in.
+
+        The same patches on the same source are applied once.
+        """
+        asked = source, made
+        if asked not in self._applied:
+            self._applied[asked] = tree.apply(source, made, self.cache / "work")
+        return self._applied[asked]
 
     def _series(self, asked: SeriesName, line: str) -> Series:
         today = asked.today()
