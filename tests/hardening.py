@@ -125,6 +125,11 @@ ATTACKS: Sequence[Attack] = (
         ("tests/faults/test_engine.py",),
     ),
     Attack(
+        "a gate of a kernel that does the same, beside 12 and 200 processes that want a CPU",
+        "PASS, undecided, or status 30",
+        ("tests/e2e/test_gate.py::test_a_host_under_load",),
+    ),
+    Attack(
         "git alive after a SIGKILL",
         "ends with us, or the cache stays locked until it has",
         (

@@ -173,11 +173,12 @@ class _Booter:
     ) -> None:
         self.machine = machine
         self._pipeline = pipeline
-        self._folder = folder
+        # A folder of boots has those of one workload: their names do not tell it.
+        self._folder = folder / workload
         self._kernel = kernel
         self._workload = workload
         self._metrics = _with_per_page(pipeline, workload)
-        self._booter = pipeline.booter(folder)
+        self._booter = pipeline.booter(self._folder)
         self._notes = pipeline.catalog.metric_notes()
 
     def boot(

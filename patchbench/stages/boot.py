@@ -28,7 +28,7 @@ from patchbench.model import Arm, Boot, Json, Machine, Platform, Record, Workloa
 from patchbench.stages.splats import Splat, SplatPolicy
 from patchbench.store import write_whole
 from patchbench.tools import files
-from patchbench.tools.qemu import CONSOLE, RESULTS, Ran, command
+from patchbench.tools.qemu import CONSOLE, RESULTS, Ran, command, kernel_arguments
 
 HOST_NOTE = "host.json"
 _AGAIN = "again"
@@ -38,6 +38,7 @@ MOST_LOG_BYTES = 2 << 20
 #: The kernel's longest line, printk's LOG_LINE_MAX and its prefix. A pattern with `.*` can take the
 #: square of a line's length.
 _LINE_CHARS = 1100
+_COMMAND_LINE = re.compile(r"\] Kernel command line: (.*?)(?: \\)?$", re.MULTILINE)
 _TAIL_LINES = 12
 _SHOWN_CHARS = 200
 #: Above these, something else was using the host. A boot with as many vCPUs as the host has
@@ -73,18 +74,29 @@ class CanBoot(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The boot that a folder's logs must be of; an exact one does not depend on the host."""
+    """The boot that a folder's logs must be of; an exact one does not depend on the host.
+
+    command_line: of its kernel, which has all that the workload is told; empty if it is not known.
+    """
 
     machine: str
     series: str
     release: str
     seed: int
     exact: bool
+    command_line: str = ""
 
 
 def wanted(arm: Arm, seed: int) -> Wanted:
     """Return which boot the logs of an arm and seed must be of."""
-    return Wanted(arm.machine.name, arm.image.series, arm.image.release, seed, arm.machine.exact)
+    return Wanted(
+        arm.machine.name,
+        arm.image.series,
+        arm.image.release,
+        seed,
+        arm.machine.exact,
+        kernel_arguments(arm.machine, arm.workload, seed),
+    )
 
 
 def run(hypervisor: CanBoot, arm: Arm, seed: int, out: Path) -> Ran:
@@ -254,6 +266,8 @@ def _judge(logs: _Logs, wanted: Wanted, splats: Sequence[Splat]) -> Boot:
             f"the guest runs {_shown(found[:_SHOWN_CHARS])}, its image is {wanted.release}\n"
             f"  {logs.folder}"
         )
+    if other := _other_command_line(logs.console, wanted):
+        raise BadRecord(f"the logs are of another boot, with {other}\n  {logs.folder}")
     if not record.complete:
         _lost(logs, record)
     if splats:
@@ -277,6 +291,15 @@ def _judge(logs: _Logs, wanted: Wanted, splats: Sequence[Splat]) -> Boot:
         again=int(host.get(_AGAIN, 0)),
         worker=ran.worker if ran else "",
     )
+
+
+def _other_command_line(console: str, wanted: Wanted) -> str:
+    """Return the command line that a kernel told, if it is none of this boot; else empty."""
+    told = _COMMAND_LINE.search(console)
+    # A long one is cut, or goes on in a second line.
+    if not told or not wanted.command_line or wanted.command_line.startswith(told[1]):
+        return ""
+    return _shown(told[1])
 
 
 def _check_size(path: Path, read_bytes: int) -> None:

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The gate on real kernels: what it passes, what it stops, and what it leaves open."""
 
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from patchbench.errors import HostOverloaded, PipelineError
 from patchbench.gate import gating
 from patchbench.gate.request import GateRequest
 from patchbench.model import Source
@@ -82,6 +85,41 @@ def test_what_is_neutral_passes_and_a_planted_slow_down_fails_by_its_metric(
     short = gating.gate_series(gated, request(SLOWER, seeds=8, budget_s=0.001))
     assert short.ruled == "INCONCLUSIVE"
     assert "the budget of 0 s was spent after 6 of the 8 seeds" in short.reasons[0]
+
+
+@contextmanager
+def load(processes: int) -> Iterator[None]:
+    """Let so many processes want a CPU."""
+    spin = ["sh", "-c", "while :; do :; done"]
+    spinning = [subprocess.Popen(spin) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for process in spinning:
+            process.kill()
+        for process in spinning:
+            process.wait()
+
+
+def ruled_or_status(gated: Pipeline, request: GateRequest) -> str | int:
+    """Return the verdict, or the exit status of what kept it from being reached."""
+    try:
+        return gating.gate_series(gated, request).ruled
+    except PipelineError as err:
+        return err.exit_code
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("machine", ["exact", "parallel"])
+@pytest.mark.parametrize("processes", [12, 200])
+def test_a_host_under_load_is_never_held_against_a_series(
+    gated: Pipeline, processes: int, machine: str
+) -> None:
+    (gated.root / "gate.toml").write_text(POLICY.replace('"exact"', f'"{machine}"'))
+    gated.images(gated.source(KERNEL), ["none", RELINK], "bench")
+    with load(processes):
+        said = ruled_or_status(gated, request(RELINK, seeds=2, fresh=True))
+    assert said in ("PASS", "INCONCLUSIVE", HostOverloaded.exit_code)
 
 
 def test_a_series_against_the_same_tree_has_nothing_to_measure(gated: Pipeline) -> None:

@@ -31,7 +31,8 @@ _FAR_S = 10 * 365 * 24 * 3600
 #: Files of the cache by kind; a byte is flipped in one of each.
 _FILES = (
     *("shelf/images/*/*", "shelf/boots/*/*", "shelf/functions/*/*", "shelf/guests/*/*"),
-    *("shelf/programs/*/*", "shelf/toolchain/*/*", "kernels/*/source.json"),
+    *("shelf/programs/*/*", "shelf/toolchain/*/*", "shelf/configurations/*/*"),
+    "kernels/*/source.json",
     *("kernels/*/repo.git/objects/pack/*.pack", "kernels/*/repo.git/objects/pack/*.idx"),
     *("kernels/*/repo.git/objects/??/*", "kernels/*/repo.git/refs/patchbench/*"),
     *("kernels/*/repo.git/config", "kernels/*/repo.git/worktrees/*/index"),

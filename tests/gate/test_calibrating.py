@@ -2,6 +2,7 @@
 """The verb `calibrate`, from a policy to docs/calibration.md; git, make and QEMU are fakes."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +32,7 @@ diff --git a/mm/swapfile.c b/mm/swapfile.c
 def write(plant: Plant, source: Source, root: Path, name: str, scratch: Path, size: int) -> None:
     """Write a planted series without asking git for its patch."""
     port = root / "patches" / name / source.line
-    port.mkdir(parents=True)
+    port.mkdir(parents=True, exist_ok=True)
     (port.parent / "series.toml").write_text(f'title = "{name}"\n')
     (port / "0001-planted.patch").write_text(PATCH)
 
@@ -74,6 +75,23 @@ def test_a_calibration_prints_its_rules_and_keeps_its_boots_its_floors_and_its_p
     page = (checkout / "docs/calibration.md").read_text()
     assert "`./bootstrap calibrate --kernel small --policy gate.toml`" in page
     assert (checkout / "docs/calibration-exit-storm-exact.svg").is_file()
+
+
+def test_two_workloads_on_one_machine_have_each_their_own_boots(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Before 26a29aba2076: the second workload took the first one's boots for its own, and shelved them.
+    booted = []
+    for workloads in (1, 2):
+        guests = Guests()
+        monkeypatch.setattr(Named, "guests", guests)
+        second = limit("cpu_ns").replace("exit-storm", "exit-storm-scattered")
+        limits = [limit("cpu_ns"), second][:workloads]
+        (checkout / "gate.toml").write_text(policy(*limits, looks="[6]"))
+        shutil.rmtree(checkout.parent / "cache", ignore_errors=True)
+        assert calibrate().status == 0
+        booted.append(len(guests.booted))
+    assert booted[1] == 2 * booted[0]
 
 
 def test_a_kernel_that_loses_a_boot_is_named_and_nothing_is_kept(

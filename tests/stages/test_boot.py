@@ -50,6 +50,27 @@ def test_a_whole_log_is_a_boot(tmp_path: Path) -> None:
     assert read_boot.failure == ""
 
 
+@pytest.mark.parametrize(
+    ("told", "good"),
+    [
+        ("quiet storm victims=10 kill=0", True),
+        ("quiet storm victims=10 \\", True),  # goes on in another line
+        ("quiet storm victims=10 kill=1", False),
+        ("quiet storm victims=10 frame_us=4000 kill=0", False),
+        ("quiet storm victims=10 kill=0 seed=7", False),
+        ("", True),
+    ],
+)
+def test_logs_whose_kernel_was_told_something_else_are_another_boot_s(
+    tmp_path: Path, told: str, *, good: bool
+) -> None:
+    console = CLEAN_CONSOLE + (f"[    0.000000] Kernel command line: {told}\n" if told else "")
+    leave(tmp_path, results(), console)
+    wanted = replace(WANTED, command_line="quiet storm victims=10 kill=0")
+    failure = boot.read_or_count(tmp_path, wanted, POLICY).failure
+    assert ("another boot" in failure) is not good
+
+
 def test_a_guest_that_stops_half_way_is_lost_not_short(tmp_path: Path) -> None:
     half = results().removesuffix("end ok\n")
     with pytest.raises(LostGuest, match="last record: sample drain_ns 200"):
