@@ -80,7 +80,7 @@ def test_a_calibration_prints_its_rules_and_keeps_its_boots_its_floors_and_its_p
 def test_two_workloads_on_one_machine_have_each_their_own_boots(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Before 26a29aba2076: the second workload took the first one's boots for its own, and shelved them.
+    # Up to 26a29aba2076: the second took the first one's boots for its own, and shelved them.
     booted = []
     for workloads in (1, 2):
         guests = Guests()
