@@ -281,7 +281,7 @@ class Machine:
     """How QEMU boots a guest; a file in qemu/machines/.
 
     An exact one has one clock for all its vCPUs, of 2^icount_shift ns an instruction, or
-    timelines: a clock for each.
+    timelines: a clock for each. kernel_parameters are added to the kernel's command line.
     """
 
     name: str
@@ -297,6 +297,7 @@ class Machine:
     boot_timeout_s: int
     icount_shift: int | None = None
     timelines: Timelines | None = None
+    kernel_parameters: str = ""
 
     @property
     def exact(self) -> bool:
@@ -306,8 +307,8 @@ class Machine:
     def conditions(self) -> dict[str, Json]:
         """Return the fields that decide what a boot prints; the others are for readers."""
         without = ["summary", "cannot_show", "seeds", "boot_timeout_s"]
-        if self.timelines is None:
-            without.append("timelines")  # so that the keys of older machines stay as they were
+        # What older machines lack, so that their keys stay as they were.
+        without += [name for name in ("timelines", "kernel_parameters") if not getattr(self, name)]
         return {key: value for key, value in asdict(self).items() if key not in without}
 
     @property

@@ -139,8 +139,9 @@ def kernel_arguments(machine: Machine, workload: Workload, seed: int) -> str:
     parameters = {**workload.parameters, "seed": seed}
     run = " ".join([workload.program, *(f"{name}={value}" for name, value in parameters.items())])
     faster = machine.zram_algorithm == "lz4" and workload.lz4_acceleration
+    more = f"{machine.kernel_parameters} " if machine.kernel_parameters else ""
     return (
-        "console=ttyAMA0 loglevel=7 panic=-1 "
+        f"console=ttyAMA0 loglevel=7 panic=-1 {more}"
         f"pb_zram_mib={machine.zram_mib} pb_zram_algorithm={machine.zram_algorithm} "
         f"{f'pb_lz4_acceleration={faster} ' if faster else ''}"
         f'pb_workload="{run}"'
