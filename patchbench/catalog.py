@@ -284,9 +284,16 @@ def adapter(kind: type[T]) -> TypeAdapter[T]:
 
 
 _adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
-#: A study names the same few files hundreds of times.
-_parse = lru_cache(tomllib.loads)
+#: In one line. tomllib takes the square of a dotted key's length.
+_MOST_DOTS = 1000
 _read_parameters = lru_cache(ctables.parameters)
+
+
+@lru_cache  # a study names the same few files hundreds of times
+def _parse(text: str) -> dict[str, Any]:
+    if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
+        raise ValueError(f"a line with more than {_MOST_DOTS} dots")
+    return tomllib.loads(text)
 
 
 def load_toml(path: Path, kind: type[T], **known: str) -> T:
