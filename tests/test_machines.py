@@ -55,16 +55,24 @@ def test_a_machine_whose_clocks_make_no_sense_is_refused_by_name(
 
 def test_the_keys_of_boots_on_older_machines_are_what_they_were() -> None:
     """Every exact boot on every shelf is under such a key, and would have to be made again."""
-    keys = {
-        name: key(boot.ingredients(arm("v0", Catalog(ROOT).machine(name)), 7))[:16]
-        for name in ("exact", "exact-large", "exact-small", "exact-zstd")
-    }
+    names = ("exact", "exact-large", "exact-small", "exact-zstd")
+    older = [replace(Catalog(ROOT).machine(name), kernel_parameters="") for name in names]
+    keys = {one.name: key(boot.ingredients(arm("v0", one), 7))[:16] for one in older}
     assert keys == {
         "exact": "e845691af282e8c5",
         "exact-large": "75f4a23b65f493b3",
         "exact-small": "60cc3673366aa9cb",
         "exact-zstd": "12a2721662266582",
     }
+
+
+def test_what_a_machine_adds_to_the_kernel_s_command_line_is_another_boot() -> None:
+    plain = arm("v0", machine("exact"))
+    told = arm("v0", machine("exact", kernel_parameters="kpti=off"))
+    command = boot.ingredients(told, 7)["command"]
+    assert isinstance(command, list)
+    assert "panic=-1 kpti=off pb_zram_mib" in str(command[-1])
+    assert key(boot.ingredients(told, 7)) != key(boot.ingredients(plain, 7))
 
 
 def test_another_plugin_or_device_tree_is_another_boot() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from patchbench import noise
+from patchbench.catalog import Catalog
 from patchbench.model import Boot, Plan
 from patchbench.runs import reading
 from tests.recorded import PROJECT
@@ -20,13 +21,18 @@ def floors(plan: Plan, boots: list[Boot]) -> set[str]:
 
 
 def calibrated(plan: Plan, machine: str) -> Plan:
-    """Return the plan with the guest with which a machine was calibrated."""
+    """Return the plan with the guest and the machines with which one was calibrated."""
     (guest,) = [
         one.conditions.guest
         for one in noise.stored(PROJECT)
         if (one.conditions.workload, one.conditions.machine) == ("exit-storm", machine)
     ]
-    return replace(plan, guest=guest)
+    catalog = Catalog(PROJECT)
+    machines = tuple(
+        replace(one, kernel_parameters=catalog.machine(one.name).kernel_parameters)
+        for one in plan.machines
+    )
+    return replace(plan, guest=guest, machines=machines)
 
 
 @pytest.mark.parametrize("name", ["exact", "parallel"])
