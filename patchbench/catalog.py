@@ -91,9 +91,13 @@ class ProfileMap:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class SeriesNote:
-    """patches/SERIES/series.toml: where the series comes from and how it shows itself."""
+    """patches/SERIES/series.toml: where the series comes from and how it shows itself.
+
+    on: the series whose patches come first.
+    """
 
     title: str
+    on: str = ""
     engaged_vmstat: str | None = None
     author: str = ""
     posted: str = ""

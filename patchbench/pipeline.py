@@ -290,7 +290,11 @@ class Pipeline:
         commit = project.commit(asked.commit or "HEAD")[:12]
         past = self.cache / "work/past" / commit
         files.remove(past)
-        project.extract(commit, f"patches/{asked.stem}", past)
+        name, extracted = asked.stem, set[str]()
+        while name and name not in extracted:  # with what it was on
+            project.extract(commit, f"patches/{name}", past)
+            extracted.add(name)
+            name = series.on(past, name)
         return replace(series.load(past, today, line), name=f"{today}~{commit}")
 
     def image(self, applied: Tree, flavour: str) -> Image:

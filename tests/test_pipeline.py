@@ -14,7 +14,8 @@ from patchbench.model import Source
 from patchbench.pipeline import Pipeline
 from patchbench.runs import benching
 from patchbench.runs.benching import BenchRequest
-from tests.fakes import Listener
+from patchbench.stages import series
+from tests.fakes import Listener, git, small_repository, write_patch
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -81,6 +82,27 @@ def test_a_run_clears_what_a_killed_one_left_on_the_shelf(tmp_path: Path) -> Non
     left.mkdir(parents=True)
     with Pipeline(ROOT, tmp_path, Listener()):
         assert not left.exists()
+
+
+@pytest.mark.slow
+def test_a_series_of_the_past_has_the_patches_that_it_was_on_then(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    author = small_repository(tmp_path / "author")
+    write_patch(root / "patches/v1/7.3", 1, "line 3", "line three", author)
+    write_patch(root / "patches/v2/7.3", 2, "line 20", "line twenty", author)
+    (root / "patches/v1/series.toml").write_text('title = "t"\n')
+    (root / "patches/v2/series.toml").write_text('title = "t"\non = "v1"\n')
+    git(root, "init", "--quiet")
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "then")
+    then = git(root, "rev-parse", "HEAD")[:12]
+    below = [one.sha256 for one in series.load(root, "v1", "7.3").patches]
+    write_patch(root / "patches/v1/7.3", 1, "line 5", "line five", author)
+    with Pipeline(root, tmp_path / "cache", Listener()) as run:
+        past = run.series(f"v2~{then}", "7.3")
+    assert [one.sha256 for one in past.patches][:1] == below
+    assert past.name == f"v2~{then}"
+    assert len(past.patches) == 2
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 from patchbench.errors import BadInput
 from patchbench.gate.request import GateRequest
 from patchbench.pipeline import Pipeline
+from patchbench.stages import series
 from patchbench.tools.git import Repository
 
 #: In a series' folder: the improvements without which it is not what it says it is.
@@ -17,6 +18,8 @@ PROMISED = "gate.toml"
 def changed(pipeline: Pipeline, request: GateRequest, since: str) -> list[GateRequest]:
     """Return what to gate for a branch that left the commit `since`: each port that it touches.
 
+    A port is touched as well where it is on a series that is.
+
     Each is judged against its predecessor, if there is one, and against none. The predecessor is
     the same folder as it was at `since`, or the series with the next smaller number: v0 for v1.
     A series with a policy of its own is judged against none by that as well.
@@ -24,11 +27,11 @@ def changed(pipeline: Pipeline, request: GateRequest, since: str) -> list[GateRe
     """
     project = Repository(pipeline.root)
     commit = project.fork_point(since)
+    edited = {_port(path) for path in project.changed(commit, "patches")}
     touched = {
         (name, line)
-        for path in project.changed(commit, "patches")
-        for name, line in [_port(path)]
-        if line and (pipeline.root / "patches" / name / line).is_dir()
+        for name, line in series.ports(pipeline.root)
+        if not edited.isdisjoint((one, line) for one in series.stack(pipeline.root, name))
     }
     requests = []
     for name, line in sorted(touched):

@@ -19,9 +19,11 @@ _FILE_NAME = re.compile(r"(\d{4})-.+\.patch")
 def load(root: Path, name: str, line: str) -> Series:
     """Return the series `name` as ported to the kernel line, for example 7.3.
 
-    `v0@1` is the first patch of v0 alone: each patch of a series must stand without the next.
+    `v0@1` is the first patch of v0 alone: each patch of a series must stand without the next. A
+    series that is on another has that one's patches first, and counts on from there.
     Raises UnknownName for a series or a port that does not exist, BadInput for a gap in the
-    numbering, a stray file, a patch that is not a mail, or more patches than there are.
+    numbering, a stray file, a patch that is not a mail, more patches than there are, or series that
+    are on one another.
     """
     if name == NONE:
         return Series(NONE, line)
@@ -34,10 +36,32 @@ def load(root: Path, name: str, line: str) -> Series:
         ports = sorted(path.name for path in folder.iterdir() if path.is_dir())
         raise UnknownName(f"port of series {name}", line, ports, folder)
     note = Catalog(root).series_note(folder)
+    stack(root, name)
+    below = load(root, note.on, line).patches if note.on else ()
     ids = (note.cover, *note.message_ids)
     return Series(
-        name, line, _patches(port), note.engaged_vmstat, message_ids=tuple(filter(None, ids))
+        name,
+        line,
+        (*below, *_patches(port, len(below) + 1)),
+        note.engaged_vmstat,
+        message_ids=tuple(filter(None, ids)),
     )
+
+
+def on(root: Path, name: str) -> str:
+    """Return the series whose patches come before those of this one; empty if there is none."""
+    return Catalog(root).series_note(_folder(root, name)).on
+
+
+def stack(root: Path, name: str) -> list[str]:
+    """Return a series and those that it is on, itself first; BadInput if they go round."""
+    names = [name]
+    while below := on(root, names[-1]):
+        if below in names:
+            where = root / "patches" / name / "series.toml"
+            raise BadInput(f"{where}: {' is on '.join([*names, below])}")
+        names.append(below)
+    return names
 
 
 def check_known(root: Path, name: str) -> None:
@@ -70,17 +94,17 @@ def _first(series: Series, name: str, count: str) -> Series:
     return replace(series, name=name, patches=series.patches[: int(count)])
 
 
-def _patches(folder: Path) -> tuple[Patch, ...]:
+def _patches(folder: Path, first: int) -> tuple[Patch, ...]:
     files = sorted(path for path in folder.iterdir() if path.name != "README.md")
     if not files:
         raise BadInput(f"{folder} holds no patch; `git format-patch` writes them")
-    for expected, path in enumerate(files, start=1):
+    for expected, path in enumerate(files, start=first):
         match = _FILE_NAME.fullmatch(path.name)
         if not match:
             raise BadInput(f"{path} is not named NNNN-subject.patch; rename it or move it away")
         if int(match[1]) != expected:
             raise BadInput(f"{folder}: patch {expected:04} is missing, {path.name} comes instead")
-    return tuple(_patch(number, path) for number, path in enumerate(files, start=1))
+    return tuple(_patch(number, path) for number, path in enumerate(files, start=first))
 
 
 def _patch(number: int, path: Path) -> Patch:

@@ -38,6 +38,9 @@ class Project:
         path = self.root / "patches" / series / line / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+        note = path.parents[1] / "series.toml"
+        if not note.exists():
+            note.write_text('title = "t"\n')
 
     def commit(self) -> str:
         git(self.root, "add", "--all")
@@ -89,6 +92,14 @@ def test_a_series_is_also_judged_by_what_it_promises(project: Project) -> None:
 def test_a_new_revision_is_judged_against_the_one_before(project: Project) -> None:
     project.write("v2", "7.3", "two")  # there is no v1
     assert project.changed("HEAD") == [("v2", "v0", "mainline"), ("v2", "none", "mainline")]
+
+
+def test_what_is_on_an_edited_series_is_judged_as_well(project: Project) -> None:
+    project.write("helpers", "7.3", "one", "0002-b.patch")
+    (project.root / "patches/helpers/series.toml").write_text('title = "t"\non = "v0"\n')
+    project.commit()
+    project.write("v0", "7.3", "two")
+    assert {name for name, _, _ in project.changed("HEAD")} == {"helpers", "v0"}
 
 
 def test_a_new_series_has_nothing_before_it_but_none(project: Project) -> None:

@@ -113,3 +113,46 @@ def test_a_file_that_is_no_mail_is_refused(port: Path, text: str) -> None:
     (port / "0001-a.patch").write_text(text)
     with pytest.raises(BadInput, match="not a patch as a mail"):
         series.load(port.parents[2], "v0", "7.3")
+
+
+def put_on(port: Path, name: str, on: str, *files: str) -> None:
+    """Write a series that is on another."""
+    folder = port.parents[1] / name / port.name
+    folder.mkdir(parents=True)
+    (folder.parent / "series.toml").write_text(f'title = "t"\non = "{on}"\n')
+    for file in files:
+        (folder / file).write_text(MAIL)
+
+
+def test_a_series_that_is_on_another_has_that_one_s_patches_first(port: Path) -> None:
+    put_on(port, "v1", "v0", "0003-c.patch")
+    put_on(port, "v2", "v1", "0004-d.patch")
+    loaded = series.load(port.parents[2], "v2", "7.3")
+    names = [patch.path.name for patch in loaded.patches]
+    assert names == ["0001-a.patch", "0002-b.patch", "0003-c.patch", "0004-d.patch"]
+    assert loaded.name == "v2"
+    assert [one.number for one in series.load(port.parents[2], "v2@3", "7.3").patches] == [1, 2, 3]
+
+
+def test_a_series_that_is_on_another_counts_on(port: Path) -> None:
+    put_on(port, "v1", "v0", "0001-c.patch")
+    with pytest.raises(BadInput, match=r"patch 0003 is missing, 0001-c\.patch comes instead"):
+        series.load(port.parents[2], "v1", "7.3")
+
+
+@pytest.mark.parametrize(
+    ("on", "error", "says"),
+    [
+        ("v1", BadInput, "v1 is on v1"),
+        ("v2", BadInput, "v1 is on v2 is on v1"),
+        ("nobody", UnknownName, "nobody"),
+        ("../v0", UnknownName, "v0"),
+    ],
+)
+def test_what_a_series_cannot_be_on_is_named(
+    port: Path, on: str, error: type[Exception], says: str
+) -> None:
+    put_on(port, "v1", on, "0003-c.patch")
+    put_on(port, "v2", "v1", "0004-d.patch")
+    with pytest.raises(error, match=says):
+        series.load(port.parents[2], "v1", "7.3")
