@@ -36,8 +36,8 @@ def load(root: Path, name: str, line: str) -> Series:
         ports = sorted(path.name for path in folder.iterdir() if path.is_dir())
         raise UnknownName(f"port of series {name}", line, ports, folder)
     note = Catalog(root).series_note(folder)
-    stack(root, name)
-    below = load(root, note.on, line).patches if note.on else ()
+    _, *under = stack(root, name)
+    below = load(root, under[0], line).patches if under else ()
     ids = (note.cover, *note.message_ids)
     return Series(
         name,
