@@ -10,8 +10,6 @@ MOST_BYTES = 32 << 20
 MOST_LINES = 200_000
 MOST_LINE_BYTES = 64 << 10
 CUT = " ... [cut]"
-#: So many lines on stderr may come after the shell's, as the engine merges two streams.
-_MOST_LATE_LINES = 50
 _CPU_SECONDS = re.compile(r"cpu seconds (\d{1,9}\.\d{1,6}) (\d{1,9}\.\d{1,6})")
 
 
@@ -39,16 +37,20 @@ class Output:
         if self._open or self._cut:
             self._end_line()
 
-    def take_cpu_seconds(self) -> float:
-        """Take out the line that the shell printed about CPU time, and the line end before it."""
+    def take_cpu_seconds(self) -> float | None:
+        """Take out the line that the shell printed about CPU time, and the line end before it.
+
+        None if there is no such line. What a program wrote on stderr may come after it, as the
+        engine merges two streams.
+        """
         lines = self._lines
-        for place in range(len(lines) - 1, max(-1, len(lines) - 1 - _MOST_LATE_LINES), -1):
+        for place in range(len(lines) - 1, -1, -1):
             if match := _CPU_SECONDS.fullmatch(lines[place]):
                 del lines[place]
                 if place and not lines[place - 1]:
                     del lines[place - 1]
                 return float(match[1]) + float(match[2])
-        return 0.0
+        return None
 
     def text(self) -> str:
         """Return what was kept, and first how much was not."""

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The toolchain image, and what a patch can reach from inside it."""
 
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from patchbench.errors import ToolFailed
 from patchbench.pipeline import Pipeline
+from patchbench.tools import container
 from patchbench.tools.container import Bind, Limits, own
+from patchbench.tools.output import Output
 from patchbench.tools.qemu import Hypervisor
 from tests.fakes import machine, workload
 
@@ -56,6 +61,32 @@ def test_a_container_that_runs_too_long_is_ended(run: Pipeline) -> None:
     done = run.engine.run(run.toolchain.image_id, ["sleep", "60"], Limits(timeout_s=1))
     assert done.status is None
     assert done.seconds < 30
+
+
+def test_all_that_programs_print_side_by_side_arrives(run: Pipeline) -> None:
+    def printed(_: int) -> str:
+        many = ["seq", "-f", "%0100.0f", "27000"]
+        return run.engine.run(run.toolchain.image_id, many, Limits(timeout_s=60)).said
+
+    whole = "\n".join(f"{number:0100}" for number in range(1, 27_001))
+    with ThreadPoolExecutor(4) as pool:
+        assert [said == whole for said in pool.map(printed, range(12))] == [True] * 12
+
+
+def test_output_that_the_engine_loses_is_no_output(
+    run: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = container._read
+
+    def lose_the_end(printed: Iterable[bytes], output: Output) -> None:
+        read(islice(printed, 1), output)
+        for _ in printed:
+            pass
+
+    monkeypatch.setattr(container, "_read", lose_the_end)
+    with pytest.raises(ToolFailed, match="lost a part of what seq printed") as caught:
+        run.engine.run(run.toolchain.image_id, ["seq", "100000"], Limits(timeout_s=60))
+    assert caught.value.exit_code == 30
 
 
 def test_a_toolchain_without_qemu_ends_with_thirty(run: Pipeline, tmp_path: Path) -> None:

@@ -70,14 +70,15 @@ def test_the_last_lines_are_kept_and_how_many_were_not_is_said(
         ("one\n\ncpu seconds 1.5 0.25", "one", 1.75),
         ("no line end\ncpu seconds 1.0 0.0", "no line end", 1.0),
         ("one\n\ncpu seconds 1.5 0.25\nlate, on stderr", "one\nlate, on stderr", 1.75),
-        ("it was killed", "it was killed", 0.0),
-        ("", "", 0.0),
-        ("cpu seconds 1.2.3 .", "cpu seconds 1.2.3 .", 0.0),
-        (f"cpu seconds {'9' * 400}.0 0.0", f"cpu seconds {'9' * 400}.0 0.0", 0.0),
+        ("\ncpu seconds 1.5 0.25" + "\nlate" * 90, "\n".join(["late"] * 90), 1.75),
+        ("it was killed", "it was killed", None),
+        ("", "", None),
+        ("cpu seconds 1.2.3 .", "cpu seconds 1.2.3 .", None),
+        (f"cpu seconds {'9' * 400}.0 0.0", f"cpu seconds {'9' * 400}.0 0.0", None),
     ],
 )
 def test_what_the_shell_measured_is_taken_out_of_the_output(
-    said: str, rest: str, seconds: float
+    said: str, rest: str, seconds: float | None
 ) -> None:
     lines = read(said.encode())
     assert lines.take_cpu_seconds() == seconds
