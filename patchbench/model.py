@@ -116,11 +116,15 @@ class Series:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class DebianOrigin:
-    """A linux-source package of a Debian suite."""
+    """A linux-source package of a Debian suite.
+
+    snapshot: take what the archive held then, in UTC, as 20261126T171041Z; empty is now.
+    """
 
     kind: Literal["debian"]
     package: str
     suite: str
+    snapshot: str = ""
 
 
 @with_config(STRICT)

@@ -28,6 +28,7 @@ from patchbench.model import (
     Json,
     KernelSpec,
     Machine,
+    Origin,
     Series,
     SeriesName,
     Source,
@@ -138,21 +139,24 @@ class Pipeline:
 
     @cached_property
     def toolchain(self) -> Toolchain:
-        """Return the toolchain image, made at first use."""
+        """Return the toolchain image, made at first use; of today, unless it was set."""
+        return self.toolchain_at()
+
+    def toolchain_at(self, snapshot: str = "") -> Toolchain:
+        """Return the toolchain image as of a snapshot of Debian's archive, or as of today."""
         with self._setting_up("toolchain image"):
             return toolchain.ensure(
                 self.engine,
                 self.store,
                 self.root / "configs/toolchain",
                 self.story,
-                bootstrap_base=lambda tag: host.bootstrap_base(
-                    self.engine,
-                    tag,
-                    self.cache / "work/base",
-                    self.story,
-                    label=(toolchain.ORIGIN_LABEL, "debootstrap"),
-                ),
+                bootstrap_base=self._bootstrap_base,
+                snapshot=snapshot,
             )
+
+    def _bootstrap_base(self, tag: str) -> None:
+        label = (toolchain.ORIGIN_LABEL, "debootstrap")
+        host.bootstrap_base(self.engine, tag, self.cache / "work/base", self.story, label=label)
 
     @cached_property
     def cross_toolchain(self) -> Toolchain:
@@ -216,17 +220,42 @@ class Pipeline:
 
     def fetch(self, spec: KernelSpec) -> Source:
         """Return a kernel's source as its origin has it now."""
-        if isinstance(spec.origin, DebianOrigin):
-            _ = self.toolchain  # in which it is fetched
+        image = self._fetching_image(spec.origin)
         with self._setting_up("sources"):
             return fetch.fetch(
                 spec,
                 self.cache,
                 self.story,
                 debian=lambda origin, downloads: debian.fetch_source(
-                    self.engine, self.toolchain, origin, downloads, self.story
+                    self.engine, image, origin, downloads, self.story
                 ),
             )
+
+    def _fetching_image(self, origin: Origin) -> str:
+        """Return the image in which a package is fetched; empty for what is none."""
+        if not isinstance(origin, DebianOrigin):
+            return ""
+        if not origin.snapshot:
+            return self.toolchain.image_id
+        return toolchain.base_at(
+            self.engine,
+            self.root / "configs/toolchain",
+            origin.snapshot,
+            self.story,
+            bootstrap_base=self._bootstrap_base,
+        )
+
+    def source_at(self, kernel: str, package: str, snapshot: str) -> Source | None:
+        """Return a package of a kernel's suite as of a snapshot, a time in UTC, 20261126T171041Z.
+
+        None for a kernel that is no package of Debian's. Raises ToolFailed if no snapshot answers.
+        """
+        spec = self.catalog.kernel(kernel)
+        if not isinstance(spec.origin, DebianOrigin):
+            return None
+        past = replace(spec.origin, package=package, snapshot=snapshot)
+        then = replace(spec, name=f"{kernel}-{snapshot}", origin=past)
+        return fetch.known_source(then, self.cache) or self.fetch(then)
 
     @contextmanager
     def _setting_up(self, what: str) -> Iterator[None]:

@@ -5,16 +5,19 @@ import hashlib
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from patchbench.errors import (
+    BadInput,
     ClaimFails,
     HostOverloaded,
     NotComparable,
     NotRepeatable,
     PipelineError,
+    ToolFailed,
 )
-from patchbench.model import Arm, ArmNote, Guest, Image, Machine, Plan, Source
+from patchbench.model import Arm, ArmNote, Guest, Image, Machine, Plan, Source, Toolchain
 from patchbench.pipeline import Pipeline
 from patchbench.runs import folder as runs
 from patchbench.runs import images, published, recounting
@@ -22,6 +25,8 @@ from patchbench.stages import boot, boots
 from patchbench.tools import files, signing
 from patchbench.tools.qemu import CONSOLE, RESULTS, Hypervisor
 
+#: How many packages of a toolchain are named that are not as they were.
+_SHOWN_PACKAGES = 5
 HEADINGS = ("what", "published", "here", "says")
 
 
@@ -120,11 +125,13 @@ def verify(
     runs.check_seal(folder)
     wrong = tuple(recounting.differences(pipeline.root, folder))
     plan = runs.read_plan(folder)
+    _go_back(pipeline, plan)
     made = _kept(pipeline, plan, folder) if kept else _built(pipeline, plan, tree)
     tools = pipeline.toolchain
     ingredients = [
         *made.ingredients,
         Ingredient("toolchain", plan.toolchain["toolchain"][:12], tools.digest[:12]),
+        *_packages(plan, tools),
         Ingredient("QEMU", plan.toolchain["qemu"], tools.qemu),
         Ingredient("guest", plan.guest[:12], made.guest.key[:12]),
     ]
@@ -173,7 +180,7 @@ def _kept(pipeline: Pipeline, plan: Plan, folder: Path) -> _Made:
 
 def _built(pipeline: Pipeline, plan: Plan, tree: str) -> _Made:
     """Return what this checkout and this compiler make."""
-    source = pipeline.source(plan.kernel, tree)
+    source = pipeline.source(plan.kernel, tree) if tree else _packaged(pipeline, plan)
     ingredients = [Ingredient("kernel", plan.version, source.version)]
     if tree:
         _check_trees(pipeline, plan, source)
@@ -189,6 +196,61 @@ def _built(pipeline: Pipeline, plan: Plan, tree: str) -> _Made:
         ingredients.append(Ingredient(f"tree {note.series}", note.tree_id[:12], applied.id[:12]))
         ingredients.append(Ingredient(f"image {note.series}", note.image[:12], image.key[:12]))
     return _Made(built, pipeline.guest(plan.workload.program), tuple(ingredients))
+
+
+def _packaged(pipeline: Pipeline, plan: Plan) -> Source:
+    """Return the package that a run built; from the archive's snapshots if it has moved on.
+
+    Raises NotComparable if it has, and no snapshot answers.
+    """
+    here = pipeline.source(plan.kernel)
+    if here.provenance == plan.provenance or not plan.fetched:
+        return here
+    snapshot = _snapshot(plan)
+    pipeline.story.say(
+        f"the run built {plan.provenance}, and {here.provenance} is here: "
+        f"Debian's archive is read as of {snapshot}"
+    )
+    try:
+        package = plan.provenance.partition(" ")[0]
+        return pipeline.source_at(plan.kernel, package, snapshot) or here
+    except (ToolFailed, BadInput) as err:
+        raise NotComparable(
+            f"the run built {plan.provenance}, {here.provenance} is here, and its snapshot cannot "
+            f"be had: {err}\n  --tree PATH takes a kernel tree of yours, --images boots what was "
+            "published with a run"
+        ) from err
+
+
+def _go_back(pipeline: Pipeline, plan: Plan) -> None:
+    """Have a pipeline build and boot with the packages of a run's toolchain, if they can be had."""
+    if not plan.fetched or set(plan.packages) <= set(pipeline.toolchain.packages):
+        return
+    snapshot = _snapshot(plan)
+    pipeline.story.say(f"the toolchain has changed since: it is built as of {snapshot}")
+    try:
+        pipeline.toolchain = pipeline.toolchain_at(snapshot)
+    except ToolFailed as err:
+        why = str(err).splitlines()[-1].strip()
+        pipeline.story.say(f"that cannot be had ({why}); today's toolchain is taken")
+
+
+def _snapshot(plan: Plan) -> str:
+    """Return when a run's package was fetched, as the archive's snapshots are named."""
+    return datetime.fromisoformat(plan.fetched).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _packages(plan: Plan, tools: Toolchain) -> Iterator[Ingredient]:
+    """Give the toolchain's packages that a run had otherwise, the first of them."""
+    theirs, ours = (
+        {one.partition("=")[0]: one for one in of} for of in (plan.packages, tools.packages)
+    )
+    moved = [name for name, one in theirs.items() if ours.get(name) != one]
+    for name in moved[:_SHOWN_PACKAGES]:
+        version = ours.get(name, "").partition("=")[2]
+        yield Ingredient(f"package {name}", theirs[name].partition("=")[2], version or "none")
+    if more := len(moved[_SHOWN_PACKAGES:]):
+        yield Ingredient("more such packages", "", str(more))
 
 
 def _check_trees(pipeline: Pipeline, plan: Plan, source: Source) -> None:

@@ -24,6 +24,7 @@ from patchbench.model import (
     DebianOrigin,
     DirectoryOrigin,
     GitOrigin,
+    Json,
     KernelSpec,
     Origin,
     Source,
@@ -54,7 +55,7 @@ def known_source(spec: KernelSpec, cache: Path) -> Source | None:
     folder = cache / "kernels" / spec.name
     try:
         stamp = load_json(folder / _STAMP)
-        if stamp["origin"] != asdict(spec.origin) or not _is_ours(folder / "repo.git"):
+        if stamp["origin"] != _described(spec.origin) or not _is_ours(folder / "repo.git"):
             return None
         makefile = Repository(folder / "repo.git").show(f"{stamp['commit']}:Makefile")
         if kernel_version(makefile) != stamp["version"]:
@@ -106,7 +107,7 @@ def fetch(
     repository.keep(commit)
     fetched = datetime.now(UTC).isoformat(timespec="seconds") if tarball_sha256 else ""
     stamp = {
-        "origin": asdict(spec.origin),
+        "origin": _described(spec.origin),
         "version": version,
         "provenance": provenance,
         "commit": commit,
@@ -147,7 +148,12 @@ def uncommitted(path: Path) -> list[str]:
 
 def origin_key(origin: Origin) -> str:
     """Return the beginning of an origin's key: a kernel's name may come to stand for another."""
-    return key(asdict(origin))[:_KEY_LETTERS]
+    return key(_described(origin))[:_KEY_LETTERS]
+
+
+def _described(origin: Origin) -> dict[str, Json]:
+    """Return an origin's fields; what older ones lacked only where it says something."""
+    return {name: value for name, value in asdict(origin).items() if value or name != "snapshot"}
 
 
 def kernel_version(makefile: str) -> str:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Stage 0: a recipe such as configs/toolchain in, the Toolchain image out."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from patchbench.errors import ToolFailed
+from patchbench.errors import BadInput, ToolFailed
 from patchbench.model import Json, Toolchain
 from patchbench.store import Store, file_sha256, key
 from patchbench.story import Story
@@ -14,6 +15,9 @@ BASE = "debian:trixie-slim"
 _BASE_TAG = "patchbench/base:trixie"
 #: The label that says where an image's base came from; one from a registry has none.
 ORIGIN_LABEL = "patchbench.base"
+#: What brings a kernel's source; a base of another time has it as well.
+_FETCH = "fetch-source"
+_SNAPSHOT = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
 
 
 def ensure(
@@ -23,17 +27,50 @@ def ensure(
     story: Story,
     *,
     bootstrap_base: Callable[[str], None],
+    snapshot: str = "",
 ) -> Toolchain:
     """Return the toolchain image of the recipe folder, building what is not there yet.
 
     `bootstrap_base` makes the base image, under the tag it is given, where no registry answers.
+    snapshot: build it as it would have been built then, see `base_at`.
     """
     sums = _sums(recipe)
-    tag = f"patchbench/{recipe.name}:{key({'files': dict(sums)})[:12]}"
+    then = {"snapshot": snapshot} if snapshot else {}
+    tag = f"patchbench/{recipe.name}:{key({'files': dict(sums), **then})[:12]}"
     if engine.image_id(tag) is None:
-        origin = _base(engine, story, bootstrap_base)
-        _build(engine, recipe, tag, base=_BASE_TAG, origin=origin, story=story)
+        if snapshot:
+            base = base_at(engine, recipe, snapshot, story, bootstrap_base=bootstrap_base)
+        else:
+            base = _base(engine, story, bootstrap_base)
+        _build(engine, recipe, tag, base=base, story=story)
     return _describe(engine, store, tag, sums)
+
+
+def base_at(
+    engine: Engine,
+    recipe: Path,
+    snapshot: str,
+    story: Story,
+    *,
+    bootstrap_base: Callable[[str], None],
+) -> str:
+    """Return the tag of the base image as of a snapshot of Debian's archive, built if need be.
+
+    snapshot: a time in UTC, as 20261126T171041Z. Whatever apt brings into the image later is of
+    that time too. apt knows where Debian's snapshots are, and a mirror may say where its own are.
+    Raises BadInput for another text, ToolFailed if the snapshot cannot be had.
+    """
+    if not _SNAPSHOT.fullmatch(snapshot):
+        raise BadInput(f"snapshot {snapshot!r} is no time in UTC such as 20261126T171041Z")
+    past = recipe.parent / "toolchain-past"
+    sums = {**_sums(past), _FETCH: file_sha256(recipe / _FETCH)}
+    tag = f"patchbench/base:{snapshot}-{key({'files': dict(sums)})[:12]}"
+    if engine.image_id(tag) is None:
+        _build(
+            engine, past, tag, base=_base(engine, story, bootstrap_base), story=story,
+            more={_FETCH: (recipe / _FETCH).read_bytes()}, arguments={"SNAPSHOT": snapshot},
+        )  # fmt: skip
+    return tag
 
 
 def extend(
@@ -43,7 +80,7 @@ def extend(
     sums = _sums(recipe)
     tag = f"patchbench/{recipe.name}:{key({'base': toolchain.image_id, 'files': dict(sums)})[:12]}"
     if engine.image_id(tag) is None:
-        _build(engine, recipe, tag, base=toolchain.image_id, origin=toolchain.base, story=story)
+        _build(engine, recipe, tag, base=toolchain.image_id, story=story)
     return _describe(engine, store, tag, sums)
 
 
@@ -51,8 +88,19 @@ def _sums(recipe: Path) -> dict[str, str]:
     return {path.name: file_sha256(path) for path in sorted(recipe.iterdir()) if path.is_file()}
 
 
-def _build(engine: Engine, recipe: Path, tag: str, *, base: str, origin: str, story: Story) -> None:
+def _build(
+    engine: Engine,
+    recipe: Path,
+    tag: str,
+    *,
+    base: str,
+    story: Story,
+    more: Mapping[str, bytes] | None = None,
+    arguments: Mapping[str, str] | None = None,
+) -> None:
+    """Build a recipe's image on a base, and pass on where that came from."""
     files = {path.name: path.read_bytes() for path in sorted(recipe.iterdir()) if path.is_file()}
+    origin = engine.labels(base).get(ORIGIN_LABEL, "registry")
     with story.meter(f"{recipe.name} image", 400, "packages") as meter:
         unpacked = 0
 
@@ -62,19 +110,24 @@ def _build(engine: Engine, recipe: Path, tag: str, *, base: str, origin: str, st
             meter.at(unpacked)
 
         engine.build(
-            files, tag, arguments={"BASE": base}, labels={ORIGIN_LABEL: origin}, on_line=count
+            {**files, **(more or {})},
+            tag,
+            arguments={"BASE": base, **(arguments or {})},
+            labels={ORIGIN_LABEL: origin},
+            on_line=count,
         )
 
 
 def _base(engine: Engine, story: Story, bootstrap_base: Callable[[str], None]) -> str:
-    if engine.image_id(_BASE_TAG) is not None:
-        return engine.labels(_BASE_TAG).get(ORIGIN_LABEL, "registry")
-    story.say(f"toolchain: asking the registry for {BASE}")
-    if engine.pull(BASE, _BASE_TAG):
-        return "registry"
-    story.say("toolchain: no registry answers, bootstrapping the base from Debian's archive")
-    bootstrap_base(_BASE_TAG)
-    return "debootstrap"
+    """Return the tag of the base image, brought or made if it is not there yet."""
+    if engine.image_id(_BASE_TAG) is None:
+        story.say(f"toolchain: asking the registry for {BASE}")
+        if not engine.pull(BASE, _BASE_TAG):
+            story.say(
+                "toolchain: no registry answers, bootstrapping the base from Debian's archive"
+            )
+            bootstrap_base(_BASE_TAG)
+    return _BASE_TAG
 
 
 def _describe(engine: Engine, store: Store, tag: str, sums: dict[str, str]) -> Toolchain:

@@ -1,30 +1,37 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Kernel sources from Debian's archive, fetched in the toolchain container: any host will do."""
+"""Kernel sources from Debian's archive, fetched in a container: any host will do."""
 
 from pathlib import Path
 
 from patchbench.errors import BadInput, ToolFailed
-from patchbench.model import DebianOrigin, Toolchain
+from patchbench.model import DebianOrigin
 from patchbench.store import file_sha256
 from patchbench.story import Story
 from patchbench.tools import files
 from patchbench.tools.container import Bind, Engine, Limits
 
 _NO_SUCH_PACKAGE = 3  # what configs/toolchain/fetch-source leaves
+#: Where a mirror's snapshots are, apt may learn at its first look at the mirror; so it looks twice.
+_TWICE = ("sh", "-uc", '"$@" || "$@"', "sh")
 
 
 def fetch_source(
-    engine: Engine, toolchain: Toolchain, origin: DebianOrigin, downloads: Path, story: Story
+    engine: Engine, image: str, origin: DebianOrigin, downloads: Path, story: Story
 ) -> tuple[Path, str]:
     """Return a linux-source package's tarball, named by its sha256, and the package's version.
 
-    Older versions leave the archive, so the newest of the suite is taken, and kept.
+    image: the toolchain's, or for an origin with a snapshot its base. Older versions leave the
+    archive, so the newest of the suite is taken, and kept.
     """
+    asked = ["fetch-source", origin.package, origin.suite, "/out"]
+    if origin.snapshot:
+        asked = [*_TWICE, *asked]
+    then = f" of {origin.snapshot}" if origin.snapshot else ""
     folder = downloads / f"{origin.package}.new"
     files.remove(folder)
     folder.mkdir(parents=True)
     answer: dict[str, str] = {}
-    with story.meter(f"downloading {origin.package} from {origin.suite}", 1, "done") as meter:
+    with story.meter(f"downloading {origin.package} from {origin.suite}{then}", 1, "done") as meter:
 
         def listen(line: str) -> None:
             word, _, rest = line.partition(" ")
@@ -35,8 +42,8 @@ def fetch_source(
             meter.at(min(size / int(answer.get("expect") or size or 1), 1))
 
         done = engine.run(
-            toolchain.image_id,
-            ["fetch-source", origin.package, origin.suite, "/out"],
+            image,
+            asked,
             Limits(timeout_s=1800),
             binds=[Bind(folder, "/out", writable=True)],
             trusted=True,
@@ -45,7 +52,7 @@ def fetch_source(
         )
     if done.status == _NO_SUCH_PACKAGE:
         raise BadInput(
-            f"{origin.suite} has no package {origin.package}; a newer kernel may have taken "
+            f"{origin.suite}{then} has no package {origin.package}; a newer kernel may have taken "
             "its place: see the suite's linux-source packages, then mend configs/kernels/"
         )
     if done.status != 0:

@@ -55,6 +55,13 @@ def test_every_origin_gives_the_tree_that_git_itself_would(tmp_path: Path) -> No
         assert (fetched.version, fetched.line) == ("7.3.4", "7.3")
 
 
+def test_a_package_without_a_snapshot_is_known_as_it_was_before_there_were_any() -> None:
+    """Else every kernel would be fetched again, and every lane built again."""
+    package = DebianOrigin("debian", "linux-source-7.3", "trixie-backports")
+    assert fetch.origin_key(package) == "c6c9ab398ca6"
+    assert fetch.origin_key(replace(package, snapshot="20260101T000000Z")) != "c6c9ab398ca6"
+
+
 def test_a_debian_package_is_its_tarball_and_says_its_version(tmp_path: Path) -> None:
     fetched = fetch.fetch(
         kernel_spec(DebianOrigin("debian", "linux-source-7.3", "trixie-backports")),
