@@ -2,6 +2,7 @@
 """Which console lines mean that the kernel is in trouble, by configs/splats.toml."""
 
 import re
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -125,8 +126,11 @@ def _check_patterns(policy: SplatPolicy, path: Path) -> None:
     rules += [("expect", rule.pattern) for rule in policy.expect]
     for what, pattern in rules:
         try:
-            re.compile(pattern)
-        except (re.error, RecursionError, OverflowError) as err:
+            with warnings.catch_warnings():
+                # What Python may read otherwise one day, such as a set within a set.
+                warnings.simplefilter("error", FutureWarning)
+                re.compile(pattern)
+        except (re.error, RecursionError, OverflowError, FutureWarning) as err:
             raise BadInput(
                 f"{path}: {what}: {pattern!r} is not a regular expression: {err}"
             ) from err

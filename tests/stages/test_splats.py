@@ -60,10 +60,11 @@ def test_what_is_allowed_is_no_splat_whatever_rule_it_matches() -> None:
     assert [*policy.find("BUG: KCSAN: data-race in known_race\n")] == []
 
 
-def test_a_pattern_that_is_none_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pattern", ["BUG: (KASAN", "BUG: [[KASAN]]"])
+def test_a_pattern_that_is_none_is_refused(tmp_path: Path, pattern: str) -> None:
     text = (ROOT / "configs/splats.toml").read_text()
     (tmp_path / "configs").mkdir()
-    (tmp_path / "configs/splats.toml").write_text(text.replace("'BUG: KASAN: '", "'BUG: (KASAN'"))
+    (tmp_path / "configs/splats.toml").write_text(text.replace("'BUG: KASAN: '", f"'{pattern}'"))
     with pytest.raises(BadInput, match="is not a regular expression"):
         splats.load(tmp_path)
 
