@@ -6,6 +6,7 @@ import os
 import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -56,7 +57,7 @@ from patchbench.stages.boots import Booter
 from patchbench.stages.pool import Elsewhere, LocalPool, Pool
 from patchbench.stages.splats import SplatPolicy
 from patchbench.store import Store
-from patchbench.story import Story
+from patchbench.story import Silence, Story
 from patchbench.tools import debian, files, git, host
 from patchbench.tools.container import Engine
 from patchbench.tools.qemu import Hypervisor, Profiler
@@ -142,17 +143,21 @@ class Pipeline:
         """Return the toolchain image, made at first use; of today, unless it was set."""
         return self.toolchain_at()
 
-    def toolchain_at(self, snapshot: str = "") -> Toolchain:
+    def toolchain_at(self, snapshot: str = "", story: Story | None = None) -> Toolchain:
         """Return the toolchain image as of a snapshot of Debian's archive, or as of today."""
         with self._setting_up("toolchain image"):
             return toolchain.ensure(
                 self.engine,
                 self.store,
-                self.root / "configs/toolchain",
-                self.story,
+                self._recipe,
+                story or self.story,
                 bootstrap_base=self._bootstrap_base,
                 snapshot=snapshot,
             )
+
+    @property
+    def _recipe(self) -> Path:
+        return self.root / "configs/toolchain"
 
     def _bootstrap_base(self, tag: str) -> None:
         label = (toolchain.ORIGIN_LABEL, "debootstrap")
@@ -220,8 +225,7 @@ class Pipeline:
 
     def fetch(self, spec: KernelSpec) -> Source:
         """Return a kernel's source as its origin has it now."""
-        image = self._fetching_image(spec.origin)
-        with self._setting_up("sources"):
+        with self._fetching(spec.origin) as image, self._setting_up("sources"):
             return fetch.fetch(
                 spec,
                 self.cache,
@@ -231,19 +235,30 @@ class Pipeline:
                 ),
             )
 
-    def _fetching_image(self, origin: Origin) -> str:
-        """Return the image in which a package is fetched; empty for what is none."""
+    @contextmanager
+    def _fetching(self, origin: Origin) -> Iterator[str]:
+        """Give the image in which a package is fetched; empty for what is none.
+
+        A toolchain that is not there yet is made meanwhile: half a minute of a first run.
+        """
         if not isinstance(origin, DebianOrigin):
-            return ""
-        if not origin.snapshot:
-            return self.toolchain.image_id
-        return toolchain.base_at(
+            yield ""
+            return
+        image = toolchain.ensure_base(
             self.engine,
-            self.root / "configs/toolchain",
-            origin.snapshot,
+            self._recipe,
             self.story,
             bootstrap_base=self._bootstrap_base,
+            snapshot=origin.snapshot,
         )
+        if origin.snapshot or toolchain.is_there(self.engine, self._recipe):
+            yield image
+            return
+        self.story.say("the toolchain image is built meanwhile")
+        with ThreadPoolExecutor(1) as aside:
+            made = aside.submit(self.toolchain_at, story=Silence())
+            yield image
+            self.toolchain = made.result()
 
     def source_at(self, kernel: str, package: str, snapshot: str) -> Source | None:
         """Return a package of a kernel's suite as of a snapshot, a time in UTC, 20261126T171041Z.

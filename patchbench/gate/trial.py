@@ -7,7 +7,6 @@ could change the verdict; what was not looked at then is kept by name.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -19,7 +18,7 @@ from patchbench.gate.limits import Policy, Ruled, Ruling
 from patchbench.gate.request import GateRequest
 from patchbench.gate.seeds import draw
 from patchbench.gate.waivers import Waiver
-from patchbench.model import Arm, Comparison
+from patchbench.model import Comparison
 from patchbench.pipeline import Pipeline
 from patchbench.runs import benching, reading
 from patchbench.runs.benching import Prepared
@@ -170,7 +169,7 @@ class Trial:
         plan = prepared.plan
         more = draw(plan.test.tree_id, plan.base.tree_id, seeds)[len(have) :]
         (arms,) = (arms for arms in prepared.arms if arms[0].machine.name == machine)
-        self._boot(prepared, arms, more)
+        prepared.boot_and_prove(self.pipeline, arms, more, fresh=self.request.fresh)
         self._booted[place] = (*have, *prepared.booted(arms, more))
         prepared.amend(
             {name: booted for (of, name), booted in self._booted.items() if of == workload}
@@ -180,15 +179,6 @@ class Trial:
             return
         looked.append(place)
         self._judge(look, looked)
-
-    def _boot(self, prepared: Prepared, arms: Sequence[Arm], seeds: Sequence[int]) -> None:
-        """Boot, and count what runs: meanwhile, where that disturbs no boot."""
-        if not arms[0].machine.exact:
-            prepared.prove(self.pipeline)
-        with ThreadPoolExecutor(1) as pool:
-            proved = pool.submit(prepared.prove, self.pipeline)
-            prepared.boot(arms, seeds, fresh=self.request.fresh)
-            proved.result()
 
     def _stop_for_budget(self, look: int, place: Place) -> None:
         self._no_more_boots = True

@@ -3,6 +3,7 @@
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -140,6 +141,17 @@ class Prepared:
         else:
             self._boots += self.booter.blocks(arms, seeds, self.order)
 
+    def boot_and_prove(
+        self, pipeline: Pipeline, arms: Sequence[Arm], seeds: Sequence[int], *, fresh: bool
+    ) -> None:
+        """Boot, and find out what runs: meanwhile, where that disturbs no boot."""
+        if not arms[0].machine.exact:
+            self.prove(pipeline)
+        with ThreadPoolExecutor(1) as pool:
+            proved = pool.submit(self.prove, pipeline)
+            self.boot(arms, seeds, fresh=fresh)
+            proved.result()
+
     def booted(self, arms: Sequence[Arm], seeds: Sequence[int]) -> tuple[int, ...]:
         """Return those of the seeds of which no boot was skipped for lack of time."""
         skipped = {job.seed for job in self.booter.skipped if job.arm in arms}
@@ -224,9 +236,12 @@ def bench(pipeline: Pipeline, request: BenchRequest) -> Prepared:
     machines = [*prepared.to_boot(fresh=request.fresh)]
     for number, arms in enumerate(machines, start=1):
         name = arms[0].machine.name
-        prepared.boot(arms, prepared.plan.seeds[name], fresh=request.fresh)
+        seeds = prepared.plan.seeds[name]
         if number < len(machines):
+            prepared.boot(arms, seeds, fresh=request.fresh)
             _tell(pipeline, prepared, name)
+        else:
+            prepared.boot_and_prove(pipeline, arms, seeds, fresh=request.fresh)
     prepared.prove(pipeline)
     prepared.finish(pipeline)
     return prepared

@@ -32,42 +32,47 @@ def ensure(
     """Return the toolchain image of the recipe folder, building what is not there yet.
 
     `bootstrap_base` makes the base image, under the tag it is given, where no registry answers.
-    snapshot: build it as it would have been built then, see `base_at`.
+    snapshot: build it as it would have been built then, see `ensure_base`.
     """
-    sums = _sums(recipe)
-    then = {"snapshot": snapshot} if snapshot else {}
-    tag = f"patchbench/{recipe.name}:{key({'files': dict(sums), **then})[:12]}"
+    sums, tag = _sums(recipe), _tag(recipe, snapshot)
     if engine.image_id(tag) is None:
         if snapshot:
-            base = base_at(engine, recipe, snapshot, story, bootstrap_base=bootstrap_base)
+            base = ensure_base(
+                engine, recipe, story, bootstrap_base=bootstrap_base, snapshot=snapshot
+            )
         else:
             base = _base(engine, story, bootstrap_base)
         _build(engine, recipe, tag, base=base, story=story)
     return _describe(engine, store, tag, sums)
 
 
-def base_at(
+def is_there(engine: Engine, recipe: Path) -> bool:
+    """Return whether today's image of a recipe has been built."""
+    return engine.image_id(_tag(recipe, "")) is not None
+
+
+def ensure_base(
     engine: Engine,
     recipe: Path,
-    snapshot: str,
     story: Story,
     *,
     bootstrap_base: Callable[[str], None],
+    snapshot: str = "",
 ) -> str:
-    """Return the tag of the base image as of a snapshot of Debian's archive, built if need be.
+    """Return the tag of a base image with what fetches a kernel's source, built if need be.
 
-    snapshot: a time in UTC, as 20261126T171041Z. Whatever apt brings into the image later is of
-    that time too. apt knows where Debian's snapshots are, and a mirror may say where its own are.
-    Raises BadInput for another text, ToolFailed if the snapshot cannot be had.
+    snapshot: as Debian's archive was then, a time in UTC, as 20261126T171041Z. Whatever apt brings
+    into the image later is of that time too. apt knows where Debian's snapshots are, and a mirror
+    may say where its own are. Raises BadInput for another text, ToolFailed if it cannot be had.
     """
-    if not _SNAPSHOT.fullmatch(snapshot):
+    if snapshot and not _SNAPSHOT.fullmatch(snapshot):
         raise BadInput(f"snapshot {snapshot!r} is no time in UTC such as 20261126T171041Z")
-    past = recipe.parent / "toolchain-past"
-    sums = {**_sums(past), _FETCH: file_sha256(recipe / _FETCH)}
-    tag = f"patchbench/base:{snapshot}-{key({'files': dict(sums)})[:12]}"
+    with_fetching = recipe.parent / "toolchain-base"
+    sums = {**_sums(with_fetching), _FETCH: file_sha256(recipe / _FETCH)}
+    tag = f"patchbench/base:{snapshot or 'now'}-{key({'files': dict(sums)})[:12]}"
     if engine.image_id(tag) is None:
         _build(
-            engine, past, tag, base=_base(engine, story, bootstrap_base), story=story,
+            engine, with_fetching, tag, base=_base(engine, story, bootstrap_base), story=story,
             more={_FETCH: (recipe / _FETCH).read_bytes()}, arguments={"SNAPSHOT": snapshot},
         )  # fmt: skip
     return tag
@@ -82,6 +87,11 @@ def extend(
     if engine.image_id(tag) is None:
         _build(engine, recipe, tag, base=toolchain.image_id, story=story)
     return _describe(engine, store, tag, sums)
+
+
+def _tag(recipe: Path, snapshot: str) -> str:
+    then = {"snapshot": snapshot} if snapshot else {}
+    return f"patchbench/{recipe.name}:{key({'files': dict(_sums(recipe)), **then})[:12]}"
 
 
 def _sums(recipe: Path) -> dict[str, str]:

@@ -20,8 +20,8 @@ def fetch_source(
 ) -> tuple[Path, str]:
     """Return a linux-source package's tarball, named by its sha256, and the package's version.
 
-    image: the toolchain's, or for an origin with a snapshot its base. Older versions leave the
-    archive, so the newest of the suite is taken, and kept.
+    image: with configs/toolchain/fetch-source in it. Older versions leave the archive, so the
+    newest of the suite is taken, and kept.
     """
     asked = ["fetch-source", origin.package, origin.suite, "/out"]
     if origin.snapshot:

@@ -67,8 +67,8 @@ def moved_on(
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
-    """Return the folder of a small recipe, beside the one for a base of another time."""
-    shutil.copytree(ROOT / "configs/toolchain-past", tmp_path / "toolchain-past")
+    """Return the folder of a small recipe, beside the one for its base."""
+    shutil.copytree(ROOT / "configs/toolchain-base", tmp_path / "toolchain-base")
     folder = tmp_path / "a-tests"
     folder.mkdir()
     for name, text in RECIPE.items():
@@ -137,7 +137,7 @@ def test_a_snapshot_that_is_no_time_is_refused(run: Pipeline, recipe: Path, snap
 
 
 def base_at(engine: Engine, recipe: Path, snapshot: str) -> str:
-    return toolchain.base_at(engine, recipe, snapshot, Listener(), bootstrap_base=fail)
+    return toolchain.ensure_base(engine, recipe, Listener(), bootstrap_base=fail, snapshot=snapshot)
 
 
 def fail(tag: str) -> None:
