@@ -208,7 +208,7 @@ def test_a_published_run_is_repeated_from_a_tree_with_the_same_files(undrawn: Pa
     name, tree = published(undrawn), undrawn / "origins/mainline"
     done = invoke("verify", name, "--tree", str(tree))
     assert done.status == 0, done.stderr
-    assert done.stdout.count("identical") == 11  # no package, the numbers, two boots
+    assert done.stdout.count("identical") == 12  # the plugin, no package, the numbers, two boots
 
 
 @pytest.mark.slow

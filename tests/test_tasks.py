@@ -55,7 +55,7 @@ def test_list_names_what_is_dropped_in() -> None:
         (("check", "--seeds", "0"), 20, "at least 1"),
         (("doctor", "--sweep"), 20, "name one with --machine"),
         (("doctor", "--machine", "nosuch"), 20, "no machine is called 'nosuch'"),
-        (("doctor", "--machine", "exact", "--sweep"), 20, "has no [timelines]"),
+        (("doctor", "--machine", "parallel", "--sweep"), 20, "has no [timelines]"),
         (("test", "--fast", "--nightly"), 20, "choose one"),
         (("verify", STORM, "--images", "--tree", "/"), 20, "choose one"),
         (("clean",), 20, "clean what?"),

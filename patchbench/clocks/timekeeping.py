@@ -15,7 +15,7 @@ from statistics import mean, stdev
 from patchbench.catalog import Catalog
 from patchbench.clocks import clockwork
 from patchbench.errors import BadInput, BootFailed
-from patchbench.model import NONE, Arm, Boot, Machine, Timelines
+from patchbench.model import NONE, Arm, Boot, Machine
 from patchbench.pipeline import Pipeline
 from patchbench.stages import boot, boots, splats
 from patchbench.stages.boots import Job
@@ -76,9 +76,8 @@ def sweep(run: Pipeline, machine: Machine, kernel: str) -> Iterator[tuple[str, .
     if timelines is None:
         raise BadInput(f"machine {machine.name} has no [timelines] whose numbers could be varied")
     single = run.catalog.machine("exact")
-    alone = Timelines(timelines.quantum_ns, timelines.spin_ns, (2000,))
+    yield _swept(run, replace(single, name="exact1", icount_shift=1, timelines=None), kernel)
     yield _swept(run, single, kernel)
-    yield _swept(run, replace(single, name="exact1", icount_shift=None, timelines=alone), kernel)
     varied = [replace(timelines, quantum_ns=ns) for ns in _QUANTA_NS]
     varied += [replace(timelines, spin_ns=ns) for ns in _SPINS_NS if ns != timelines.spin_ns]
     for one in varied:

@@ -28,10 +28,7 @@ def calibrated(plan: Plan, machine: str) -> Plan:
         if (one.conditions.workload, one.conditions.machine) == ("exit-storm", machine)
     ]
     catalog = Catalog(PROJECT)
-    machines = tuple(
-        replace(one, kernel_parameters=catalog.machine(one.name).kernel_parameters)
-        for one in plan.machines
-    )
+    machines = tuple(catalog.machine(one.name) for one in plan.machines)
     return replace(plan, guest=guest, machines=machines)
 
 
