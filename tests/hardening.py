@@ -125,6 +125,20 @@ ATTACKS: Sequence[Attack] = (
         ("tests/faults/test_engine.py",),
     ),
     Attack(
+        "outputs of 2.7 MB that are printed side by side, and one whose end the engine loses",
+        "whole, or status 30",
+        (
+            "tests/e2e/test_toolchain.py::test_all_that_programs_print",
+            "tests/e2e/test_toolchain.py::test_output_that_the_engine_loses",
+        ),
+    ),
+    Attack(
+        "an archive that has moved on: a kernel and a toolchain's packages that have left it, a"
+        " snapshot that is not there or is no time",
+        "as of then to the package, or status 20 or 30",
+        ("tests/e2e/test_archive.py",),
+    ),
+    Attack(
         "a gate of a kernel that does the same, beside 12 and 200 processes that want a CPU",
         "PASS, undecided, or status 30",
         ("tests/e2e/test_gate.py::test_a_host_under_load",),

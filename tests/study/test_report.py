@@ -10,7 +10,7 @@ from patchbench.study import evidence, loading, page, readings, report, weigh
 from patchbench.study import plan as plans
 from patchbench.study.evidence import Study
 from patchbench.study.folder import LegEntry, Logbook
-from patchbench.study.plan import Statement
+from patchbench.study.plan import Statement, StudyPlan
 from patchbench.study.readings import Reading
 from patchbench.study.rules import ChangeRule
 from tests.fakes import machine
@@ -18,8 +18,29 @@ from tests.recorded import PROJECT
 from tests.storms import PARALLEL, beside, storms
 
 
+def on_a_noisy_machine(plan: StudyPlan) -> StudyPlan:
+    """Return a plan with parallel, which is not exact, in place of exact2."""
+
+    def machine_for(name: str) -> str:
+        return "parallel" if name == "exact2" else name
+
+    return replace(
+        plan,
+        cells=tuple(
+            replace(cell, machines=tuple(map(machine_for, cell.machines))) for cell in plan.cells
+        ),
+        statements=tuple(
+            replace(
+                one,
+                rules=tuple(replace(rule, machine=machine_for(rule.machine)) for rule in one.rules),
+            )
+            for one in plan.statements
+        ),
+    )
+
+
 def study_of(found: dict[str, Reading | str], *statements: Statement) -> Study:
-    plan = loading.load(PROJECT, "v0")
+    plan = on_a_noisy_machine(loading.load(PROJECT, "v0"))
     plan = replace(plan, statements=statements or plan.statements)
     legs = [LegEntry(leg) for leg in plans.legs(plan, "small")]
     for one in legs:
@@ -50,14 +71,14 @@ def study() -> Study:
     """Return a study of which the storm was run, on one kernel, and a sweep of victims."""
     storm = storms()[0]
     swept = {
-        f"victims-{victims}/mainline/exact": reading(beside(storm, victims))
-        for victims in (1, 2, 4, 8)
+        f"victims-{victims}/mainline/exact": reading(beside(storm, victims)) for victims in (1, 30)
     }
     return study_of(
         {
             "storm/mainline/exact": reading(storm),
             "storm/mainline/parallel": reading(storm, PARALLEL),
             "storm/lts/parallel": "failed: it hung",
+            "algorithms/mainline/exact-zstd": reading(storm),
             **swept,
         }
     )
@@ -114,8 +135,11 @@ def test_what_was_concluded_wrongly_before_is_corrected_on_the_page(
 
 
 def test_a_rule_that_a_leg_cannot_tell_shows_its_number_and_the_reason(markdown: str) -> None:
-    line = next(line for line in chapter(markdown, "Q9").splitlines() if "victims-4: " in line)
-    assert "cannot tell" in line
+    line = next(
+        line
+        for line in chapter(markdown, "Q20").splitlines()
+        if "cannot tell, " in line or "cannot tell: " in line
+    )
     assert "runs one CPU at a time" in line
 
 
@@ -130,7 +154,7 @@ def test_the_two_clocks_and_the_boots_that_never_drained_stand_in_one_line(markd
 
 
 def test_a_sweep_is_drawn_and_listed(markdown: str, html: str) -> None:
-    assert "victims=4" in markdown
+    assert "victims=30" in markdown
     assert html.count("<figure>") == 1
 
 
