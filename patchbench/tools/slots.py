@@ -8,6 +8,7 @@ locks are the kernel's (flock), so whoever dies lets go of them.
 import fcntl
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,7 +29,8 @@ def default_folder() -> Path:
 class Slots:
     """A host's slots, as one process sees them: those of the cores that it may use.
 
-    say: what hears, once, that others keep it waiting.
+    say: what hears, once, that others keep it waiting. One thread may keep another waiting too;
+    that is nobody's news.
     """
 
     def __init__(self, folder: Path, cores: Iterable[int], say: Callable[[str], None]) -> None:
@@ -36,11 +38,13 @@ class Slots:
         self._cores = [f"core-{number}" for number in sorted(cores)]
         self._say = say
         self._closed = self._said = False
+        self._lock = threading.Lock()
+        self._ours = 0  # of the slots
 
     @contextmanager
     def one(self) -> Iterator[None]:
         """Hold one slot while the block runs; ToolFailed if `close` came first."""
-        with self._any(self._cores, fcntl.LOCK_EX), self._host(fcntl.LOCK_SH):
+        with self._any(self._cores, fcntl.LOCK_EX), self._host(fcntl.LOCK_SH), self._counted():
             yield
 
     @contextmanager
@@ -52,6 +56,16 @@ class Slots:
     def close(self) -> None:
         """Let nobody in this process wait any longer."""
         self._closed = True
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._lock:
+            self._ours += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._ours -= 1
 
     @contextmanager
     def _host(self, how: int) -> Iterator[None]:
@@ -81,7 +95,8 @@ class Slots:
                     os.close(descriptor)
                 else:
                     return descriptor
-            self._tell()
+            if self._ours < len(names):
+                self._tell()
             time.sleep(_LOOK_S)
         raise ToolFailed("the run is being stopped")
 

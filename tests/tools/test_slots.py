@@ -56,6 +56,21 @@ def test_whoever_has_to_wait_is_told_once(tmp_path: Path) -> None:
     assert heard == ["other boots keep this host busy; waiting for a slot"]
 
 
+def test_a_run_that_waits_for_its_own_boots_does_not_blame_others(tmp_path: Path) -> None:
+    heard: list[str] = []
+    ours = slots(tmp_path, heard=heard)
+    with ours.one(), ours.one():
+        third = taken(ours, "one")
+        assert not third.wait(0.1)
+    assert third.wait(5)
+    assert heard == []
+    with slots(tmp_path).one(), ours.one():
+        third = taken(ours, "one")
+        assert not third.wait(0.1)
+    assert third.wait(5)
+    assert heard == ["other boots keep this host busy; waiting for a slot"]
+
+
 def test_nobody_waits_in_a_process_that_is_being_stopped(tmp_path: Path) -> None:
     stopped = slots(tmp_path)
     stopped.close()
