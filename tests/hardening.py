@@ -134,7 +134,7 @@ ATTACKS: Sequence[Attack] = (
     ),
     Attack(
         "an archive that has moved on: a kernel and a toolchain's packages that have left it, a"
-        " snapshot that is not there or is no time",
+        " snapshot that is not there or is no time, a package that is an option",
         "as of then to the package, or status 20 or 30",
         ("tests/e2e/test_archive.py",),
     ),

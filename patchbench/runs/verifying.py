@@ -237,7 +237,11 @@ def _go_back(pipeline: Pipeline, plan: Plan) -> None:
 
 def _snapshot(plan: Plan) -> str:
     """Return when a run's package was fetched, as the archive's snapshots are named."""
-    return datetime.fromisoformat(plan.fetched).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    try:
+        fetched = datetime.fromisoformat(plan.fetched)
+    except ValueError as err:
+        raise BadInput(f"run {plan.run}: fetched {plan.fetched!r} is no time") from err
+    return fetched.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def _packages(plan: Plan, tools: Toolchain) -> Iterator[Ingredient]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Kernel sources from Debian's archive, fetched in a container: any host will do."""
 
+import re
 from pathlib import Path
 
 from patchbench.errors import BadInput, ToolFailed
@@ -10,6 +11,8 @@ from patchbench.story import Story
 from patchbench.tools import files
 from patchbench.tools.container import Bind, Engine, Limits
 
+#: As Debian's policy has them. Anything else could be an option of apt's, which can run programs.
+_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*", re.ASCII)
 _NO_SUCH_PACKAGE = 3  # what configs/toolchain/fetch-source leaves
 #: Where a mirror's snapshots are, apt may learn at its first look at the mirror; so it looks twice.
 _TWICE = ("sh", "-uc", '"$@" || "$@"', "sh")
@@ -21,8 +24,11 @@ def fetch_source(
     """Return a linux-source package's tarball, named by its sha256, and the package's version.
 
     image: with configs/toolchain/fetch-source in it. Older versions leave the archive, so the
-    newest of the suite is taken, and kept.
+    newest of the suite is taken, and kept. Raises BadInput if the suite has no such package.
     """
+    for name in (origin.package, origin.suite):
+        if not _NAME.fullmatch(name):
+            raise BadInput(f"{name!r} is no name of a package or a suite of Debian's")
     asked = ["fetch-source", origin.package, origin.suite, "/out"]
     if origin.snapshot:
         asked = [*_TWICE, *asked]

@@ -15,6 +15,7 @@ from patchbench.model import DebianOrigin, KernelSpec
 from patchbench.pipeline import Pipeline
 from patchbench.stages import toolchain
 from patchbench.store import Store
+from patchbench.tools import debian
 from patchbench.tools.container import Engine
 from tests.e2e.conftest import ROOT
 from tests.fakes import Listener
@@ -134,6 +135,23 @@ def test_a_snapshot_that_is_not_there_is_no_older_archive(
 def test_a_snapshot_that_is_no_time_is_refused(run: Pipeline, recipe: Path, snapshot: str) -> None:
     with pytest.raises(BadInput, match="no time in UTC"):
         base_at(run.engine, recipe, snapshot)
+
+
+@pytest.mark.parametrize(
+    ("package", "suite"),
+    [
+        ("-oAPT::Update::Pre-Invoke::=touch /out/owned", "trixie"),
+        ("linux-source-9.9", "--allow-unauthenticated"),
+        ("linux-source-9.9\n-q", "trixie"),
+        ("", "trixie"),
+    ],
+)
+def test_an_option_of_apt_is_no_package_and_no_suite(
+    run: Pipeline, tmp_path: Path, package: str, suite: str
+) -> None:
+    origin = DebianOrigin("debian", package, suite)
+    with pytest.raises(BadInput, match="no name of a package"):
+        debian.fetch_source(run.engine, "an image", origin, tmp_path, Listener())
 
 
 def base_at(engine: Engine, recipe: Path, snapshot: str) -> str:

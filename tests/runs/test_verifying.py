@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from patchbench.errors import NotComparable, ToolFailed
+from patchbench.errors import BadInput, NotComparable, ToolFailed
 from patchbench.model import Plan, Source, Toolchain
 from patchbench.runs import verifying
 from tests import fakes
@@ -72,6 +72,11 @@ def test_the_package_that_was_built_is_taken_from_the_cache() -> None:
 def test_a_run_that_does_not_say_when_it_fetched_takes_what_there_is() -> None:
     here = Moved("linux-source-7.3 7.3.9-1")
     assert packaged(here, replace(PLAN, fetched="")).provenance == "linux-source-7.3 7.3.9-1"
+
+
+def test_a_run_whose_time_is_none_is_refused() -> None:
+    with pytest.raises(BadInput, match="'last week' is no time"):
+        packaged(Moved("linux-source-7.3 7.3.9-1"), replace(PLAN, fetched="last week"))
 
 
 def test_without_snapshots_nothing_is_built_and_what_helps_is_said() -> None:
