@@ -78,7 +78,7 @@ def study() -> Study:
             "storm/mainline/exact": reading(storm),
             "storm/mainline/parallel": reading(storm, PARALLEL),
             "storm/lts/parallel": "failed: it hung",
-            "algorithms/mainline/exact-zstd": reading(storm),
+            "algorithms/mainline/exact8-zstd": reading(storm),
             **swept,
         }
     )
