@@ -18,7 +18,7 @@ from patchbench.runs import archive, folder
 from patchbench.stages import boot, build, guest
 
 ROOT = Path(__file__).resolve().parents[2]
-STORM = folder.read_plan(ROOT / "results/published/v0-exit-storm-7.3")
+STORM = folder.read_plan(ROOT / "results/published/v0-parallel-7.3")
 
 
 #: What lies in configs/kconfig/, and what did when the older of the published runs were made.
