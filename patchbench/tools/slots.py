@@ -17,6 +17,7 @@ from pathlib import Path
 from patchbench.errors import ToolFailed
 
 _LOOK_S = 0.02
+_OWN_LOOKS = 3
 #: Behind this a second one waits, so that whoever wants the whole host gets it in the end.
 _TURN, _HOST = "turn", "host"
 
@@ -44,7 +45,7 @@ class Slots:
     @contextmanager
     def one(self) -> Iterator[None]:
         """Hold one slot while the block runs; ToolFailed if `close` came first."""
-        with self._any(self._cores, fcntl.LOCK_EX), self._host(fcntl.LOCK_SH), self._counted():
+        with self._any(self._cores, fcntl.LOCK_EX), self._counted(), self._host(fcntl.LOCK_SH):
             yield
 
     @contextmanager
@@ -86,6 +87,7 @@ class Slots:
 
     def _wait(self, names: Sequence[str], how: int) -> int:
         """Return the first of these files that can be locked, open and locked."""
+        looks = 0
         while not self._closed:
             for name in names:
                 descriptor = _opened(self._folder, name)
@@ -95,7 +97,9 @@ class Slots:
                     os.close(descriptor)
                 else:
                     return descriptor
-            if self._ours < len(names):
+            looks += 1
+            # The first looks may see a slot that goes from one of our threads to another.
+            if looks > _OWN_LOOKS and not (names is self._cores and self._ours == len(names)):
                 self._tell()
             time.sleep(_LOOK_S)
         raise ToolFailed("the run is being stopped")

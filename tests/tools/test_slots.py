@@ -51,7 +51,7 @@ def test_whoever_has_to_wait_is_told_once(tmp_path: Path) -> None:
     with slots(tmp_path).whole():
         waiting = slots(tmp_path, heard=heard)
         held = taken(waiting, "one")
-        held.wait(0.1)
+        held.wait(0.3)
     assert held.wait(5)
     assert heard == ["other boots keep this host busy; waiting for a slot"]
 
@@ -61,12 +61,12 @@ def test_a_run_that_waits_for_its_own_boots_does_not_blame_others(tmp_path: Path
     ours = slots(tmp_path, heard=heard)
     with ours.one(), ours.one():
         third = taken(ours, "one")
-        assert not third.wait(0.1)
+        assert not third.wait(0.3)
     assert third.wait(5)
     assert heard == []
     with slots(tmp_path).one(), ours.one():
         third = taken(ours, "one")
-        assert not third.wait(0.1)
+        assert not third.wait(0.3)
     assert third.wait(5)
     assert heard == ["other boots keep this host busy; waiting for a slot"]
 
