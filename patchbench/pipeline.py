@@ -361,6 +361,11 @@ class Pipeline:
             story=self.story,
         )
 
+    def is_built(self, applied: Tree, flavour: str) -> bool:
+        """Return whether a tree's kernel is shelved."""
+        asked = self.catalog.flavour(flavour, applied.source.line)
+        return build.shelved(self.store, applied, asked, self.toolchain) is not None
+
     def lane(self, applied: Tree, objects: str) -> make.Lane:
         """Return the folders in which a tree is built, its objects in one of that name."""
         return lanes.lane(self.cache, applied, objects)

@@ -44,6 +44,15 @@ def test_a_bench_reports_what_a_series_makes_faster(undrawn: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
+def test_a_first_bench_gives_a_number_before_the_second_kernel_is_built() -> None:
+    first, again = bench().stderr, bench().stderr
+    number = first.index("none on exact, one boot: exit latency 100.001 ms, ")
+    assert first.index("building mainline-none") < number < first.index("building mainline-v0")
+    assert "one boot" not in again
+
+
+@pytest.mark.slow
 def test_a_bench_finds_the_function_that_a_series_changed(undrawn: Path) -> None:
     bench()
     (run,) = (undrawn / "results/runs").iterdir()

@@ -23,6 +23,7 @@ from patchbench.model import (
 from patchbench.pipeline import Pipeline, kernel_flag
 from patchbench.profile import counting, covering, proof
 from patchbench.report import tables
+from patchbench.report.numbers import quantity
 from patchbench.runs import folder as runs
 from patchbench.runs import reading, times
 from patchbench.stages import boots as booting
@@ -30,6 +31,7 @@ from patchbench.stages.boots import Booter
 from patchbench.tools import files, host
 
 _PROVED_SEED = 1
+_FIRST_SEED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +234,7 @@ def bench(pipeline: Pipeline, request: BenchRequest) -> Prepared:
 
     A kernel that equals the base's is not booted, unless everything is to be booted again.
     """
-    prepared = prepare(pipeline, request, run=request.run)
+    prepared = prepare(pipeline, request, run=request.run, early=not request.fresh)
     machines = [*prepared.to_boot(fresh=request.fresh)]
     for number, arms in enumerate(machines, start=1):
         name = arms[0].machine.name
@@ -258,16 +260,22 @@ def _tell(pipeline: Pipeline, prepared: Prepared, machine: str) -> None:
         pipeline.story.say(f"  {line}")
 
 
-def prepare(pipeline: Pipeline, request: BenchRequest, *, run: str = "") -> Prepared:
+def prepare(
+    pipeline: Pipeline, request: BenchRequest, *, run: str = "", early: bool = False
+) -> Prepared:
     """Build all arms and open a run's folder, with everything in it except the boots.
 
-    run: a name for it; a run of that name that was begun and not finished is carried on. Raises
-    BadInput if it was begun under other conditions.
+    run: a name for it; a run of that name that was begun and not finished is carried on. early:
+    say what one boot of the base gives while other kernels have to be built. Raises BadInput if
+    the run was begun under other conditions.
     """
     machines = _check(pipeline, request)
     source = pipeline.source(request.kernel, request.tree)
     trees = [pipeline.apply(source, name) for name in (request.against, *request.tests)]
-    images = [pipeline.image(one, request.flavour) for one in trees]
+    images = [pipeline.image(trees[0], request.flavour)]
+    if early and not all(pipeline.is_built(one, request.flavour) for one in trees[1:]):
+        _tell_first(pipeline, request, images[0], machines)
+    images += [pipeline.image(one, request.flavour) for one in trees[1:]]
     arms = []
     for machine in machines:
         workload = pipeline.workload(request.workload, request.parameters, machine)
@@ -287,6 +295,33 @@ def prepare(pipeline: Pipeline, request: BenchRequest, *, run: str = "") -> Prep
     pipeline.story.say(f"run {plan.run}")
     order = random.Random(plan.run)
     return Prepared(plan, tuple(arms), folder, codes, pipeline.booter(folder), order)
+
+
+def _tell_first(
+    pipeline: Pipeline, request: BenchRequest, base: Image, machines: Sequence[Machine]
+) -> None:
+    """Report one boot of the base while the other kernels have still to be built.
+
+    The run finds it on the shelf. One that is lost is lost again there, and told then.
+    """
+    machine = next((one for one in machines if one.exact), None)
+    if machine is None:
+        return
+    workload = pipeline.workload(request.workload, request.parameters, machine)
+    job = booting.Job(pipeline.arm(base, machine, workload), _FIRST_SEED)
+    folder = pipeline.cache / "work/first"
+    files.remove(folder)
+    (booted,) = pipeline.booter(folder).exact([job], fresh=False, pick=None)
+    if booted.failure:
+        return
+    notes = pipeline.catalog.metric_notes()
+    times = [one for one in booted.record.metrics if one.unit == "ns" and one.name in notes]
+    swept = [one for one in times if notes[one.name].swept]
+    numbers = [
+        f"{notes[one.name].label} {quantity(booted.value(one.name), one.unit)}"
+        for one in swept or times[:3]
+    ]
+    pipeline.story.say(f"{base.series} on {machine.name}, one boot: {', '.join(numbers)}")
 
 
 def _check(pipeline: Pipeline, request: BenchRequest) -> list[Machine]:

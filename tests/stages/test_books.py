@@ -9,7 +9,8 @@ from patchbench.stages.compare import compare
 from tests.fakes import boot, plan
 from tests.recorded import PROJECT
 
-STUDY = PROJECT / "results/published/v0-study/runs"
+#: Of a study that was published once.
+RUN = PROJECT / "tests/data/runs/20261123T191253-v0-victims-30-mainline-exact"
 OLD = "meta drained yes\nmeta observer_cpu_ns 8000000\nmeta curve_cpu_ns 2000000"
 NEW = "meta cpu_window_ns 110000000\nmeta cpu_observer_ns 8000000\nmeta cpu_curve_ns 2000000"
 FRAMES = f"{NEW}\nmeta cpu_foreground_ns 1000000"
@@ -82,6 +83,5 @@ def test_nothing_is_told_of_looking_where_one_arm_does_not_report_it() -> None:
 
 
 def test_the_published_boot_with_more_cpu_time_than_there_was_is_refused() -> None:
-    (run,) = STUDY.glob("*-victims-30-mainline-exact")
-    (reason,) = reading.comparison(PROJECT, run).invalid
+    (reason,) = reading.comparison(PROJECT, RUN).invalid
     assert reason.startswith("exact none seed 4: 295.9 ms of CPU time in 243.4 ms on 1 CPU")
