@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from tests.fuzz.targets import TARGETS
+
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20261125
 KILLS = 100
@@ -228,14 +230,14 @@ _OUTCOMES = {
 
 
 def fuzzing(cases: int) -> Iterator[Row]:
-    """Feed every parser so many inputs; what one failed on is kept, and its folder named."""
+    """Feed each kind of parser so many inputs; what one failed on is kept, and where is said."""
     folder = tempfile.mkdtemp(prefix="patchbench-fuzz-")
     rows = [*_told("tests.fuzz", str(SEED), "cases", str(cases), folder)]
     tried = sum(row["cases"] for row in rows)
     bad = [f"{row['target']}: {', '.join(row['wrong'])}" for row in rows if row["wrong"]]
     bad += [f"inputs kept in {folder}"] if bad else []
     slowest_s = max(row["slowest_s"] for row in rows)
-    what = f"random mutations of what {len(rows)} parsers read"
+    what = f"random mutations of what {len(rows)} parsers of {len(TARGETS)} kinds read"
     outcome = "; ".join(bad) or f"errors of ours alone, at most {slowest_s:.1f} s and 512 MiB each"
     yield Row(what, tried, tried - sum(len(row["wrong"]) for row in rows), outcome, "`tests/fuzz`")
 

@@ -145,7 +145,7 @@ def test(_: Context, fast: bool = False, nightly: bool = False) -> None:
         )
 
 
-@task(help={"fuzz": "random inputs for each parser; a million take more than a day"})
+@task(help={"fuzz": "random inputs for each kind of parser; a million take two hours"})
 @needs("engine", "browser")
 def harden(_: Context, fuzz: int = 10_000) -> None:
     """Attack the project and let its host fail; print the table of docs/reliability.md."""

@@ -6,7 +6,7 @@ what patchbench.errors has, and nothing else.
 """
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
@@ -310,103 +310,144 @@ _SUMS = b'{\n "Image": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b
 _LOG = "boots/exact/v0/seed-1/results.log"
 _RUN_FILES = DATA / "runs" / RUN
 
-TARGETS: Sequence[Target] = (
-    Target("record", _text(records.parse), _files("runs/*/boots/*/*/*/results.log", root=DATA)),
-    Target("boot", _boot, _boots()),
-    Target("console", _text(lambda log: [*_splats().find(log)]), _files("consoles/*", root=DATA)),
-    Target("container output", _output, [b"a\nb\n\ncpu seconds 1.23 0.45\n"]),
-    Target("mails", _mail, _mails()),
-    Target("series", _series, _mails()),
-    Target("b4 prep", _b4_cover, [_COVER]),
-    Target("proof", _proof, [b'{"machine": "exact", "seed": 1, "ran": {"a.c:f": 7}, "idle": []}']),
-    Target(
-        "waivers TOML",
-        _drop_in("configs", "waivers.toml", lambda catalog, _: waivers.load(catalog, _A_DAY)),
-        [_WAIVER],
+#: By the kind of thing that they read, the slowest first, so that no core is idle at the end.
+TARGETS: Mapping[str, Sequence[Target]] = {
+    "plans and comparisons": (
+        Target("plan", _run("plan.json"), [(_RUN_FILES / "plan.json").read_bytes()]),
+        Target("comparison", _run(_LOG), [(_RUN_FILES / _LOG).read_bytes()]),
     ),
-    Target("series name", _names, [b"v0", b"v0@1~abcdef0+one-worker", b"none"]),
-    Target(
-        "kernel TOML",
-        _drop_in("configs/kernels", "mainline.toml", Catalog.kernel),
-        _files("configs/kernels/*.toml"),
+    "mails": (
+        Target("mails", _mail, _mails()),
+        Target("series", _series, _mails()),
+        Target("b4 prep", _b4_cover, [_COVER]),
     ),
-    Target(
-        "machine TOML",
-        _drop_in("qemu/machines", "exact.toml", Catalog.machine),
-        _files("qemu/machines/*.toml"),
-    ),
-    Target(
-        "workload TOML",
-        _drop_in("workloads", "exit-storm.toml", _workload),
-        _files("workloads/*.toml"),
-    ),
-    Target(
-        "metric TOML",
-        _drop_in("workloads/metrics", "exit_ns.toml", lambda catalog, _: catalog.metric_notes()),
-        _files("workloads/metrics/*.toml"),
-    ),
-    Target(
-        "flavour",
-        _drop_in("configs/kconfig", "hazard.config", lambda one, name: one.flavour(name, "7.3")),
-        _files("configs/kconfig/*.config"),
-    ),
-    Target("gate TOML", _drop_in("configs", "gate.toml", _policy), _files("configs/gate*.toml")),
-    Target(
-        "splats TOML",
-        _drop_in("configs", "splats.toml", lambda catalog, _: splats.load(catalog.root)),
-        _files("configs/splats.toml"),
-    ),
-    Target(
-        "questions TOML",
-        _drop_in("configs", "questions.toml", lambda catalog, _: answers.questions(catalog.root)),
-        _files("configs/questions.toml"),
-    ),
-    Target(
-        "profile TOML",
-        _drop_in("configs", "profile.toml", lambda catalog, _: catalog.profile_map()),
-        _files("configs/profile.toml"),
-    ),
-    Target(
-        "study TOML",
-        _drop_in("configs/studies", "v0.toml", _study),
-        _files("configs/studies/*.toml"),
-    ),
-    Target(
-        "series TOML",
-        _drop_in(
-            "patches/fuzzed",
-            "series.toml",
-            lambda catalog, _: catalog.series_note(catalog.root / "patches/fuzzed"),
+    "claims": (Target("claims", _claims, _files("README.md", "results/README.md")),),
+    "TOML": (
+        Target(
+            "waivers TOML",
+            _drop_in("configs", "waivers.toml", lambda catalog, _: waivers.load(catalog, _A_DAY)),
+            [_WAIVER],
         ),
-        _files("patches/*/series.toml"),
+        Target(
+            "kernel TOML",
+            _drop_in("configs/kernels", "mainline.toml", Catalog.kernel),
+            _files("configs/kernels/*.toml"),
+        ),
+        Target(
+            "machine TOML",
+            _drop_in("qemu/machines", "exact.toml", Catalog.machine),
+            _files("qemu/machines/*.toml"),
+        ),
+        Target(
+            "workload TOML",
+            _drop_in("workloads", "exit-storm.toml", _workload),
+            _files("workloads/*.toml"),
+        ),
+        Target(
+            "metric TOML",
+            _drop_in(
+                "workloads/metrics", "exit_ns.toml", lambda catalog, _: catalog.metric_notes()
+            ),
+            _files("workloads/metrics/*.toml"),
+        ),
+        Target(
+            "gate TOML", _drop_in("configs", "gate.toml", _policy), _files("configs/gate*.toml")
+        ),
+        Target(
+            "splats TOML",
+            _drop_in("configs", "splats.toml", lambda catalog, _: splats.load(catalog.root)),
+            _files("configs/splats.toml"),
+        ),
+        Target(
+            "questions TOML",
+            _drop_in(
+                "configs", "questions.toml", lambda catalog, _: answers.questions(catalog.root)
+            ),
+            _files("configs/questions.toml"),
+        ),
+        Target(
+            "profile TOML",
+            _drop_in("configs", "profile.toml", lambda catalog, _: catalog.profile_map()),
+            _files("configs/profile.toml"),
+        ),
+        Target(
+            "study TOML",
+            _drop_in("configs/studies", "v0.toml", _study),
+            _files("configs/studies/*.toml"),
+        ),
+        Target(
+            "series TOML",
+            _drop_in(
+                "patches/fuzzed",
+                "series.toml",
+                lambda catalog, _: catalog.series_note(catalog.root / "patches/fuzzed"),
+            ),
+            _files("patches/*/series.toml"),
+        ),
     ),
-    Target("metrics in C", _text(ctables.metrics), _files("workloads/*_*.c")),
-    Target("parameters in C", _text(ctables.parameters), _files("workloads/*.c", "workloads/*.h")),
-    Target("kernel Makefile", _text(fetch.kernel_version), [_MAKEFILE]),
-    Target("Kconfig", _kconfig, [_KCONFIG, *_files("configs/kconfig/*.config")]),
-    Target("build log", _build_log, _files("builds/*", root=DATA)),
-    Target("claims", _claims, _files("README.md", "results/README.md")),
-    Target("plan", _run("plan.json"), [(_RUN_FILES / "plan.json").read_bytes()]),
-    Target("comparison", _run(_LOG), [(_RUN_FILES / _LOG).read_bytes()]),
-    Target(
-        "functions.json",
-        _in_folder("functions.json", codemap.read),
-        _files("results/published/*/functions.json"),
+    "what runs leave": (
+        Target(
+            "proof", _proof, [b'{"machine": "exact", "seed": 1, "ran": {"a.c:f": 7}, "idle": []}']
+        ),
+        Target(
+            "functions.json",
+            _in_folder("functions.json", codemap.read),
+            _files("results/published/*/functions.json"),
+        ),
+        Target(
+            "findings.json",
+            _in_folder("findings.json", findings.read),
+            _files("results/published/*/findings.json"),
+        ),
+        Target(
+            "boots.json", _in_folder("boots.json", published.notes), _run_folder("", "boots.json")
+        ),
+        Target(
+            "timings.json", _in_folder("timings.json", times.rows), [b'{"started": 1, "ended": 2}']
+        ),
+        Target("study.json", _in_folder("study.json", studies.read), _run_folder("", "study.json")),
+        Target("seal", _in_folder("SHA256SUMS", runs.check_seal), _run_folder("", "SHA256SUMS")),
+        Target("calibration.json", _calibration, _files("docs/calibration.json")),
+        Target("ingredients.json", _note("ingredients.json"), [b'{"tree":"abc"}\n']),
+        Target("sums.json", _note("sums.json"), [_SUMS]),
     ),
-    Target(
-        "findings.json",
-        _in_folder("findings.json", findings.read),
-        _files("results/published/*/findings.json"),
+    "ELF": (
+        Target("vmlinux", _loaded, _files("profile/tiny.elf", root=DATA)),
+        Target("vmlinux.o", _compared, [_OBJECT]),
     ),
-    Target("boots.json", _in_folder("boots.json", published.notes), _run_folder("", "boots.json")),
-    Target("timings.json", _in_folder("timings.json", times.rows), [b'{"started": 1, "ended": 2}']),
-    Target("study.json", _in_folder("study.json", studies.read), _run_folder("", "study.json")),
-    Target("seal", _in_folder("SHA256SUMS", runs.check_seal), _run_folder("", "SHA256SUMS")),
-    Target("calibration.json", _calibration, _files("docs/calibration.json")),
-    Target("ingredients.json", _note("ingredients.json"), [b'{"tree":"abc"}\n']),
-    Target("sums.json", _note("sums.json"), [_SUMS]),
-    Target("profile.raw", _profile, _files("profile/*.raw", root=DATA)),
-    Target("vmlinux", _loaded, _files("profile/tiny.elf", root=DATA)),
-    Target("vmlinux.o", _compared, [_OBJECT]),
-    Target("device tree", lambda data, _: devicetree.with_capacities(data, [1024]), [_TREE]),
-)
+    "guest records": (
+        Target("record", _text(records.parse), _files("runs/*/boots/*/*/*/results.log", root=DATA)),
+        Target("boot", _boot, _boots()),
+    ),
+    "consoles": (
+        Target(
+            "console", _text(lambda log: [*_splats().find(log)]), _files("consoles/*", root=DATA)
+        ),
+    ),
+    "build logs": (
+        Target("container output", _output, [b"a\nb\n\ncpu seconds 1.23 0.45\n"]),
+        Target("build log", _build_log, _files("builds/*", root=DATA)),
+    ),
+    "Kconfig": (
+        Target(
+            "flavour",
+            _drop_in(
+                "configs/kconfig", "hazard.config", lambda one, name: one.flavour(name, "7.3")
+            ),
+            _files("configs/kconfig/*.config"),
+        ),
+        Target("kernel Makefile", _text(fetch.kernel_version), [_MAKEFILE]),
+        Target("Kconfig", _kconfig, [_KCONFIG, *_files("configs/kconfig/*.config")]),
+    ),
+    "profiles": (Target("profile.raw", _profile, _files("profile/*.raw", root=DATA)),),
+    "tables in C": (
+        Target("metrics in C", _text(ctables.metrics), _files("workloads/*_*.c")),
+        Target(
+            "parameters in C", _text(ctables.parameters), _files("workloads/*.c", "workloads/*.h")
+        ),
+    ),
+    "names": (Target("series name", _names, [b"v0", b"v0@1~abcdef0+one-worker", b"none"]),),
+    "device trees": (
+        Target("device tree", lambda data, _: devicetree.with_capacities(data, [1024]), [_TREE]),
+    ),
+}

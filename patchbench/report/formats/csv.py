@@ -9,7 +9,8 @@ take for a formula gets an apostrophe in front.
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import astuple, fields
+from dataclasses import fields
+from operator import attrgetter
 
 from patchbench.model import Boot, Comparison
 from patchbench.report import samples
@@ -22,9 +23,11 @@ def render(comparison: Comparison, boots: Sequence[Boot]) -> str:
     """Return a header and a row per sample; lines end in CR LF, as in the RFC."""
     text = io.StringIO()
     writer = csv.writer(text)  # its dialect is the RFC's
-    writer.writerow(field.name for field in fields(samples.SampleRow))
+    columns = [field.name for field in fields(samples.SampleRow)]
+    cells = attrgetter(*columns)
+    writer.writerow(columns)
     for row in samples.rows(comparison.plan, boots):
-        writer.writerow(_inert(cell) for cell in astuple(row))
+        writer.writerow(map(_inert, cells(row)))
     return text.getvalue()
 
 
