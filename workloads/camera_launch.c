@@ -5,7 +5,11 @@
  * Apps lie in swap, each in a memory control group of its own; what memory is left
  * is nearly all in use; others keep the CPUs busy. Then the camera starts: the
  * low-memory killer kills apps in the order of their oom_score_adj, highest first,
- * while the foreground draws frames and allocates the preview's buffers.
+ * while the foreground draws frames and allocates the preview's buffers. It kills at
+ * once, or with psi_ms when others wait for memory.
+ *
+ * Each app has paged itself out, in the order of its pages; or with reclaimed_pct reclaim
+ * has, which takes a few pages of one app, a few of the next, on all CPUs at once.
  *
  * All sizes are a phone's, divided by `divisor`. All is watched for watch_ms from the
  * first kill on, and what is not back by then never came: cpu_ns is of that time, the
@@ -35,6 +39,7 @@
 
 static long apps, app_mib, divisor, kills, load_pct, preview_mib, preview_at_ms, free_mib;
 static long frame_ms, frame_cpu_ms, watch_ms, seed, random_bytes, min_swapped_permille;
+static long reclaimed_pct, psi_ms;
 static struct ways ways;
 static long order[MAX_VICTIMS];
 
@@ -112,10 +117,27 @@ static void tell_kills(int64_t last_reap, int64_t back_at)
 	tell_ways(&ways, kills, order);
 }
 
+/* Return where the apps' pages are once they are where they should be. */
+static struct layout put_in_swap(void)
+{
+	long pages = scaled_bytes(app_mib) / page_size;
+	struct recipe app = { .bytes = pages * page_size };
+	struct layout layout = { 0 };
+
+	if (reclaimed_pct)
+		app.present_bytes = app.bytes;
+	start_apps(apps, &app, &ways);
+	if (reclaimed_pct) {
+		press_out(apps * pages * reclaimed_pct / 100);
+		app.present_bytes = pages * (100 - reclaimed_pct) / 100 * page_size;
+	}
+	check_victims(apps, &app, min_swapped_permille, &layout);
+	return layout;
+}
+
 static void prepare_phone(void)
 {
-	struct recipe app = { 0 };
-	struct layout layout = { 0 };
+	struct layout layout;
 
 	check_ways(&ways);
 	if (kills > apps)
@@ -124,9 +146,7 @@ static void prepare_phone(void)
 	open_cpus();
 	prepare_content(seed, random_bytes);
 	become_observer();
-	app.bytes = scaled_bytes(app_mib);
-	start_apps(apps, &app, &ways);
-	check_victims(apps, &app, min_swapped_permille, &layout);
+	layout = put_in_swap();
 	order_by_adj(order, apps);
 	fill_memory(scaled_bytes(free_mib));
 	meta("scale_divisor", "%ld", divisor);
@@ -154,11 +174,16 @@ static void launch(void)
 	start_foreground(&scene);
 	meta("load_permille", "%ld", await_load());
 
+	if (psi_ms)
+		open_pressure_trigger(psi_ms * MS);
 	remember_pressure();
 	before = read_books();
 	start = open_scene();
 	start_curve(start);
 	profile_begin();
+	if (psi_ms)
+		meta("pressure_ns", "%lld",
+		     (long long)(await_pressure(start + scene.watch_ns) - start));
 	last_reap = kill_in_ways(&ways, kills, order);
 	back_at = watch_charges(start);
 	profile_end();
@@ -214,6 +239,10 @@ const struct workload workload = {
 		{ "frame_ms", 33, &frame_ms, 1, 1000, "a frame that takes longer is late" },
 		{ "frame_cpu_ms", 12, &frame_cpu_ms, 1, 1000, "of CPU time to draw one" },
 		{ "watch_ms", 2000, &watch_ms, 500, 4000, "from the first kill to the last look" },
+		{ "reclaimed_pct", 0, &reclaimed_pct, 0, 95,
+		  "of the apps' memory that reclaim puts in swap; 0: they do, all of it" },
+		{ "psi_ms", 0, &psi_ms, 0, 500,
+		  "of waiting for memory until the killer acts, 0: at once" },
 		KILL_PARAMETERS(ways),
 		{ "seed", 1, &seed, 0, INT32_MAX, "of the page content" },
 		{ "random_bytes", 1420, &random_bytes, 0, BLOCK_BYTES,

@@ -8,15 +8,18 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sysinfo.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cgroup.h"
 #include "harness.h"
 #include "left.h"
 #include "phone.h"
+#include "swap.h"
 
 #define FIRST_ADJ	999	/* of the app that was not used for longest */
 #define ADJ_STEP	10
+#define PRESSERS	2	/* beside kswapd; eight leave swap itself without memory */
 
 static void settle_in(long number)
 {
@@ -112,4 +115,45 @@ void fill_memory(size_t free_bytes)
 	if (read(filled[0], &byte, 1) != 1)
 		give_up("what fills the memory ended before it had");
 	close(filled[0]);
+}
+
+/* One that nobody would miss, and that no reclaim takes anything from. */
+static void __attribute__((noreturn)) be_presser(long wanted_pages)
+{
+	const size_t piece = 16 * page_size;
+	struct sysinfo now;
+	unsigned char *arena;
+
+	write_text("/proc/self/oom_score_adj", "1000");
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || mlockall(MCL_FUTURE | MCL_ONFAULT) ||
+	    sysinfo(&now))
+		die("what presses others out");
+	arena = mmap(NULL, now.totalram * now.mem_unit, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (arena == MAP_FAILED || (madvise(arena, now.totalram * now.mem_unit, MADV_NOHUGEPAGE) &&
+				    errno != EINVAL))
+		die("what presses others out");
+	for (size_t at = 0; read_swap_pages() < wanted_pages; at += piece)
+		for (size_t i = 0; i < piece; i += page_size)
+			arena[at + i] = 1;
+	_exit(EXIT_SUCCESS);
+}
+
+void press_out(long pages)
+{
+	long wanted_pages = read_swap_pages() + pages;
+	pid_t pids[PRESSERS];
+	int status;
+
+	for (int i = 0; i < PRESSERS; i++) {
+		pids[i] = fork();
+		if (pids[i] < 0)
+			die("fork");
+		if (!pids[i])
+			be_presser(wanted_pages);
+	}
+	for (int i = 0; i < PRESSERS; i++)
+		if (waitpid(pids[i], &status, 0) != pids[i] || status)
+			give_up("reclaim has put %ld pages in swap, and %ld are wanted",
+				read_swap_pages(), wanted_pages);
 }

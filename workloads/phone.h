@@ -26,4 +26,11 @@ size_t free_memory(void);
  */
 void fill_memory(size_t free_bytes);
 
+/*
+ * Have reclaim put so many pages in swap: processes use memory, and hold on to it, until that
+ * many are there. Which pages go, side by side or not, is reclaim's choice. An error if it
+ * takes none any more.
+ */
+void press_out(long pages);
+
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "swap.h"
 
 #define PSI	"/proc/pressure/memory"
+#define WINDOW_US	500000	/* the shortest that the kernel takes */
 
 struct waited {
 	long long some_us;
@@ -18,6 +20,7 @@ struct waited {
 
 static struct vmstat vmstat_before, vmstat_after;
 static struct waited waited_before;
+static int trigger = -1;
 
 static struct waited read_waited(void)
 {
@@ -71,4 +74,25 @@ void tell_pressure(void)
 	sample("psi_some_us", waited.some_us - waited_before.some_us, NULL);
 	sample("psi_full_us", waited.full_us - waited_before.full_us, NULL);
 	tell_vmstat(&vmstat_before, &vmstat_after);
+}
+
+void open_pressure_trigger(int64_t stalled_ns)
+{
+	char text[48];
+	int length = snprintf(text, sizeof(text), "some %lld %d", (long long)(stalled_ns / US),
+			      WINDOW_US);
+
+	trigger = open(PSI, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (trigger < 0 || write(trigger, text, length + 1) != length + 1)
+		die(PSI);
+}
+
+int64_t await_pressure(int64_t until)
+{
+	struct pollfd told = { .fd = trigger, .events = POLLPRI };
+	int64_t left_ns = until - now_ns();
+
+	if (poll(&told, 1, left_ns > 0 ? left_ns / MS : 0) != 1 || told.revents != POLLPRI)
+		give_up("nobody waited for memory for long enough that the killer was told");
+	return now_ns();
 }

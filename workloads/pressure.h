@@ -3,6 +3,8 @@
 #ifndef PRESSURE_H
 #define PRESSURE_H
 
+#include <stdint.h>
+
 /* From now on. */
 void remember_pressure(void);
 
@@ -11,5 +13,10 @@ void remember_pressure(void);
  * what moved in /proc/vmstat.
  */
 void tell_pressure(void);
+
+/* Ask the kernel to tell when tasks wait for memory for so long within half a second. */
+void open_pressure_trigger(int64_t stalled_ns);
+/* Return when it told; an error if it did not by then. */
+int64_t await_pressure(int64_t until);
 
 #endif
