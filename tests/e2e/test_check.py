@@ -127,17 +127,21 @@ def test_if_setting_up_fails_the_first_large_exit_oopses(copied: Pipeline, tmp_p
 @pytest.mark.parametrize(
     ("fault", "title"),
     [
-        ("loses-an-object", "residue: left_pool_bytes"),
-        ("unlocks-early", "residue: console, oops"),
-        ("frees-twice", "residue: console, oops"),
+        ("v1+loses-an-object", "residue: left_pool_bytes"),
+        ("v1+unlocks-early", "residue: console, oops"),
+        ("v1+frees-twice", "residue: console, oops"),
+        ("v2+loses-a-batch", "residue: left_pool_bytes"),
+        ("v2+takes-and-leaves", "residue: console, oops"),
+        ("v2+wakes-nobody", "residue: left_pool_bytes"),
     ],
 )
-def test_each_fault_that_is_planted_into_v1_is_caught(fault: str, title: str) -> None:
-    status, findings = check("--series", f"v1+{fault}", "--whole", "--hazards", "residue")
+def test_each_fault_that_is_planted_into_v1_and_v2_is_caught(fault: str, title: str) -> None:
+    status, findings = check("--series", fault, "--whole", "--hazards", "residue")
     assert status == 10
-    assert states(findings, title)[f"v1+{fault}"] == "fail"
+    assert states(findings, title)[fault] == "fail"
     assert states(findings, "residue: left_pool_bytes")["none"] == "pass"
-    status, findings = check("--series", "v1", "--whole", "--hazards", "residue")
+    unharmed = fault.partition("+")[0]
+    status, findings = check("--series", unharmed, "--whole", "--hazards", "residue")
     assert status == 0
     assert {one.state for one in findings} == {"pass"}
 
