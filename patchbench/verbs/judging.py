@@ -18,7 +18,7 @@ from patchbench.verbs.needs import needs
 if TYPE_CHECKING:
     from patchbench.gate.limits import Verdict
 
-_CALIBRATED = "configs/gate.toml,configs/gate-storm.toml,configs/gate-parallel.toml"
+_CALIBRATED = "configs/gate.toml,configs/gate-storm.toml"
 
 
 @task(

@@ -186,7 +186,7 @@ def test_the_limits_that_are_shipped_are_those_that_were_calibrated(
     catalog = Catalog(ROOT)
     parts = {
         place: calibrated_part(part, catalog.machine(place[1]))
-        for file in ("gate.toml", "gate-storm.toml", "gate-parallel.toml")
+        for file in ("gate.toml", "gate-storm.toml")
         for place, part in policy.parts(policy.load(catalog, ROOT / "configs" / file)).items()
     }
     assert {

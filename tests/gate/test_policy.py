@@ -32,7 +32,7 @@ def written(limits: str, looks: str = "[10, 20]", error_rate: float = 0.05) -> s
     return f"error_rate = {error_rate}\nlooks = {looks}\n{limits}"
 
 
-@pytest.mark.parametrize("name", ["gate.toml", "gate-storm.toml", "gate-parallel.toml"])
+@pytest.mark.parametrize("name", ["gate.toml", "gate-storm.toml"])
 def test_the_policies_that_are_dropped_in_load(name: str) -> None:
     assert policy.load(Catalog(ROOT), ROOT / "configs" / name).limits
 
