@@ -13,6 +13,7 @@
 `reading` works out what a run says from its plan and logs each time; that is never stored.
 """
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,7 @@ def read_plan(folder: Path) -> Plan:
                 f"{Comparison.known_schema}: update patchbench"
             )
         plan = adapter(Plan).validate_python(_upgrade(read))
+        shlex.split(plan.command)  # as reports do that wrap it
     except (OSError, ValueError) as err:
         raise BadInput(f"{path} is not a plan this version reads:\n  {err}") from err
     if plan.run != folder.name and not published.is_published(folder):

@@ -44,12 +44,11 @@ def fuzz(target: Target, seed: int, *, cases: int = 0, seconds: float = 0.0) -> 
     """
     draw, found = random.Random(f"{seed} {target.name}"), Fuzzed(target.name)
     _limit_memory()
-    signal.signal(signal.SIGPROF, _hang)
     ends = time.monotonic() + seconds
-    with tempfile.TemporaryDirectory(prefix="patchbench-fuzz-", dir=_in_memory()) as folder:
+    with tempfile.TemporaryDirectory(prefix="patchbench-fuzz-", dir=in_memory()) as folder:
         while found.cases < cases or time.monotonic() < ends:
             data = mutated(draw, target.seeds) if found.cases else target.seeds[0]
-            place, took_s = _try(lambda data=data: target.parse(data, Path(folder)))  # type: ignore[misc]
+            place, took_s = attempt(lambda data=data: target.parse(data, Path(folder)))  # type: ignore[misc]
             found.cases += 1
             found.slowest_s = max(found.slowest_s, took_s)
             if place:
@@ -57,8 +56,9 @@ def fuzz(target: Target, seed: int, *, cases: int = 0, seconds: float = 0.0) -> 
     return found
 
 
-def _try(parse: Callable[[], object]) -> tuple[str, float]:
+def attempt(parse: Callable[[], object]) -> tuple[str, float]:
     """Return what was wrong about a case, empty if nothing, and its CPU time."""
+    signal.signal(signal.SIGPROF, _hang)
     began_s = time.process_time()
     signal.setitimer(signal.ITIMER_PROF, 2 * MOST_S)
     place = ""
@@ -87,7 +87,7 @@ def _hang(_: int, __: FrameType | None) -> None:
     raise _HangError
 
 
-def _in_memory() -> str | None:
+def in_memory() -> str | None:
     """Return a folder in memory, where there is one: on a disk, half of a case is opening files."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 

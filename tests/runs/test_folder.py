@@ -119,6 +119,12 @@ def test_a_folder_with_another_run_s_plan_is_bad_input(tmp_path: Path) -> None:
         runs.read_plan(moved)
 
 
+def test_a_plan_whose_command_no_shell_would_take_is_bad_input(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, replace(plan(), command="./bootstrap bench --series v'0"))
+    with pytest.raises(BadInput, match="No closing quotation"):
+        runs.read_plan(folder)
+
+
 def test_a_plan_that_lacks_a_machine_s_seeds_is_bad_input(tmp_path: Path) -> None:
     folder = write_run(tmp_path, replace(plan(), seeds={}))
     with pytest.raises(BadInput, match="no seeds for machine exact"):
