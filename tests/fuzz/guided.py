@@ -2,7 +2,7 @@
 """`python -m tests.fuzz.guided SEED RUNS FOLDER [TARGET]...`: led by the code that a case reaches.
 
 Needs atheris, which nothing else here does and not every Python can have: `pip install atheris`. It
-found what a million blind mutations did not. What a target failed on is kept in FOLDER.
+found at once what blind mutations had not. What a target failed on is kept in FOLDER.
 """
 
 import re
