@@ -21,6 +21,7 @@ from typing import Any
 from patchbench.binaries import codemap
 from patchbench.catalog import adapter, load_json
 from patchbench.errors import BadInput
+from patchbench.machines import faults
 from patchbench.model import ArmNote, Boot, CodeMap, Comparison, Plan
 from patchbench.runs import published
 from patchbench.runs.archive import PLAN
@@ -157,6 +158,8 @@ def read_plan(folder: Path) -> Plan:
         raise BadInput(f"{path} is not a plan this version reads:\n  {err}") from err
     if plan.run != folder.name and not published.is_published(folder):
         raise BadInput(f"{path} is the plan of run {plan.run}; a run's folder keeps its name")
+    if wrong := [f"{one.name}: {fault}" for one in plan.machines for fault in faults(one)]:
+        raise BadInput(f"{path}: machine {wrong[0]}")
     if lack := [machine.name for machine in plan.machines if machine.name not in plan.seeds]:
         raise BadInput(f"{path} has no seeds for machine {', '.join(lack)}")
     return plan
@@ -166,15 +169,18 @@ def _upgrade(read: Any) -> Any:
     """Return a stored plan with the keys of this schema: schema 1 had other names for two."""
     if not isinstance(read, dict) or read.get("schema", 1) != 1:
         return read
-    machines = [_renamed(one, "boots", "seeds") for one in read.get("machines", ())]
+    machines = _renamed(read.get("machines", []), "boots", "seeds")
     workload = read.get("workload")
     if isinstance(workload, dict):
-        asked = [_renamed(one, "hazards", "questions") for one in workload.get("conditions", ())]
+        asked = _renamed(workload.get("conditions", []), "hazards", "questions")
         workload = {**workload, "conditions": asked}
     return {**read, "machines": machines, "workload": workload, "schema": 2}
 
 
-def _renamed(table: Any, old: str, new: str) -> Any:
-    if not isinstance(table, dict):
-        return table
-    return {new if key == old else key: value for key, value in table.items()}
+def _renamed(tables: Any, old: str, new: str) -> Any:
+    """Return tables with a key renamed in each; what is none, and no list of them, as it is."""
+    if isinstance(tables, list):
+        return [_renamed(one, old, new) for one in tables]
+    if not isinstance(tables, dict):
+        return tables
+    return {new if key == old else key: value for key, value in tables.items()}

@@ -125,6 +125,27 @@ def test_a_plan_whose_command_no_shell_would_take_is_bad_input(tmp_path: Path) -
         runs.read_plan(folder)
 
 
+@pytest.mark.parametrize("field", ["icount_shift", "vcpus"])
+def test_a_plan_with_a_machine_that_no_file_could_describe_is_bad_input(
+    tmp_path: Path, field: str
+) -> None:
+    (machine,) = plan().machines
+    other = replace(machine, **{field: 1 << 64})  # type: ignore[arg-type]  # any field
+    folder = write_run(tmp_path, replace(plan(), machines=(other,)))
+    with pytest.raises(BadInput, match=rf"machine exact: .*{field}"):
+        runs.read_plan(folder)
+
+
+@pytest.mark.parametrize("machines", ["null", "7", "[[7]]"])
+def test_a_plan_of_schema_1_whose_machines_are_none_is_bad_input(
+    tmp_path: Path, machines: str
+) -> None:
+    folder = write_run(tmp_path, plan())
+    (folder / "plan.json").write_text(f'{{"machines": {machines}}}')
+    with pytest.raises(BadInput, match="is not a plan this version reads"):
+        runs.read_plan(folder)
+
+
 def test_a_plan_that_lacks_a_machine_s_seeds_is_bad_input(tmp_path: Path) -> None:
     folder = write_run(tmp_path, replace(plan(), seeds={}))
     with pytest.raises(BadInput, match="no seeds for machine exact"):
