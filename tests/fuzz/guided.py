@@ -19,10 +19,9 @@ with atheris.instrument_imports(include=["patchbench"], enable_loader_override=F
     from tests.fuzz.targets import TARGETS, Target
 
 
-def _lead(target: Target, seed: str, runs: str, folder: Path) -> None:
+def _lead(target: Target, seed: str, runs: str, folder: Path, scratch: Path) -> None:
     """Feed one target; does not return, as libFuzzer ends the process."""
     wrong: set[str] = set()
-    scratch = Path(tempfile.mkdtemp(prefix="patchbench-fuzz-", dir=in_memory()))
     corpus = scratch / "corpus"
     corpus.mkdir()
     for number, data in enumerate(target.seeds):
@@ -44,8 +43,9 @@ def _lead(target: Target, seed: str, runs: str, folder: Path) -> None:
 
 def _lead_each(names: list[str], arguments: list[str]) -> None:
     for name in names:
-        command = [sys.executable, "-m", "tests.fuzz.guided", *arguments, name]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        with tempfile.TemporaryDirectory(prefix="patchbench-fuzz-", dir=in_memory()) as scratch:
+            command = [sys.executable, "-m", "tests.fuzz.guided", *arguments, name, scratch]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
         executed = re.search(r"number_of_executed_units: (\d+)", done.stderr)
         cases = int(executed[1]) if executed else 0
         sys.stdout.write(f"{done.stdout}{name}: {cases} cases, status {done.returncode}\n")
@@ -55,10 +55,7 @@ def _lead_each(names: list[str], arguments: list[str]) -> None:
 if __name__ == "__main__":
     seed, runs, folder, *chosen = sys.argv[1:]
     Path(folder).mkdir(parents=True, exist_ok=True)
-    every = [one for kind in TARGETS.values() for one in kind]
-    if len(chosen) == 1:
-        (only,) = (one for one in every if one.name == chosen[0])
-        _lead(only, seed, runs, Path(folder))
-    _lead_each(
-        [one.name for one in every if not chosen or one.name in chosen], [seed, runs, folder]
-    )
+    every = {one.name: one for kind in TARGETS.values() for one in kind}
+    if chosen and chosen[-1] not in every:  # as _lead_each asks: a name, and where to work
+        _lead(every[chosen[0]], seed, runs, Path(folder), Path(chosen[1]))
+    _lead_each(chosen or [*every], [seed, runs, folder])
