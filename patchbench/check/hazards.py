@@ -61,7 +61,7 @@ def _hear(
     workload: Workload, empty: Finding, booted: Boot, console: str, policy: SplatPolicy
 ) -> list[Finding]:
     """Return a finding for each kind of splat on the console, or one that it is quiet."""
-    policy = policy.allowing(workload.provokes, f"{workload.name} provokes it on purpose")
+    policy = policy.provoked(workload.provokes)
     heard = replace(empty, kind="console")
     lines = console.splitlines()
     by_kind: dict[str, list[tuple[int, Splat]]] = {}

@@ -127,7 +127,7 @@ def read_boots(root: Path, folder: Path, plan: Plan) -> list[Boot]:
     """Return every boot that a run planned; one without usable samples carries its failure."""
     if published.is_published(folder):
         return published.read_boots(folder, plan)
-    policy = splats.load(root)
+    policy = splats.load(root).provoked(plan.workload.provokes)
     return [
         boot.read_or_count(
             booting.boot_folder(folder, machine.name, arm.series, seed),

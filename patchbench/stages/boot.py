@@ -77,6 +77,7 @@ class Wanted:
     """The boot that a folder's logs must be of; an exact one does not depend on the host.
 
     command_line: of its kernel, which has all that the workload is told; empty if it is not known.
+    provokes: as the workload's.
     """
 
     machine: str
@@ -85,6 +86,7 @@ class Wanted:
     seed: int
     exact: bool
     command_line: str = ""
+    provokes: tuple[str, ...] = ()
 
 
 def wanted(arm: Arm, seed: int) -> Wanted:
@@ -96,6 +98,7 @@ def wanted(arm: Arm, seed: int) -> Wanted:
         seed,
         arm.machine.exact,
         kernel_arguments(arm.machine, arm.workload, seed),
+        arm.workload.provokes,
     )
 
 
@@ -137,13 +140,13 @@ def read(folder: Path, wanted: Wanted, policy: SplatPolicy) -> Boot:
     usable samples.
     """
     logs = _load(folder)
-    return _judge(logs, wanted, [*_splats(logs, policy)])
+    return _judge(logs, wanted, [*_splats(logs, wanted, policy)])
 
 
 def read_or_count(folder: Path, wanted: Wanted, policy: SplatPolicy) -> Boot:
     """Return the boot as `read` does or, where `read` raises, a boot that carries the failure."""
     logs = _load(folder)
-    splats = [*_splats(logs, policy)]
+    splats = [*_splats(logs, wanted, policy)]
     try:
         return _judge(logs, wanted, splats)
     except BootFailed as err:
@@ -242,7 +245,8 @@ def _load(folder: Path) -> _Logs:
     return _Logs(folder, results, _console(console), len(console), _ran(folder))
 
 
-def _splats(logs: _Logs, policy: SplatPolicy) -> Iterator[Splat]:
+def _splats(logs: _Logs, wanted: Wanted, policy: SplatPolicy) -> Iterator[Splat]:
+    policy = policy.provoked(wanted.provokes)
     return (splat for _, splat in policy.find(logs.console))
 
 

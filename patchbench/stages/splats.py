@@ -93,9 +93,9 @@ class SplatPolicy:
         expected = [one for one in self.expect if one.flavour == flavour]
         return tuple(one for one in expected if not re.search(one.pattern, console))
 
-    def allowing(self, patterns: tuple[str, ...], why: str) -> "SplatPolicy":
-        """Return a policy that allows some more patterns."""
-        more = tuple(AllowedSplat(pattern, why) for pattern in patterns)
+    def provoked(self, patterns: tuple[str, ...]) -> "SplatPolicy":
+        """Return a policy that allows what a workload provokes on purpose."""
+        more = tuple(AllowedSplat(pattern, "provoked on purpose") for pattern in patterns)
         return replace(self, allow=(*self.allow, *more))
 
     def _match(self, line: str, deny: Sequence[tuple[re.Pattern[str], SplatRule]]) -> Splat | None:

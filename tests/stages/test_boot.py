@@ -217,6 +217,18 @@ def test_a_splat_is_reported_with_its_kind_and_what_it_means(tmp_path: Path) -> 
         read(leave(tmp_path, results(), f"{CLEAN_CONSOLE}unreferenced object 0xffff\n"))
 
 
+def test_what_a_workload_provokes_spoils_no_boot_of_it_and_all_else_does(tmp_path: Path) -> None:
+    starved = "[    1.000000] kswapd0: page allocation failure: order:0, mode:0xc0de0(GFP_KERNEL)\n"
+    provoking = replace(WANTED, provokes=(r"page allocation failure: order:0, mode:0x\w+\(GFP_K",))
+    leave(tmp_path, results(), CLEAN_CONSOLE + starved)
+    assert boot.read(tmp_path, provoking, POLICY).failure == ""
+    with pytest.raises(KernelSplat, match="page allocation failure"):
+        boot.read(tmp_path, WANTED, POLICY)
+    leave(tmp_path, results(), CLEAN_CONSOLE + starved.replace("order:0", "order:2"))
+    with pytest.raises(KernelSplat, match="order:2"):
+        boot.read(tmp_path, provoking, POLICY)
+
+
 def test_a_clean_boot_of_the_real_kernel_has_no_splat() -> None:
     assert [*POLICY.find((DATA / "clean.log").read_text())] == []
 
