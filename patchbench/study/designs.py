@@ -16,12 +16,13 @@ _NOT_MEASURED = "-"
 
 
 def tables(study: Study) -> tuple[Table, ...]:
-    """Return the tables of designs; none if the plan asks nothing of several series."""
-    plan = study.logbook.plan
-    titles = dict.fromkeys(column.table for column in plan.designs)
+    """Return the tables of designs, of what this scale asks of several series, if anything."""
+    legs = {one.leg.key for one in study.logbook.legs}
+    plan, names = study.logbook.plan, _names(study)
+    asked = [one for one in plan.designs if legs & {one.leg(plan, name) for name in names}]
+    titles = dict.fromkeys(column.table for column in asked)
     return tuple(
-        _table(study, title, [one for one in plan.designs if one.table == title])
-        for title in titles
+        _table(study, title, [one for one in asked if one.table == title]) for title in titles
     )
 
 

@@ -68,6 +68,14 @@ def cells(study: Study) -> dict[str, dict[str, str]]:
     return found
 
 
+def test_a_scale_that_boots_nothing_of_a_table_has_no_such_table() -> None:
+    study = study_of(v1=storm(50_000_000, 100_000_000))
+    assert [table.title for table in designs.tables(study)] == ["storms", "hazards"]
+    storms = [one for one in study.logbook.legs if one.leg.key.startswith("storm")]
+    smaller = replace(study, logbook=replace(study.logbook, legs=storms))
+    assert [table.title for table in designs.tables(smaller)] == ["storms"]
+
+
 def test_the_best_and_the_worst_of_what_differs_are_marked() -> None:
     found = cells(
         study_of(
