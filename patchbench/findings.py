@@ -60,6 +60,10 @@ class Finding:
     questions: tuple[str, ...] = ()  # of the answer sheet that it bears on: C8
     # of a condition: at most 105 % of that, on average; files that were published before have none
     bound: Annotated[str, Field(exclude_if=lambda bound: not bound)] = ""
+    # of a comparison: of how many boots, and in how many of them it did not hold; one boot's, which
+    # is what files that were published before have, says so by its state
+    boots: Annotated[int, Field(exclude_if=lambda boots: boots == 1)] = 1
+    failed_boots: Annotated[int, Field(exclude_if=lambda boots: not boots)] = 0
 
     @property
     def title(self) -> str:

@@ -279,7 +279,7 @@ def _check_one(
             policy,
             base=bases[booted.seed] if booted.series != request.against else None,
         )
-    return found
+    return hazards.together(found)
 
 
 def _command(booted: Boot, kernel: str, workload: Workload) -> str:

@@ -57,6 +57,32 @@ def without_timings(workload: Workload) -> Workload:
     return replace(workload, conditions=kept)
 
 
+def together(found: Sequence[Finding]) -> list[Finding]:
+    """Return findings, those that compare a boot with one of the base as one of all boots.
+
+    One boot against one may be longer by luck: of several the more decide.
+    """
+    alike: dict[tuple[str, ...], list[Finding]] = {}
+    kept: list[Finding] = []
+    for one in found:
+        if one.against and one.state != "untested":
+            alike.setdefault((one.series, *one.question), []).append(one)
+        else:
+            kept.append(one)
+    return [*kept, *map(_more_decide, alike.values())]
+
+
+def _more_decide(boots: Sequence[Finding]) -> Finding:
+    if len(boots) == 1:
+        return boots[0]
+    failed = [one for one in boots if one.state == "fail"]
+    fails = 2 * len(failed) > len(boots)
+    first = next(one for one in boots if (one.state == "fail") == fails)
+    which = "fails" if fails else "does not"
+    says = f"fails in {len(failed)} of {len(boots)} boots; the first that {which}: {first.says}"
+    return replace(first, says=says, boots=len(boots), failed_boots=len(failed))
+
+
 def _hear(
     workload: Workload, empty: Finding, booted: Boot, console: str, policy: SplatPolicy
 ) -> list[Finding]:

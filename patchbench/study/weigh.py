@@ -157,27 +157,33 @@ def _hazard(rule: HazardRule, reading: Reading) -> Weighed:
     if any(one not in worse for one in failed):
         why = f"{says} ({result.baseline} as well)"
         return Weighed(rule, "undecided", why, reading, hazard=hazard)
-    if open_why := _too_few_boots(mine, len(failed), reading.confidence):
+    boots = sum(one.boots for one in mine)
+    failed_boots = sum(_failed_boots(one) for one in mine)
+    if open_why := _too_few_boots(mine[0], failed_boots, boots, reading.confidence):
         return Weighed(rule, "undecided", f"{says}; {open_why}", reading, hazard=hazard)
     # Of boots that are compared with others of the base, the more decide; else one that fails does.
-    fails = 2 * len(failed) > len(mine) if mine[0].against else bool(failed)
+    fails = 2 * failed_boots > boots if mine[0].against else bool(failed)
     outcome: Outcome = "confirmed" if fails == (rule.says == "fail") else "refuted"
     return Weighed(rule, outcome, says, reading, hazard="fails" if fails else "passes")
 
 
-def _too_few_boots(found: Sequence[Finding], failed: int, confidence: float) -> str:
+def _failed_boots(one: Finding) -> int:
+    return one.failed_boots if one.boots > 1 else int(one.state == "fail")
+
+
+def _too_few_boots(one: Finding, failed: int, boots: int, confidence: float) -> str:
     """Return why boots of a hazard do not tell whether its condition holds; empty if they do.
 
     One boot that fails shows that it can. That it passes, or is better or worse than a boot of the
     base, may be luck: the probability of that has to be below or above a half, by its interval.
     """
-    if failed and not found[0].against:
+    if failed and not one.against:
         return ""
-    low, high = stats.share_interval_pct(failed, len(found), confidence)
+    low, high = stats.share_interval_pct(failed, boots, confidence)
     if high < 50 or low > 50:
         return ""
     return (
-        f"that it failed in {failed} of {len(found)} leaves any share from {low:.0f} to "
+        f"that it failed in {failed} of {boots} leaves any share from {low:.0f} to "
         f"{high:.0f} %; {stats.fewest_pairs((1 - confidence) / 2)} boots are the fewest "
         "that tell"
     )

@@ -89,6 +89,30 @@ def test_a_bound_on_the_base_compares_means(ours: float, state: str) -> None:
     assert judge(slower, reported({"fork_ns": [ours]}), base=base)[0].state == state
 
 
+@pytest.mark.parametrize(
+    ("ours", "state", "says"),
+    [
+        ([120, 90, 120], "fail", "fails in 2 of 3 boots; the first that fails: fork_ns is 120"),
+        ([120, 90, 90], "pass", "fails in 1 of 3 boots; the first that does not: fork_ns is 90"),
+        ([120], "fail", "fork_ns is 120"),
+    ],
+)
+def test_of_boots_that_are_compared_with_the_base_s_the_more_decide(
+    ours: list[float], state: str, says: str
+) -> None:
+    """One boot against one may be longer by luck, and each one alone failed the check."""
+    slower = Condition("fork_ns", ("C13",), "it costs more", at_most_base_pct=101)
+    base = reported({"fork_ns": [100]})
+    each = [judge(slower, reported({"fork_ns": [one]}), base=base)[0] for one in ours]
+    absolute = judge(LEFT, reported({"left_pages": [999]}))
+    (left, compared) = hazards.together([*each, *absolute])
+    assert (left, compared.state) == (absolute[0], state)
+    assert compared.says.startswith(says)
+    failed = sum(one > 101 for one in ours)
+    assert compared.boots == len(ours)
+    assert compared.failed_boots == (failed if len(ours) > 1 else 0)
+
+
 @pytest.mark.parametrize(("ours", "state"), [("99", "pass"), ("98", "fail")])
 def test_a_bound_on_the_base_may_be_a_lower_one_and_on_meta(ours: str, state: str) -> None:
     less = Condition("hog_mib", ("C11",), "killed too early", at_least_base_pct=99)

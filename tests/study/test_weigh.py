@@ -296,6 +296,18 @@ def test_a_hazard_that_passes_or_is_compared_takes_six_boots(
     assert found.outcome == outcome, found
 
 
+@pytest.mark.parametrize(
+    ("state", "failed", "outcome"),
+    [("fail", 6, "refuted"), ("pass", 2, "undecided"), ("pass", 0, "confirmed")],
+)
+def test_boots_that_were_judged_together_count_one_by_one(
+    state: FindingState, failed: int, outcome: str
+) -> None:
+    one = replace(finding("v0", state), against="none", boots=6, failed_boots=failed)
+    found = weighed(rule(finding="swapoff"), reading(check_result(one)))
+    assert found.outcome == outcome, found
+
+
 def test_a_hazard_of_one_boot_says_how_little_it_tells() -> None:
     found = weighed(rule(finding="swapoff"), reading(check_result(finding("v0", "pass"))))
     assert found.why == (
