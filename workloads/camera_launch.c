@@ -11,9 +11,9 @@
  * Each app has paged itself out, in the order of its pages; or with reclaimed_pct reclaim
  * has, which takes a few pages of one app and a few of the next.
  *
- * All sizes are a phone's, divided by `divisor`. The foreground is watched for watch_ms from
- * the start of the camera on, all else from the first kill on, and what is not back by then never came: cpu_ns is of that time, the
- * load's part included; drain_ns ends when nothing is charged to the groups of the
+ * All sizes are a phone's, divided by `divisor`. The foreground is watched for watch_ms
+ * from the start of the camera on, all else from the first kill on, and what is not back
+ * by then never came. cpu_ns is of that time, the load's part included; drain_ns ends when nothing is charged to the groups of the
  * dead any more, and memcg_lag_ns is that time since the last exit.
  */
 #define _GNU_SOURCE
@@ -240,7 +240,8 @@ const struct workload workload = {
 		{ "free_mib", 768, &free_mib, 1, 65536, "free on a phone before it starts" },
 		{ "frame_ms", 33, &frame_ms, 1, 1000, "a frame that takes longer is late" },
 		{ "frame_cpu_ms", 12, &frame_cpu_ms, 1, 1000, "of CPU time to draw one" },
-		{ "watch_ms", 2000, &watch_ms, 500, 4000, "from the first kill to the last look, and how long frames are drawn" },
+		{ "watch_ms", 2000, &watch_ms, 500, 4000,
+		  "from the first kill to the last look, and how long frames are drawn" },
 		{ "reclaimed_pct", 0, &reclaimed_pct, 0, 95,
 		  "of the apps' memory that reclaim puts in swap; 0: they do, all of it" },
 		{ "psi_ms", 0, &psi_ms, 0, 500,

@@ -18,6 +18,9 @@ with atheris.instrument_imports(include=["patchbench"], enable_loader_override=F
     from tests.fuzz.running import attempt, in_memory
     from tests.fuzz.targets import TARGETS, Target
 
+#: What a run is told that feeds one target, which it does not return from.
+_LEAD = "--lead"
+
 
 def _lead(target: Target, seed: str, runs: str, folder: Path, scratch: Path) -> None:
     """Feed one target; does not return, as libFuzzer ends the process."""
@@ -44,7 +47,7 @@ def _lead(target: Target, seed: str, runs: str, folder: Path, scratch: Path) -> 
 def _lead_each(names: list[str], arguments: list[str]) -> None:
     for name in names:
         with tempfile.TemporaryDirectory(prefix="patchbench-fuzz-", dir=in_memory()) as scratch:
-            command = [sys.executable, "-m", "tests.fuzz.guided", *arguments, name, scratch]
+            command = [sys.executable, "-m", "tests.fuzz.guided", _LEAD, *arguments, name, scratch]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         executed = re.search(r"number_of_executed_units: (\d+)", done.stderr)
         cases = int(executed[1]) if executed else 0
@@ -53,9 +56,12 @@ def _lead_each(names: list[str], arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    seed, runs, folder, *chosen = sys.argv[1:]
-    Path(folder).mkdir(parents=True, exist_ok=True)
     every = {one.name: one for kind in TARGETS.values() for one in kind}
-    if chosen and chosen[-1] not in every:  # as _lead_each asks: a name, and where to work
-        _lead(every[chosen[0]], seed, runs, Path(folder), Path(chosen[1]))
+    if sys.argv[1] == _LEAD:
+        _, seed, runs, folder, name, scratch = sys.argv[1:]
+        _lead(every[name], seed, runs, Path(folder), Path(scratch))
+    seed, runs, folder, *chosen = sys.argv[1:]
+    if unknown := set(chosen) - every.keys():
+        sys.exit(f"no such target: {', '.join(unknown)}; known: {', '.join(every)}")
+    Path(folder).mkdir(parents=True, exist_ok=True)
     _lead_each(chosen or [*every], [seed, runs, folder])
