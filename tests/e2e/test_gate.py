@@ -77,7 +77,8 @@ def test_what_is_neutral_passes_and_a_planted_slow_down_fails_by_its_metric(
         ("exit_ns", "FAIL"),
         ("swapoff_ns", "PASS"),
     ]
-    assert slower.cpu_seconds > 1
+    # How much depends on what is shelved; that none is spent would be no measurement.
+    assert slower.cpu_seconds > 0
     summary = gated.results / "reports" / slower.gate / "summary.md"
     assert "small-storm exact exit_ns" in summary.read_text()
 
