@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes, policy
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -150,17 +151,16 @@ def error(findings: Sequence[CheckedClaim], path: Path) -> PipelineError | None:
 
 
 def _tables(lines: Sequence[str]) -> Iterator[Claim]:
-    for number, line in enumerate(lines, start=1):
-        if not line.strip().startswith(MEASURED):
-            continue
-        end = next((at for at in range(number, len(lines)) if not lines[at].strip()), len(lines))
-        place = line.split()[1:]
-        heading = tuple(re.split(r"\s{2,}", lines[number].strip())) if number < end else ()
+    begins = [at for at, line in enumerate(lines) if line.strip().startswith(MEASURED)]
+    for at, after in pairwise([*begins, len(lines)]):
+        end = next((one for one in range(at + 1, after) if not lines[one].strip()), after)
+        place = lines[at].split()[1:]
+        heading = tuple(re.split(r"\s{2,}", lines[at + 1].strip())) if at + 1 < end else ()
         if len(place) != 2 or heading != COLUMNS:
             lack = f"expected `{MEASURED} RUN MACHINE`, and then `{'  '.join(COLUMNS)}`"
-            yield Claim(number, line.strip(), lack=lack)
+            yield Claim(at + 1, lines[at].strip(), lack=lack)
             continue
-        yield from _rows(lines, number + 1, end, place[0], place[1])
+        yield from _rows(lines, at + 2, end, place[0], place[1])
 
 
 def _rows(lines: Sequence[str], at: int, end: int, run: str, machine: str) -> Iterator[Claim]:
@@ -180,8 +180,9 @@ def _rows(lines: Sequence[str], at: int, end: int, run: str, machine: str) -> It
 
 
 def _marks(text: str) -> Iterator[Claim]:
+    line, read = 1, 0
     for found in _MARK.finditer(text):
-        line = text.count("\n", 0, found.start()) + 1
+        line, read = line + text.count("\n", read, found.start()), found.start()
         words = found["words"].split()
         before = _BEFORE.search(text[max(0, found.start() - 80) : found.start()])
         if not found["end"] or len(words) != 4 or words[3] not in _FORMS:

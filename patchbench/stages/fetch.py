@@ -39,7 +39,7 @@ _STAMP = "source.json"
 _KEY_LETTERS = 12
 #: A version names folders, and is printed: it is numbers, and a word at most.
 _NUMBER = re.compile(r"^(VERSION|PATCHLEVEL|SUBLEVEL) *= *(\d{1,6}) *$", re.MULTILINE | re.ASCII)
-_EXTRA = re.compile(r"^EXTRAVERSION *= *([\w.+~-]{0,40}) *$", re.MULTILINE | re.ASCII)
+_EXTRA = re.compile(r"^EXTRAVERSION *+= *+([\w.+~-]{0,40}) *$", re.MULTILINE | re.ASCII)
 #: What a kernel file may have fetched. Anything else could be an option, a refspec that writes
 #: elsewhere, or a transport that is a program, such as ext::.
 _REF = re.compile(r"(?!.*(\.\.|@\{))[A-Za-z0-9_][A-Za-z0-9_./@+-]*")

@@ -11,7 +11,7 @@ anything else  ChangeRule      the change from base to test
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Discriminator, Tag, with_config
@@ -287,8 +287,11 @@ _BY_KEY: Mapping[str, str] = {
 
 
 def _discriminate(rule: object) -> str:
-    keys: Iterable[str]
-    keys = rule if isinstance(rule, Mapping) else [one.name for one in fields(rule)]  # type: ignore[arg-type]  # a rule
+    keys: Iterable[str] = ()  # of what is neither, pydantic says what is wrong
+    if isinstance(rule, Mapping):
+        keys = rule
+    elif is_dataclass(rule):
+        keys = [one.name for one in fields(rule)]
     return next((_BY_KEY[name] for name in _BY_KEY if name in {*keys}), "change")
 
 

@@ -2,6 +2,7 @@
 """Which numbers of a cover letter are believed."""
 
 import quopri
+import time
 from collections.abc import Sequence
 from email.message import EmailMessage
 from pathlib import Path
@@ -132,6 +133,17 @@ def test_a_table_survives_quoting_and_indenting_and_ends_at_a_blank_line(run: Ru
     for before in ("", "    ", "> ", ">> > "):
         text = "".join(f"{before}{line}\n" for line in f"{TABLE}\nnot a row".splitlines())
         assert states(text, run) == ["holds"] * 3
+
+
+def test_a_table_ends_where_the_next_one_begins(run: Run) -> None:
+    assert states(TABLE + TABLE, run) == ["holds"] * 6
+
+
+@pytest.mark.parametrize("line", ["Measured: a b\n", f"{TABLE}", "x [run y\n"])
+def test_a_text_of_nothing_but_claims_is_read_in_a_time_that_grows_with_it(line: str) -> None:
+    began_s = time.process_time()
+    claims.parse(line * (131072 // len(line)))
+    assert time.process_time() - began_s < 1
 
 
 def test_a_changed_cell_of_a_table_is_found_out(run: Run) -> None:

@@ -4,6 +4,7 @@
 import hashlib
 import shutil
 import tarfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -203,3 +204,9 @@ def test_a_version_needs_its_three_numbers() -> None:
         fetch.kernel_version("all:\n\ttrue\n")
     with pytest.raises(BadInput, match="no VERSION"):
         fetch.kernel_version(KERNEL_FILES["Makefile"].replace("7", "../../7"))
+
+
+def test_a_makefile_of_spaces_is_read_in_a_time_that_grows_with_it() -> None:
+    began_s = time.process_time()
+    fetch.kernel_version(f"{KERNEL_FILES['Makefile']}EXTRAVERSION = {' ' * 131072}\tx\n")
+    assert time.process_time() - began_s < 1

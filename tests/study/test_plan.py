@@ -72,6 +72,7 @@ def test_no_statement_on_v0_is_without_a_leg_at_scale_small() -> None:
         ("seeds =", 'kind = "hazard"\nseeds =', "has no conditions, so it is no hazard"),
         ("seeds =", "sweep = { mib = [1], victims = [2] }\nseeds =", "one at most"),
         ("seeds =", "seed = 1\nseeds =", "Unexpected keyword"),
+        ("at_most_pct = 0 }", "at_most_pct = 0 }, -1", "rules.1.change: Input should be"),
         ('says = "exits', 'rule = 1\nsays = "exits', "Unexpected keyword"),
     ],
 )
