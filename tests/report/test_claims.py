@@ -139,8 +139,8 @@ def test_a_table_ends_where_the_next_one_begins(run: Run) -> None:
     assert states(TABLE + TABLE, run) == ["holds"] * 6
 
 
-@pytest.mark.parametrize("line", ["Measured: a b\n", f"{TABLE}", "x [run y\n"])
-def test_a_text_of_nothing_but_claims_is_read_in_a_time_that_grows_with_it(line: str) -> None:
+@pytest.mark.parametrize("line", ["Measured: a b\n", TABLE])
+def test_a_text_of_nothing_but_tables_is_read_in_a_time_that_grows_with_it(line: str) -> None:
     began_s = time.process_time()
     claims.parse(line * (131072 // len(line)))
     assert time.process_time() - began_s < 1
