@@ -60,6 +60,9 @@ class FakeEngine:
     def reap(self, _: Iterable[str]) -> int:
         return 0
 
+    def carry_on(self) -> None:
+        pass
+
     def stop_all(self) -> None:
         """Have nothing to stop."""
 

@@ -9,6 +9,7 @@ import pytest
 
 from patchbench.runs import folder
 from patchbench.tools import process
+from patchbench.tools.container import Engine
 from tests import engine
 from tests.command import Done, invoke
 from tests.fakes import git
@@ -318,3 +319,9 @@ def test_a_study_that_looks_once_leaves_undecided_what_is(undrawn: Path) -> None
     done = invoke("study", "--series", "v0", "--scale", "small")
     assert "confirmed" not in done.stdout
     assert "undecided" in done.stdout
+
+
+# Before "runs: begin anew where a start was killed": one that was missing hid a fault of the study.
+def test_the_engine_that_starts_nothing_lacks_only_what_makes_images() -> None:
+    real = {name for name in dir(Engine) if not name.startswith("_")}
+    assert real - set(dir(engine.FakeEngine)) == {"build", "import_root", "pull"}

@@ -288,7 +288,7 @@ def prepare(
     plan = replace(plan, run=run or plan.run)
     codes = tuple(pipeline.code_map(images[0], image) for image in images[1:])
     folder = pipeline.results / "runs" / plan.run
-    if run and folder.exists():
+    if run and runs.is_begun(folder):
         runs.carry_on(folder, plan)
     else:
         runs.start(folder, plan, codes)

@@ -28,6 +28,7 @@ from patchbench.runs.archive import PLAN
 from patchbench.stages import boot, splats
 from patchbench.stages import boots as booting
 from patchbench.store import file_sha256, write_whole
+from patchbench.tools import files
 from patchbench.tools.signing import SUFFIX
 
 SUMS = "SHA256SUMS"
@@ -38,8 +39,11 @@ ARMS = "arms"
 def start(folder: Path, plan: Plan, codes: Sequence[CodeMap]) -> None:
     """Make a run's folder, with its plan and how the kernel of each test arm differs from base's.
 
-    Raises ValueError unless there is one for each test arm.
+    What a start that was killed left there, without a plan, is replaced. Raises ValueError unless
+    there is a difference for each test arm.
     """
+    if folder.exists() and not is_begun(folder):
+        files.remove(folder)
     folder.mkdir(parents=True)
     for arm, code in zip(plan.arms[1:], codes, strict=True):
         place = arm_folder(folder, plan, arm)
@@ -51,6 +55,11 @@ def start(folder: Path, plan: Plan, codes: Sequence[CodeMap]) -> None:
 def arm_folder(folder: Path, plan: Plan, arm: ArmNote) -> Path:
     """Return where a run keeps what it knows of a test arm's code."""
     return folder if arm.series == plan.test.series else folder / ARMS / arm.series
+
+
+def is_begun(folder: Path) -> bool:
+    """Return whether a run's folder has its plan, the last thing that `start` writes."""
+    return (folder / PLAN).is_file()
 
 
 def carry_on(folder: Path, plan: Plan) -> None:
@@ -73,12 +82,14 @@ def amend(folder: Path, plan: Plan) -> None:
 def seal(folder: Path) -> None:
     """Write the checksums of a finished run's files; `check_seal` compares them.
 
-    A signature of other checksums goes.
+    A signature of other checksums goes, and so do halves of files whose writer was killed.
     """
     (folder / SIGNATURE).unlink(missing_ok=True)
+    for half in [path for path in folder.rglob(".*") if path.is_file()]:
+        half.unlink()
     found = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-    files = sorted(path for path in found if path.name != SUMS)
-    lines = [f"{file_sha256(path)}  {path.relative_to(folder)}\n" for path in files]
+    sealed = sorted(path for path in found if path.name != SUMS)
+    lines = [f"{file_sha256(path)}  {path.relative_to(folder)}\n" for path in sealed]
     write_whole(folder / SUMS, "".join(lines))
 
 

@@ -163,6 +163,34 @@ def test_a_run_without_its_boots_was_cut_off_and_tells_how_to_make_it_again(
     assert "cut off: 4 boots were never made\n  make it again: ./bootstrap bench" in str(error)
 
 
+# Before "runs: begin anew where a start was killed": a study killed just there could not be carried
+# on, "is not a plan this version reads".
+def test_a_start_that_was_killed_before_its_plan_is_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / plan().run
+    runs.start(folder, plan(), [CodeMap(equal=True, functions=())])
+    (folder / "plan.json").unlink()
+    (folder / "left.json").write_text("of another start")
+    assert not runs.is_begun(folder)
+    runs.start(folder, plan(), [CodeMap(equal=False, functions=(GREW,))])
+    assert runs.is_begun(folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["functions.json", "plan.json"]
+
+
+def test_a_run_that_was_begun_is_not_begun_again(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, plan())
+    with pytest.raises(FileExistsError):
+        runs.start(folder, plan(), [CodeMap(equal=True, functions=())])
+    assert reading.verdict_error(reading.comparison(ROOT, folder)) is None
+
+
+def test_half_a_file_of_a_killed_writer_is_no_part_of_a_run(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, plan())
+    (folder / ".plan.json.x8z").write_text("{")
+    runs.seal(folder)
+    assert not (folder / ".plan.json.x8z").exists()
+    assert ".plan.json" not in (folder / "SHA256SUMS").read_text()
+
+
 def test_side_by_side_containers_count_once_in_the_timings(tmp_path: Path) -> None:
     (tmp_path / "timings.json").write_text(
         '{"started": 0, "ended": 10, "set_up": [["sources", 0, 0.5]],'
