@@ -105,12 +105,18 @@ def farm(
         yield made
     finally:
         for one in made.started.values():
-            with suppress(ProcessLookupError):
-                os.killpg(one.pid, signal.SIGCONT)
-                os.killpg(one.pid, signal.SIGKILL)
+            _end(one.pid)
             one.wait()
         for name in made.started:
             for pid in made.booting(name):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _end(session: int) -> None:
+    """Kill a session, but for what then gives back its semaphores and ends by itself."""
+    for pid in _pids():
+        with suppress(ProcessLookupError):
+            if os.getsid(pid) == session and b"resource_tracker" not in _read(pid, "cmdline"):
                 os.kill(pid, signal.SIGKILL)
 
 
