@@ -130,9 +130,10 @@ def _delta_of(rule: MetricRule, reading: Reading) -> Delta | str:
 def _against_another(
     rule: KernelRule | VariantRule, delta: Delta, reading: Reading, look: Look
 ) -> Estimate | str:
-    """Return the change of one arm from another leg's, paired by seed.
+    """Return the change of one arm from another leg's, paired by the seeds that both have.
 
-    Of the unpatched kernel since another kernel, or of the series from another cell.
+    Of the unpatched kernel since another kernel, or of the series from another cell. Seeds are
+    counted from 1 on, and one leg may have been given more of them than the other.
     """
     other = look(rule.reference)
     if isinstance(other, str):
@@ -142,10 +143,9 @@ def _against_another(
     before = _delta_of(rule, other)
     if isinstance(before, str):
         return f"{rule.reference}: {before}"
-    if len(before.values) != len(delta.values):
-        return f"{rule.reference} has {before.pairs} seeds, not the same {delta.pairs}"
+    seeds = min(len(before.values), len(delta.values))
     arm = isinstance(rule, VariantRule)
-    old, new = ([pair[arm] for pair in one.values] for one in (before, delta))
+    old, new = ([pair[arm] for pair in one.values[:seeds]] for one in (before, delta))
     found = _change(old, new, reading)
     return found if isinstance(found, str) else replace(found, floor_pct=delta.floor_pct)
 

@@ -232,6 +232,23 @@ def test_two_series_are_compared_by_what_the_test_arms_measure(storm: Reading) -
     assert found.rule.asked == "one-worker: exit_ns against storm, at most +1 %"
 
 
+# Before "study: compare legs by the seeds that both have": a leg that was looked at twice had no
+# answer from one that was not.
+def test_a_leg_with_more_seeds_is_compared_by_those_that_the_other_has(storm: Reading) -> None:
+    assert isinstance(storm.result, Comparison)
+    longer = replace(
+        storm.result,
+        deltas=tuple(
+            replace(one, values=one.values + tuple((base, 9 * test) for base, test in one.values))
+            for one in storm.result.deltas
+        ),
+    )
+    asked = rule(cell="one-worker", than="storm", at_most_pct=1)
+    for before, after in ((storm, reading(longer)), (reading(longer), storm)):
+        found = weighed(asked, {HERE: before, "one-worker/mainline/exact": after})
+        assert (found.outcome, found.measured) == ("confirmed", "+0.00 %")
+
+
 def share(pct: float, **functions: float) -> Reading:
     arm = ArmShares(1000, {"zap_pte_range": pct, **functions})
     return reading(Shares((arm, ArmShares(1000, {}))))
