@@ -27,4 +27,4 @@ def test_a_number_that_was_edited_and_sealed_again_is_told(tmp_path: Path) -> No
     (run / recounting.REPORT).write_text(json.dumps(report))
     folder.seal(run)
     (line,) = recounting.differences(PROJECT, run)
-    assert line.startswith("exact exit_ns change_pct: -99.0 is reported, and the logs say -47.97")
+    assert line.startswith("exact exit_ns change_pct: -99.0 is reported, and the logs say -48.42")
