@@ -30,6 +30,7 @@
 #include "kill.h"
 #include "phone.h"
 #include "pressure.h"
+#include "reapers.h"
 #include "swap.h"
 #include "victims.h"
 
@@ -172,6 +173,8 @@ static void launch(void)
 	sleep_ns(SETTLE_NS);
 	scene.preview_bytes = scaled_bytes(preview_mib);
 	start_foreground(&scene);
+	if (ways.reapers)
+		start_reapers(ways.reapers);
 	meta("load_permille", "%ld", await_load());
 
 	if (psi_ms)

@@ -32,9 +32,12 @@ static void settle_in(long number)
 
 void start_apps(long apps, struct recipe *recipe, const struct ways *ways)
 {
+	struct ways before_reapers = *ways;
+
+	before_reapers.reapers = 0;
 	recipe->at_first = settle_in;
 	mount_cgroups();
-	prepare_ways(ways, apps, recipe);
+	prepare_ways(&before_reapers, apps, recipe);
 	for (long i = 0; i < apps; i++) {
 		make_cgroup(i);
 		start_victim(&crowd[i], i, recipe);

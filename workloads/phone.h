@@ -11,6 +11,9 @@
 /*
  * Start the crowd as apps: each in the memory control group of its number, with an
  * oom_score_adj that is the lower the later it was started, as of apps used lately.
+ *
+ * Reapers are for the caller to start, after whatever is forked and outlives the killing: it
+ * would keep their pipe open, and they would wait for orders for ever.
  */
 void start_apps(long apps, struct recipe *recipe, const struct ways *ways);
 

@@ -99,6 +99,15 @@ def test_every_workload_without_conditions_boots_at_tiny_scale(run: Pipeline, na
     )
 
 
+def test_a_camera_whose_killer_reaps_ends_though_apps_stay_alive(run: Pipeline) -> None:
+    reaped = TINY["camera-launch"] | {"reapers": 1}
+    one = _arm(run, run.catalog.machine("exact"), "camera-launch", reaped)
+    _, booted = run.boot_once(one, seed=1)
+    kills = TINY["camera-launch"]["kills"]
+    told = [int(booted.record.meta[what]) for what in ("reaped", "reaping_gone")]
+    assert sum(told) == kills
+
+
 @pytest.mark.nightly
 def test_the_long_term_kernel_boots_the_same_storm(run: Pipeline) -> None:
     lts = _arm(run, run.catalog.machine("exact"), "exit-storm", SMALL, kernel="lts")
