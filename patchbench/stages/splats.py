@@ -3,7 +3,7 @@
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cache
@@ -36,12 +36,16 @@ class SplatRule:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class AllowedSplat:
-    """A pattern of lines that are no splats: settled at `link`, or believed until `expires`."""
+    """A pattern of lines that are no splats: settled at `link`, or believed until `expires`.
+
+    after: a pattern of a line that must have come before, or it is one all the same.
+    """
 
     pattern: str
     why: str
     link: str = ""
     expires: date | None = None
+    after: str = ""
 
 
 @with_config(STRICT)
@@ -84,9 +88,19 @@ class SplatPolicy:
         """Give each splat of a console with the index of its line; the first rule that matches."""
         suspect = _any_of(tuple(rule.pattern for rule in self.deny))
         deny = [(re.compile(rule.pattern), rule) for rule in self.deny]
-        for number, line in enumerate(console.splitlines()):
-            if suspect(line) and (splat := self._match(line, deny)):
+        lines, looked, begun = console.splitlines(), 0, {""}
+        for number, line in enumerate(lines):
+            if not suspect(line):
+                continue
+            begun |= self._begun(lines[looked:number])
+            looked = number
+            if splat := self._match(line, deny, begun):
                 yield number, splat
+
+    def _begun(self, lines: Sequence[str]) -> set[str]:
+        """Return after which of `allow` these lines come."""
+        waited_for = {rule.after for rule in self.allow if rule.after}
+        return {one for one in waited_for if any(re.search(one, line) for line in lines)}
 
     def missing(self, flavour: str, console: str) -> tuple[ExpectedLine, ...]:
         """Return the lines that a flavour's kernel should have printed and did not."""
@@ -98,10 +112,16 @@ class SplatPolicy:
         more = tuple(AllowedSplat(pattern, "provoked on purpose") for pattern in patterns)
         return replace(self, allow=(*self.allow, *more))
 
-    def _match(self, line: str, deny: Sequence[tuple[re.Pattern[str], SplatRule]]) -> Splat | None:
+    def _match(
+        self,
+        line: str,
+        deny: Sequence[tuple[re.Pattern[str], SplatRule]],
+        begun: Container[str],
+    ) -> Splat | None:
         for pattern, rule in deny:
             if found := pattern.search(line):
-                if any(re.search(allowed.pattern, line) for allowed in self.allow):
+                allowed = (rule.pattern for rule in self.allow if rule.after in begun)
+                if any(re.search(one, line) for one in allowed):
                     return None
                 return Splat(line, rule, found.groupdict().get("what") or "")
         return None
@@ -122,7 +142,7 @@ def _any_of(patterns: tuple[str, ...]) -> Callable[[str], object]:
 
 def _check_patterns(policy: SplatPolicy, path: Path) -> None:
     rules = [(rule.kind, rule.pattern) for rule in policy.deny]
-    rules += [("allow", rule.pattern) for rule in policy.allow]
+    rules += [("allow", pattern) for rule in policy.allow for pattern in (rule.pattern, rule.after)]
     rules += [("expect", rule.pattern) for rule in policy.expect]
     for what, pattern in rules:
         try:

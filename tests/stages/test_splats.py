@@ -60,6 +60,22 @@ def test_what_is_allowed_is_no_splat_whatever_rule_it_matches() -> None:
     assert [*policy.find("BUG: KCSAN: data-race in known_race\n")] == []
 
 
+def test_what_is_allowed_after_a_line_is_a_splat_before_it() -> None:
+    allowed = AllowedSplat("in known_race", "CPUs stop", after="Power down")
+    policy = SplatPolicy((RACE, BUG), (allowed,))
+    race = "BUG: KCSAN: data-race in known_race\n"
+    assert [number for number, _ in policy.find(f"{race}reboot: Power down\n{race}")] == [0]
+
+
+def test_a_task_may_wake_another_on_a_cpu_that_powering_off_has_stopped_and_not_before() -> None:
+    warning = "WARNING: kernel/sched/core.c:3389 at set_task_cpu+0x174/0x188, CPU#4: comm/92\n"
+    policy = splats.load(ROOT)
+    assert [*policy.find(f"[ 6.3] reboot: Power down\n{warning}")] == []
+    assert [splat.kind for _, splat in policy.find(warning)] == ["warning"]
+    other = warning.replace("set_task_cpu", "swap_free")
+    assert [*policy.find(f"[ 6.3] reboot: Power down\n{other}")] != []
+
+
 @pytest.mark.parametrize("pattern", ["BUG: (KASAN", "BUG: [[KASAN]]"])
 def test_a_pattern_that_is_none_is_refused(tmp_path: Path, pattern: str) -> None:
     text = (ROOT / "configs/splats.toml").read_text()
