@@ -74,10 +74,10 @@ def test_a_reaper_on_two_cpus_leaves_the_series_work_in_every_boot(study: Study)
 
 
 @pytest.mark.slow
-def test_the_longest_frame_is_longer_where_cpus_are_few_or_memory_is(study: Study) -> None:
+def test_the_longest_frame_is_longer_where_cpus_are_few(study: Study) -> None:
     (one,) = [one for one in study.conclusions if one.statement.id == "frame"]
     outcomes = [weighed.outcome for weighed in one.weighed]
-    assert outcomes == ["refuted", "refuted", "confirmed", "refuted"]
+    assert outcomes == ["refuted", "refuted", "confirmed", "undecided"]
     assert [weighed.measured for weighed in one.weighed][:2] == ["+74.09 %", "+51.84 %"]
 
 
