@@ -23,9 +23,8 @@ FREE = "kmem_cache_free(swap_gather_cachep, record);\n\t\tfreed++;"
 SET_UP = "static int __init async_swap_free_init(void)\n{\n"
 #: v0 as it was posted, and with one more patch, which has the bugs.
 POSTED, PLANTED = "v0@2", "v0"
-#: Two small victims, one record a page: some hundred above the knee.
+#: Small victims, one record a page: some hundred each above the knee.
 SMALL = {
-    "victims = 10": "victims = 2",
     "mib = 32": "mib = 14",
     "extent_pages = 0": "extent_pages = 1",
 }
@@ -82,7 +81,7 @@ def test_each_planted_bug_is_caught_by_the_check_that_is_for_it(
             FREE: FREE.replace("freed++", "freed += !!record->nr"),
         },
     )
-    plant_small_storm(copied)
+    plant_small_storm(copied, victims=2)
     found = beside_v0(copied, "small", flavour="debug", machine="debug")
 
     assert found["small: console"][POSTED].state == "pass"
@@ -106,7 +105,7 @@ def test_a_planted_race_is_found_and_none_of_v0_s_own_in_so_small_a_storm(
     counters = f"{CACHE}\nunsigned long swap_gathered[64];\n"
     count = f"{TAKE}\n\tfor (int i = 0; i < 64; i++)\n\t\tswap_gathered[i]++;"
     plant_on_v0(copied, tmp_path, {CACHE: counters, TAKE: count})
-    plant_small_storm(copied)
+    plant_small_storm(copied, victims=4)  # with two nothing is seen
     found = beside_v0(copied, "small", flavour="kcsan", machine="debug")
     assert found["small: console"][POSTED].state == "pass"
     gather = "add_to_swap_gather_cache"
@@ -146,9 +145,9 @@ def test_each_fault_that_is_planted_into_v1_and_v2_is_caught(fault: str, title: 
     assert {one.state for one in findings} == {"pass"}
 
 
-def plant_small_storm(run: Pipeline) -> None:
+def plant_small_storm(run: Pipeline, victims: int) -> None:
     storm = (run.root / "workloads/residue.toml").read_text()
-    for old, new in SMALL.items():
+    for old, new in (SMALL | {"victims = 10": f"victims = {victims}"}).items():
         storm = storm.replace(old, new)
     (run.root / "workloads/small.toml").write_text(storm)
 
