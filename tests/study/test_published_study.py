@@ -48,7 +48,7 @@ def test_a_leg_that_could_not_have_shown_it_cannot_tell(
     ("name", "outcome"),
     [
         ("c", "refuted"), ("f1", "refuted"), ("Q1", "refuted"), ("Q6", "refuted"),
-        ("Q8", "confirmed"), ("Q9", "confirmed"), ("Q10", "confirmed"),
+        ("Q8", "confirmed"), ("Q9", "confirmed"), ("Q10", "confirmed"), ("Q20", "confirmed"),
     ],
 )  # fmt: skip
 def test_what_one_cpu_could_not_tell_is_answered_by_many(
