@@ -23,16 +23,17 @@ def confidence(most: int) -> float:
     return 1 - (1 - stats.CONFIDENCE) / most
 
 
-def to_look_again(weighed: Iterable[Weighed], looked: Mapping[str, int], most: int) -> set[str]:
-    """Return the legs of rules that are open and have looks left, with those they are paired with.
+def to_look_again(
+    asked: Iterable[Weighed], rules: Iterable[Rule], looked: Mapping[str, int], most: int
+) -> set[str]:
+    """Return the legs of asked rules that are open and have looks left, and those tied to them.
 
-    looked: how often each leg was looked at so far, by its key. A rule that compares two legs seed
-    by seed needs as many of either, so both go on, or neither.
+    rules: all of the plan's. One that compares two legs seed by seed needs as many of either, so
+    both go on, or neither. looked: how often each leg was looked at so far, by its key.
     """
-    rules = [one.rule for one in weighed]
     open_legs = {
         name
-        for one in weighed
+        for one in asked
         if one.outcome == "undecided" and one.rule.kind in _BY_BOOTS
         for name in _legs(one.rule)
     }

@@ -129,6 +129,11 @@ class StudyPlan:
     rivals: tuple[str, ...] = ()
     designs: tuple[Column, ...] = ()
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Return all rules: the statements', then the controls."""
+        return (*(rule for one in self.statements for rule in one.rules), *self.controls)
+
     def cell_of(self, cell: str, series: str) -> str:
         """Return the name of the cell that measures a series as this one does the plan's."""
         return cell if series == self.series else f"{cell}-{series}"

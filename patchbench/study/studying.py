@@ -85,7 +85,7 @@ def study_series(pipeline: Pipeline, request: StudyRequest) -> Path:
         beyond = keep_earlier_looks(logbook)
         studies.save(folder, logbook)
         asked = tuple(leg for leg in asked if leg.key not in beyond)
-        asked = _look_again(pipeline, folder, logbook, asked)
+        asked = _look_again(pipeline, folder, logbook, asked, request.only)
     return folder
 
 
@@ -99,15 +99,20 @@ def keep_earlier_looks(logbook: Logbook) -> set[str]:
 
 
 def _look_again(
-    pipeline: Pipeline, folder: Path, logbook: Logbook, asked: Sequence[Leg]
+    pipeline: Pipeline, folder: Path, logbook: Logbook, asked: Sequence[Leg], only: Sequence[str]
 ) -> tuple[Leg, ...]:
-    """Reopen the legs whose rules are undecided, with twice the seeds, and return them."""
+    """Reopen the legs whose rules are undecided, with twice the seeds, and return them.
+
+    only: the statements whose rules count; empty for all of them and the controls.
+    """
     if logbook.looks == 1:
         return ()
     study = evidence.study_of(pipeline.root, folder)
-    weighed = [one for those in study.conclusions for one in those.weighed]
+    judged = [those for those in study.conclusions if not only or those.statement.id in only]
+    weighed = [one for those in judged for one in those.weighed]
+    weighed += [] if only else study.controls
     looked = {one.leg.key: one.looked for one in logbook.legs if one.state == "done"}
-    names = looks.to_look_again([*weighed, *study.controls], looked, logbook.looks)
+    names = looks.to_look_again(weighed, logbook.plan.rules, looked, logbook.looks)
     names &= {leg.key for leg in asked}
     again = [one for one in logbook.legs if one.leg.key in names]
     for one in again:

@@ -17,25 +17,38 @@ def weighed(outcome: Outcome, machine: str = "exact", **keys: object) -> Weighed
     return Weighed(rule(machine=machine, at_most_pct=0, **keys), outcome)
 
 
+def again(
+    asked: list[Weighed], looked: dict[str, int], *, beside: tuple[Weighed, ...] = ()
+) -> set[str]:
+    """Return what is looked at again of rules that are asked for, with others in the plan."""
+    return looks.to_look_again(asked, [one.rule for one in (*asked, *beside)], looked, most=4)
+
+
 def test_only_a_leg_with_an_undecided_rule_is_looked_at_again() -> None:
     rules = [weighed("undecided"), weighed("confirmed"), weighed("refuted", "exact8")]
-    assert looks.to_look_again(rules, {ONE: 1, OTHER: 1}, most=4) == {ONE}
+    assert again(rules, {ONE: 1, OTHER: 1}) == {ONE}
 
 
 @pytest.mark.parametrize("looked", [{ONE: 4}, {}])
 def test_a_leg_without_looks_left_or_without_a_run_stays_as_it_is(looked: dict[str, int]) -> None:
-    assert looks.to_look_again([weighed("undecided")], looked, most=4) == set()
+    assert again([weighed("undecided")], looked) == set()
 
 
 def test_no_number_of_boots_makes_a_cell_tell_what_it_cannot() -> None:
-    assert looks.to_look_again([weighed("cannot tell")], {ONE: 1}, most=4) == set()
+    assert again([weighed("cannot tell")], {ONE: 1}) == set()
 
 
 def test_legs_that_a_rule_compares_seed_by_seed_go_on_together_or_not_at_all() -> None:
     older = "storm/lts/exact"
     rules = [weighed("undecided"), weighed("confirmed", since="lts")]
-    assert looks.to_look_again(rules, {ONE: 1, older: 1}, most=4) == {ONE, older}
-    assert looks.to_look_again(rules, {ONE: 1}, most=4) == set()
+    assert again(rules, {ONE: 1, older: 1}) == {ONE, older}
+    assert again(rules, {ONE: 1}) == set()
+
+
+def test_an_open_rule_that_nobody_asked_about_has_no_boots_booted_for_it() -> None:
+    aside = weighed("undecided")
+    assert again([weighed("confirmed")], {ONE: 1}, beside=(aside,)) == set()
+    assert again([weighed("undecided")], {ONE: 1}, beside=(aside,)) == {ONE}
 
 
 def test_all_looks_together_decide_wrongly_no_more_often_than_one_at_95_per_cent() -> None:

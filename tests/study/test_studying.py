@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -19,6 +20,7 @@ from patchbench.study import loading, studying
 from patchbench.study import plan as study
 from patchbench.study.folder import LegEntry, Logbook
 from patchbench.study.running import Runner
+from patchbench.study.weigh import Conclusion, Outcome, Weighed
 from tests.fakes import Listener
 from tests.recorded import PROJECT
 
@@ -177,6 +179,36 @@ def test_a_finished_study_is_weighed_again_without_a_boot_when_it_is_reworded(
     assert (len(ran), studies.read(first).plan) == (legs, other)
     studying.study_series(pipeline, request)
     assert len(ran) == 2 * legs, "a finished study with the same statements is begun anew"
+
+
+@pytest.mark.parametrize(("only", "looks"), [(("Q11b",), 1), (("Q6", "Q11b"), 4)])
+def test_only_what_was_asked_about_is_looked_at_again(
+    only: tuple[str, ...], looks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Q6 is never decided, and one of its legs is Q11b's as well, which one look decides."""
+
+    class Runner:
+        def __init__(self, *_: object, **__: object) -> None: ...
+
+        def __call__(self, one: LegEntry, _: Sequence[LegEntry]) -> None:
+            one.state, one.seconds = "done", 1
+
+    def judged(*_: object) -> SimpleNamespace:
+        outcomes: dict[str, Outcome] = {"Q6": "undecided", "Q11b": "confirmed"}
+        conclusions = [
+            Conclusion(one, outcome, tuple(Weighed(rule, outcome) for rule in one.rules))
+            for one in loading.load(PROJECT, "v0").statements
+            if (outcome := outcomes.get(one.id))
+        ]
+        return SimpleNamespace(conclusions=conclusions, controls=())
+
+    monkeypatch.setattr(studying, "Runner", Runner)
+    monkeypatch.setattr("patchbench.study.evidence.study_of", judged)
+    request = studying.StudyRequest("v0", "full", only, until_decided=True)
+    folder = studying.study_series(cast(Pipeline, Plain(tmp_path)), request)
+    shared = "camera-pressed/mainline/exact8"
+    (leg,) = (one for one in studies.read(folder).legs if one.leg.key == shared)
+    assert leg.looked == looks
 
 
 def test_a_leg_that_fails_keeps_its_status_and_stops_no_other(
