@@ -4,6 +4,7 @@
 import fcntl
 import os
 import shlex
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -104,6 +105,8 @@ class Pipeline:
         self._looked_at: set[str] = set()  # users' trees, for what no commit holds
         self.with_changes = False  # of a user's tree, take what no commit holds as well
         self.elsewhere: Elsewhere | None = None  # other hosts that joined
+        self.boots_made = 0  # that no shelf had; those of profiles do not count
+        self._counting = threading.Lock()
         self._started = time.time()
         self._set_up: list[tuple[str, float, float]] = []
 
@@ -434,7 +437,12 @@ class Pipeline:
     def booter(self, folder: Path, policy: SplatPolicy | None = None) -> Booter:
         """Return what boots arms into a run's folder; policy: instead of configs/splats.toml."""
         policy = policy or splats.load(self.root)
-        return Booter(self.pool(), self.store, policy, self.story, folder, self._share.booting)
+        share, tally = self._share.booting, self._tally
+        return Booter(self.pool(), self.store, policy, self.story, folder, share, tally)
+
+    def _tally(self, boots: int) -> None:
+        with self._counting:
+            self.boots_made += boots
 
     def check_machine(self, machine: Machine) -> None:
         """Raise BadInput if nothing that boots here can boot on a machine."""

@@ -75,6 +75,7 @@ class Booter:
     """Boots arms into a run's folder: where they run, the shelf, and who listens.
 
     meanwhile: what surrounds boots that nothing on the host disturbs: others may build then.
+    tally: is told of boots that were made, and not taken from a shelf; from several threads.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Booter:
         story: Story,
         run: Path,
         meanwhile: Callable[[], AbstractContextManager[None]] = nullcontext,
+        tally: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._pool = pool
         self._store = store
@@ -92,6 +94,7 @@ class Booter:
         self._story = story
         self._run = run
         self._meanwhile = meanwhile
+        self._tally = tally
         self._booted: dict[Path, Boot] = {}  # by the folder of its logs
         self._lost: Counter[tuple[str, str]] = Counter()  # by machine and image
         self._lock = threading.Lock()
@@ -218,6 +221,7 @@ class Booter:
         )
         to_boot = job.arm, job.seed, again
         (ran,) = self._pool.boot([to_boot], fresh=True, avoid=boot.where(shelved))
+        self._tally(1)
         if not ran.orderly:
             why = ran.ended_by_host or "is the host overloaded?"
             raise ToolFailed(
@@ -234,6 +238,7 @@ class Booter:
         if not todo:
             return []
         ran = self._pool.boot([self._to_boot(job) for job in todo], fresh=fresh)
+        self._tally(len(todo))
         for job in todo:
             self._keep(job)
         return ran

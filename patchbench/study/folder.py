@@ -27,7 +27,8 @@ LegState: TypeAlias = Literal["to do", "done", "failed", "skipped"]
 class LegEntry:
     """The state of a leg, why it has no run, and how long it took on this host.
 
-    looked: how many times, this one counted; each has twice the seeds of the one before.
+    looked: how many times, this one counted; each has twice the seeds of the one before. booted:
+    how many of its boots were made in these seconds; others came from the shelf.
     """
 
     leg: Leg
@@ -36,6 +37,7 @@ class LegEntry:
     status: int = 0  # the exit status of what made it fail
     seconds: float = 0.0
     looked: int = 1
+    booted: int = 0
 
 
 @dataclass(slots=True)

@@ -79,7 +79,7 @@ class Runner:
         """Run a leg, and with its exact boots those of as many that come next as are worth it."""
         if self._has_queue(one.leg) and one.leg.key not in self._ahead:
             self._boot_together([one, *(each for each in coming if self._has_queue(each.leg))])
-        began = time.monotonic()
+        began, made = time.monotonic(), self._pipeline.boots_made
         kinds = {"bench": self._bench, "profile": self._profile, "hazard": self._hazard}
         try:
             kinds[one.leg.kind](one.leg, self._logbook.run(one.leg))
@@ -90,6 +90,7 @@ class Runner:
         else:
             one.state, one.why, one.status = "done", "", 0
         one.seconds += time.monotonic() - began
+        one.booted += self._pipeline.boots_made - made
         studies.save(self._folder, self._logbook)
 
     def _has_queue(self, leg: Leg) -> bool:
@@ -113,6 +114,7 @@ class Runner:
             self._pipeline.booter(self._folder).queue(queue, what)
         for one, ahead in opened:
             one.seconds += (time.monotonic() - began) * ahead.boots / max(1, len(queue))
+            one.booted += ahead.boots
 
     def _is_sealed(self, leg: Leg) -> bool:
         """Return whether a leg was run, and the study killed before its entry."""

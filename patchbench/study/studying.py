@@ -141,8 +141,8 @@ def walk(
     todo = [by_key[leg.key] for leg in asked if by_key[leg.key].state != "done"]
     done = len(asked) - len(todo)
     for place, one in enumerate(todo):
-        gone, left = clock() - began, sum(estimate(logbook, each.leg) for each in todo[place:])
-        wanted = estimate(logbook, one.leg)
+        gone, left = clock() - began, sum(estimate(logbook, each) for each in todo[place:])
+        wanted = estimate(logbook, one)
         if budget_s is not None and gone + wanted > budget_s:
             one.state, one.why = "skipped", f"skipped, beyond the budget of {budget_s:.0f} s"
             story.say(f"study: {one.leg.key} skipped, beyond the budget")
@@ -160,23 +160,32 @@ def _within(
     """Give the legs until one is beyond the budget."""
     for one in legs:
         if budget_s is not None:
-            budget_s -= estimate(logbook, one.leg)
+            budget_s -= estimate(logbook, one)
             if budget_s < 0:
                 return
         yield one
 
 
-def estimate(logbook: Logbook, leg: Leg) -> float:
-    """Return how many seconds a leg may take, from the time per boot of those on its machine.
+def estimate(logbook: Logbook, one: LegEntry) -> float:
+    """Return how many seconds a leg may take, from the time per boot of others on its machine.
 
-    Where none was on its machine yet, from the time per boot of all.
+    Those with its workload tell most; where none was on its machine yet, all do. A first look is
+    taken to be shelved as far as theirs were. What is new of a later one is taken to be on no
+    shelf, so only boots that were made tell how long it takes.
     """
-    every = [one for one in logbook.legs if one.state == "done" and one.seconds]
-    timed = [one for one in every if one.leg.machine == leg.machine] or every
-    booted = sum(one.leg.boots for one in timed)
-    if not booted:
-        return _LEG_S + leg.boots * _BOOT_S
-    return leg.boots * sum(one.seconds for one in timed) / booted
+    later = one.looked > 1
+    boots = one.leg.boots / 2 if later else one.leg.boots  # half are of the look before
+    timed = [
+        (each.leg, each.seconds, each.booted if later else each.leg.boots)
+        for each in logbook.legs
+        if each.seconds and (each.booted or not later)
+    ]
+    there = [each for each in timed if each[0].machine == one.leg.machine]
+    alike = [each for each in there if each[0].workload == one.leg.workload]
+    nearest = alike or there or timed
+    if not nearest:
+        return _LEG_S + boots * _BOOT_S
+    return boots * sum(seconds for _, seconds, _ in nearest) / sum(made for *_, made in nearest)
 
 
 def _begin(

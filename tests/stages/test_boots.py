@@ -87,6 +87,23 @@ def test_a_changed_arm_boots_while_the_other_comes_from_the_shelf(
     assert len(hypervisor.booted) == 3
 
 
+def test_boots_that_were_made_are_counted_and_those_from_the_shelf_are_not(
+    tmp_path: Path, hypervisor: FakeHypervisor
+) -> None:
+    for run in ("run", "again"):
+        made: list[int] = []
+        booter = Booter(
+            local(hypervisor),
+            Store(tmp_path / "shelf"),
+            splats.load(ROOT),
+            Listener(),
+            tmp_path / run,
+            tally=made.append,
+        )
+        booter.exact(JOBS, fresh=False, pick=random.Random(1))
+        assert sum(made) == {"run": len(JOBS) + 1, "again": 1}[run]
+
+
 def test_fresh_boots_everything_again(tmp_path: Path, hypervisor: FakeHypervisor) -> None:
     exact(tmp_path, hypervisor)
     hypervisor.booted.clear()
