@@ -26,7 +26,7 @@ class MatrixRow:
     on: str = ""  # a list of `sets`, applied before
     flavour: str = ""  # a file of configs/kconfig/, applied before that
     files: tuple[str, ...] = ()  # the kernel's own files, applied first and not checked
-    part: bool = False  # only the folders that a series touches
+    part: bool = False  # only the folders that a series touches, if there are no modules
     strict: bool = False  # also with W=1 and sparse
     quick: bool = False
 
@@ -45,7 +45,8 @@ class Matrix:
 class Config:
     """A row as one kernel gets it.
 
-    asked: the symbols and values that must come out. by_hand: commands that configure it.
+    asked: the symbols and values that must come out. by_hand: commands that make it. targets: what
+    make is told to make of it whole.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Config:
     by_hand: tuple[str, ...]
     part: bool = False
     strict: bool = False
+    targets: tuple[str, ...] = ("vmlinux",)
 
 
 def load(root: Path) -> Matrix:
@@ -105,23 +107,33 @@ def config(matrix: Matrix, name: str, tree: Tree, catalog: Catalog, source: Path
     line = tree.source.line
     asked = catalog.flavour(row.flavour, line).fragment if row.flavour else ""
     asked += "".join(f"CONFIG_{word}\n" for word in words)
+    values = kconfig.settings(asked)
+    # Only modpost knows what is exported, and it wants to see all of the kernel.
+    targets = ("vmlinux", "modules") if values.get("MODULES") == "y" else ("vmlinux",)
     return Config(
         name,
         Compiler(row.arch, matrix.compilers[row.arch]),
         "".join(text or "" for _, text in files) + asked,
-        kconfig.settings(asked),
-        _by_hand(row, words, matrix.compilers[row.arch]),
-        row.part,
+        values,
+        _by_hand(row, words, matrix.compilers[row.arch], targets),
+        row.part and targets == ("vmlinux",),
         row.strict,
+        targets,
     )
 
 
-def _by_hand(row: MatrixRow, words: Sequence[str], prefix: str) -> tuple[str, ...]:
-    """Return the commands that configure the row in any kernel tree."""
+def _by_hand(
+    row: MatrixRow, words: Sequence[str], prefix: str, targets: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the commands that configure and make the row in any kernel tree."""
     flavour = (f"PATCHBENCH/configs/kconfig/{row.flavour}.config",) if row.flavour else ()
     files = " ".join((*row.files, *flavour)) or "/dev/null"
     pieces = [f"cat {files} > more.config"]
     if words:
         pieces.append(f"printf 'CONFIG_%s\\n' {' '.join(words)} >> more.config")
     make = f"make ARCH={row.arch} CROSS_COMPILE={prefix}"
-    return (*pieces, f"KCONFIG_ALLCONFIG=more.config {make} allnoconfig", f"{make} vmlinux")
+    return (
+        *pieces,
+        f"KCONFIG_ALLCONFIG=more.config {make} allnoconfig",
+        f"{make} {' '.join(targets)}",
+    )

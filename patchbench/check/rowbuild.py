@@ -206,12 +206,12 @@ class RowBuilder:
         return _compiled(f"{prepared}\n{log}", good=good, linked=linked)
 
     def _whole(self) -> Compiled:
-        """Build vmlinux, and look for undefined names in it even if make was content.
+        """Build vmlinux and modules, and look for undefined names even if make was content.
 
         riscv links a relocatable vmlinux with -shared, as a library, which may have some. This can
         go once arch/riscv/Makefile passes --no-undefined, as arm64's does.
         """
-        good, log = self._run("build", "-k", _WHOLE)
+        good, log = self._run("build", "-k", *self._config.targets)
         if not good:
             return _compiled(log, good=False)
         listing = self._maker().undefined(_WHOLE)

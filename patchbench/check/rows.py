@@ -97,7 +97,7 @@ class RowTarget:
         *by_hand, make = config.by_hand
         if inspected:
             objects = " ".join(name.removesuffix(".c") + ".o" for name in inspected)
-            make = make.removesuffix("vmlinux") + f"W=1 C=2 CF={CHECK_FLAG} {objects}"
+            make = f"{make.partition(' vmlinux')[0]} W=1 C=2 CF={CHECK_FLAG} {objects}"
         return replace(
             self.target.untested(kind, config.name),
             context=(

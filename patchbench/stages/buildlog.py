@@ -23,7 +23,13 @@ _TWICE = re.compile(
     r"(?:\S*ld: )?(?P<where>\S+?):\s?\([^()]*\): multiple definition of [`'](?P<symbol>[^']+)'; "
     r"(?P<first>\S+?):\([^()]*\): first defined here$"
 )
-_MODPOST = re.compile(r'ERROR: modpost: "(?P<symbol>\S+)" \[(?P<module>\S+)\] undefined!$')
+#: As 6.12 words it, and as 7.3 does.
+_MODPOST = re.compile(
+    r'ERROR: modpost: (?:"(?P<symbol>\S+)" \[(?P<module>\S+)\]'
+    r"|(?P<in>\S+): symbol '(?P<name>\S+)') undefined!"
+)
+#: Whatever else it refuses: a namespace that is not imported, a symbol that is exported twice.
+_MODPOST_REFUSES = re.compile(r"ERROR: modpost: (?P<text>.+(?<! undefined!))")
 #: A line of `nm --format=sysv`: NAME | value | class | type | ...
 _LISTED = re.compile(r"^(\S+) *\|[^|]*\| *U *\| *(?!<processor specific>)[^| ]", re.MULTILINE)
 #: Marks, in a log, a command that was run after make.
@@ -62,8 +68,8 @@ class Undefined:
 def errors(log: str) -> tuple[str, ...]:
     """Return what made the build fail, each once: compile errors as `file:line: text`.
 
-    Then come symbols that are undefined or defined twice. Where a log has none of these, make's
-    own last words are returned.
+    Then come symbols that are undefined or defined twice, and what modpost refuses. Where a log
+    has none of these, make's own last words are returned.
     """
     compiled = [
         f"{relative(match['file'])}:{match['line']}: {match['text']}"
@@ -75,7 +81,11 @@ def errors(log: str) -> tuple[str, ...]:
         for line in log.splitlines()
         if (match := _TWICE.fullmatch(line))
     ]
+    refused = [
+        match["text"] for line in log.splitlines() if (match := _MODPOST_REFUSES.fullmatch(line))
+    ]
     found = [*dict.fromkeys(compiled), *map(str, undefined(log)), *dict.fromkeys(twice)]
+    found += dict.fromkeys(refused)
     by_make = [line for line in log.splitlines() if re.match(r"make\S*: \*\*\* ", line)]
     return tuple(found or dict.fromkeys(by_make))
 
@@ -99,7 +109,8 @@ def undefined(log: str) -> tuple[Undefined, ...]:
             user = (place, function) if code else (match["where"].split(":")[0], "")
             users.setdefault(match["symbol"], {})[user] = None
         elif match := _MODPOST.fullmatch(line):
-            users.setdefault(match["symbol"], {})[(match["module"], "")] = None
+            symbol, module = match["symbol"] or match["name"], match["module"] or match["in"]
+            users.setdefault(symbol, {})[(module, "")] = None
         elif "ld: " not in line:
             function = ""
     return tuple(Undefined(symbol, tuple(those)) for symbol, those in users.items())
@@ -140,7 +151,7 @@ def afterwards(log: str) -> tuple[str, ...]:
 
 def evidence(log: str) -> tuple[str, ...]:
     """Return the lines that report a log's errors, as the tools wrote them."""
-    wanted = (_IN_FUNCTION, _UNDEFINED, _TWICE, _MODPOST)
+    wanted = (_IN_FUNCTION, _UNDEFINED, _TWICE, _MODPOST, _MODPOST_REFUSES)
     return tuple(
         line.replace("/src/", "")
         for line in log.splitlines()

@@ -29,6 +29,14 @@ def config(row: MatrixRow, root: Path = ROOT, **sets: tuple[str, ...]) -> Config
     return matrix.config(known, "mine", tree(root), Catalog(ROOT), root)
 
 
+def test_a_row_with_modules_is_linked_whole_and_its_modules_with_it() -> None:
+    """Only modpost knows that a module calls what the kernel does not export."""
+    mine = config(MatrixRow("arm64", set=("MODULES=y", "ZRAM=m"), part=True))
+    assert (mine.part, mine.targets) == (False, ("vmlinux", "modules"))
+    assert mine.by_hand[-1].endswith(" vmlinux modules")
+    assert config(MatrixRow("arm64", set=("SWAP=n",), part=True)).part
+
+
 def test_every_row_has_a_compiler_and_sets_symbols() -> None:
     known = matrix.load(ROOT)
     assert {"arm64", "sparc64", "x86_64", "riscv"} == {row.arch for row in known.rows.values()}

@@ -82,9 +82,19 @@ def test_an_error_that_only_moved_is_not_new() -> None:
     assert buildlog.new_errors(after, before) == ("mm/memory.c:7: no such thing",)
 
 
-def test_a_module_s_undefined_symbol_names_the_module() -> None:
-    log = 'ERROR: modpost: "swap_gather" [mm/zsmalloc.ko] undefined!\n'
+@pytest.mark.parametrize(
+    "says", ['"swap_gather" [mm/zsmalloc.ko]', "mm/zsmalloc.ko: symbol 'swap_gather'"]
+)
+def test_a_module_s_undefined_symbol_names_the_module(says: str) -> None:
+    log = f"ERROR: modpost: {says} undefined!\n"
     assert buildlog.undefined(log) == (Undefined("swap_gather", (("mm/zsmalloc.ko", ""),)),)
+    assert buildlog.errors(log) == ("undefined reference to `swap_gather': mm/zsmalloc.ko",)
+    assert buildlog.evidence(log) == (log.strip(),)
+
+
+def test_a_module_that_takes_what_is_not_exported_for_it_is_an_error() -> None:
+    says = "mm/zsmalloc.ko: module uses symbol 'f' from namespace 'N', but does not import it."
+    assert buildlog.errors(f"ERROR: modpost: {says}\nmake[1]: *** [x] Error 1\n") == (says,)
 
 
 def test_three_tools_are_told_apart() -> None:
