@@ -46,9 +46,39 @@ def test_each_patch_is_failed_for_its_own_bug(copied: Pipeline, tmp_path: Path, 
     assert error.exit_code == 10
 
 
+@pytest.mark.nightly
+def test_a_module_that_calls_what_is_not_exported_is_found(
+    copied: Pipeline, tmp_path: Path
+) -> None:
+    source, row = copied.source(KERNEL), "arm64-modules"
+    write_unexported(copied.root / "patches/unexported" / source.line, source, tmp_path / "author")
+    request = CheckRequest("unexported", (KERNEL,), rows=(row,), parts=("matrix",))
+    found = checking.check(copied, request).result.findings
+    (build,) = (one for one in found if one.title == f"{row}: build" and one.series != "none")
+    assert build.state == "fail"
+    assert build.says == "undefined reference to `for_the_kernel': drivers/block/zram/zram.ko"
+
+
 def said(run: Pipeline, begins: str) -> list[str]:
     assert isinstance(run.story, Listener)
     return [line for line in run.story.heard if line.startswith(begins)]
+
+
+def write_unexported(port: Path, source: Source, author: Path) -> None:
+    """Write a series in which zram, a module here, calls a new function of the kernel."""
+    files = ["kernel/exit.c", "drivers/block/zram/zram_drv.c"]
+    tree = Repository(source.repository).scratch(source.commit, author, files)
+    leaving, zram = (author / name for name in files)
+    declared = f"/* {uuid4()} */\nvoid for_the_kernel(void);\n"
+    leaving.write_text(f"{leaving.read_text()}\n{declared}void for_the_kernel(void)\n{{\n}}\n")
+    begins = "static void __exit zram_exit(void)\n{\n"
+    text = zram.read_text()
+    assert text.count(begins) == 1
+    zram.write_text(text.replace(begins, f"{declared}{begins}\tfor_the_kernel();\n"))
+    port.mkdir(parents=True)
+    (port.parent / "series.toml").write_text('title = "for a test"\n')
+    (port / "0001-unexported.patch").write_text(tree.mail("zram: call the kernel") + "\n")
+    Repository(source.repository).discard(author)
 
 
 def write_two(port: Path, source: Source, author: Path) -> None:
