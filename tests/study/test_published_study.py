@@ -59,6 +59,11 @@ def test_what_one_cpu_could_not_tell_is_answered_by_many(
     assert one.statement.corrected
 
 
+@pytest.mark.slow
+def test_no_statement_stays_undecided_for_want_of_seeds(study: Study) -> None:
+    assert not [one.statement.id for one in study.conclusions if one.outcome == "undecided"]
+
+
 def test_the_readme_counts_the_outcomes_as_the_page_does() -> None:
     page = (FOLDER / "report.md").read_text()
     counted = next(line for line in page.splitlines() if "confirmed" in line)
