@@ -111,7 +111,7 @@ def every_workload() -> Iterator[object]:
         yield pytest.param(name, marks=[] if usual else [pytest.mark.nightly])
 
 
-@pytest.mark.parametrize("name", every_workload())
+@pytest.mark.parametrize("name", [*every_workload()])
 def test_two_boots_of_every_workload_are_the_same_to_the_byte(run: Pipeline, name: str) -> None:
     tiny = TINY | BESIDES.get(name, {})
     (row,) = timekeeping.repeat(run, exact8(run), KERNEL, [name], tiny)
