@@ -133,6 +133,8 @@ class RowBuilder:
             "asked": dict(self._config.asked),
             "toolchain": self._toolchain.digest,
             "tree": self._tree.id,
+            # Rows with modules were shelved without them before 2026-11-27; nothing else changed.
+            **({} if self._config.targets == (_WHOLE,) else {"targets": [*self._config.targets]}),
         }
 
     def _shelved(self, what: str, files: Sequence[str], do: Callable[[], Compiled]) -> Compiled:
