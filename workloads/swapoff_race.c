@@ -4,7 +4,8 @@
  *
  * swapoff reads back what it finds in use and cannot end before all of it is
  * gone. It may start before the first kill or, with a positive swapoff_at_us,
- * amid the exits.
+ * amid the exits. Who frees the memory of empty slots later has settle_ms for it,
+ * and the clock says how much of them it took.
  */
 #include <stdio.h>
 
@@ -13,19 +14,40 @@
 #include "victims.h"
 
 static long victims, mib, seed, random_bytes, extent_pages;
-static long swapoff_at_us, swapoff_deadline_ms, min_swapped_permille;
+static long swapoff_at_us, swapoff_deadline_ms, settle_ms, min_swapped_permille;
+
+/* From when both swapoff and the last exit are over, until zram's pool is as small as before. */
+static void time_pool(long before_bytes)
+{
+	int64_t start = now_ns(), asked = start;
+	long bytes = read_usage().zram_memory_bytes;
+
+	meta("late_pool_bytes", "%ld", bytes > before_bytes ? bytes - before_bytes : 0);
+	while (bytes > before_bytes) {
+		if (asked - start > settle_ms * MS) {
+			sample_never("pool_back_ns", NULL);
+			return;
+		}
+		sleep_ns(MS);
+		asked = now_ns();
+		bytes = read_usage().zram_memory_bytes;
+	}
+	sample("pool_back_ns", asked - start, NULL);
+}
 
 static void race(void)
 {
 	struct recipe recipe = { .bytes = mib << 20, .extent_pages = extent_pages };
 	struct layout layout = { 0 };
 	struct swapoff attempt;
+	long pool_before_bytes;
 	int64_t last_reap;
 
 	open_swap();
 	prepare_content(seed, random_bytes);
 	become_observer();
 	remember_idle();
+	pool_before_bytes = read_usage().zram_memory_bytes;
 	for (long i = 0; i < victims; i++)
 		start_victim(&crowd[i], i, &recipe);
 	check_victims(victims, &recipe, min_swapped_permille, &layout);
@@ -36,6 +58,7 @@ static void race(void)
 	last_reap = kill_victims(victims, NULL);
 	sample("makespan_ns", last_reap - crowd[0].killed_at, NULL);
 	finish_swapoff(&attempt, swapoff_deadline_ms);
+	time_pool(pool_before_bytes);
 	meta("swapoff_before_last_exit", attempt.result->end && attempt.result->end < last_reap ?
 	     "yes" : "no");
 	meta("swapped_pages", "%ld", layout.swapped_pages);
@@ -51,6 +74,7 @@ const struct workload workload = {
 		{ "left_pool_bytes", "bytes", "lower" },
 		{ "swapoff_ns", "ns", "lower" },
 		{ "swapoff_cpu_ns", "ns", "lower" },
+		{ "pool_back_ns", "ns", "lower" },
 		{ 0 },
 	},
 	.parameters = (const struct parameter[]) {
@@ -65,6 +89,8 @@ const struct workload workload = {
 		  "when swapoff starts, from the first kill" },
 		{ "swapoff_deadline_ms", 10000, &swapoff_deadline_ms, 0, 600000,
 		  "how long swapoff may take after the last exit" },
+		{ "settle_ms", 1000, &settle_ms, 0, 600000,
+		  "how long the pool of zram may take after swapoff and the last exit" },
 		{ "min_swapped_permille", 990, &min_swapped_permille, 0, 1000,
 		  "smaller share of pages in swap is an error" },
 		{ 0 },
