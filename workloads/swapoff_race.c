@@ -89,7 +89,7 @@ const struct workload workload = {
 		  "when swapoff starts, from the first kill" },
 		{ "swapoff_deadline_ms", 10000, &swapoff_deadline_ms, 0, 600000,
 		  "how long swapoff may take after the last exit" },
-		{ "settle_ms", 1000, &settle_ms, 0, 600000,
+		{ "settle_ms", 10000, &settle_ms, 0, 600000,
 		  "how long the pool of zram may take after swapoff and the last exit" },
 		{ "min_swapped_permille", 990, &min_swapped_permille, 0, 1000,
 		  "smaller share of pages in swap is an error" },
