@@ -163,6 +163,11 @@ class Catalog:
         for condition in workload.conditions:
             if condition.bounds != 1:
                 raise BadInput(f"workloads/{name}.toml: {condition.on} needs exactly one bound")
+            if condition.more_for_each and condition.at_most is None:
+                raise BadInput(
+                    f"workloads/{name}.toml: more_for_each of {condition.on} raises at_most, "
+                    "which it does not have"
+                )
         _refuse_endless(f"workloads/{name}.toml: also", above)
         if not workload.also:
             return workload

@@ -330,7 +330,8 @@ class Condition:
 
     All samples of the metric must keep to it. The bounds with `base_pct` are per cent of the
     baseline's value, mean against mean. Where the guest does not report the metric, the condition
-    is untested, or with `optional` not asked at all.
+    is untested, or with `optional` not asked at all. `more_for_each` raises at_most by so much
+    for each unit of other metrics, as the same boot reports them.
     """
 
     on: str
@@ -341,6 +342,7 @@ class Condition:
     equals: str | None = None
     at_most_base_pct: float | None = None
     at_least_base_pct: float | None = None
+    more_for_each: Mapping[str, float] = field(default_factory=dict)
     optional: bool = False
 
     @property
@@ -364,7 +366,8 @@ class Condition:
             return f"on average {word} {share:g} % of that"
         if self.at_least is not None:
             return f"at least {self.at_least:.0f}"
-        return f"at most {self.at_most:.0f}"
+        more = "".join(f" + {each:.0f} * {name}" for name, each in self.more_for_each.items())
+        return f"at most {self.at_most:.0f}{more}"
 
     @property
     def bounds(self) -> int:

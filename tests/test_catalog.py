@@ -134,6 +134,9 @@ def test_a_condition_has_exactly_one_bound_and_a_known_kind_of_hazard(tmp_path: 
         with_workload(tmp_path / "b", known).workload("mine")
     with pytest.raises(BadInput, match="exactly one bound"):
         with_workload(tmp_path / "c", known + "at_most = 1\nat_least = 1\n").workload("mine")
+    each = "more_for_each = { left_bytes = 2 }\n"
+    with pytest.raises(BadInput, match="raises at_most, which it does not have"):
+        with_workload(tmp_path / "e", known + "at_least = 1\n" + each).workload("mine")
     with pytest.raises(BadInput, match="questions"):
         with_workload(tmp_path / "d", known.replace("C8", "X") + "at_most = 1\n").workload("mine")
 

@@ -144,9 +144,13 @@ def _weigh(condition: Condition, empty: Finding, booted: Boot, base: Boot | None
         worst, bound, word = min(numbers), condition.at_least, "at least"
     else:
         assert condition.at_most is not None  # a condition has exactly one bound
-        worst, bound, word = max(numbers), condition.at_most, "at most"
+        more = sum(
+            each * max(_numbers(_values(name, booted)), default=0)
+            for name, each in condition.more_for_each.items()
+        )
+        worst, bound, word = max(numbers), condition.at_most + more, "at most"
     good = worst >= bound if condition.at_least is not None else worst <= bound
-    says = f"{condition.on} is {records.render(worst)}, must be {word} {bound:g}"
+    says = f"{condition.on} is {records.render(worst)}, must be {word} {bound:.10g}"
     return _ruled(finding, condition, good=good, says=says)
 
 

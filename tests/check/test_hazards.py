@@ -67,6 +67,19 @@ def test_never_is_beyond_every_bound() -> None:
     assert "left_pages is never" in finding.says
 
 
+@pytest.mark.parametrize(("slots", "state"), [(0, "fail"), (9, "fail"), (10, "pass")])
+def test_what_is_left_may_grow_with_something_else_that_is_left(slots: int, state: str) -> None:
+    pool = Condition("left", ("C8",), "lost", at_most=1000, more_for_each={"slots": 100})
+    (finding,) = judge(pool, reported({"left": [2000], "slots": [slots]}))
+    assert (finding.state, finding.bound) == (state, "at most 1000 + 100 * slots")
+    assert f"must be at most {1000 + 100 * slots}" in finding.says
+
+
+def test_a_guest_that_does_not_report_the_something_else_has_none() -> None:
+    pool = Condition("left", ("C8",), "lost", at_most=1000, more_for_each={"slots": 100})
+    assert judge(pool, reported({"left": [1001]}))[0].state == "fail"
+
+
 def test_a_meta_value_must_be_the_required_one() -> None:
     swapoff = Condition("swapoff", ("C8",), "it did not end", equals="done")
     assert judge(swapoff, reported({}, swapoff="done"))[0].state == "pass"
