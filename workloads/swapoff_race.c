@@ -57,8 +57,10 @@ static void race(void)
 		sleep_ns(-swapoff_at_us * 1000);
 	last_reap = kill_victims(victims, NULL);
 	sample("makespan_ns", last_reap - crowd[0].killed_at, NULL);
-	finish_swapoff(&attempt, swapoff_deadline_ms);
-	time_pool(pool_before_bytes);
+	if (finish_swapoff(&attempt, swapoff_deadline_ms))
+		time_pool(pool_before_bytes);
+	else	/* what slots hold stays there, however long one waits */
+		sample_never("pool_back_ns", NULL);
 	meta("swapoff_before_last_exit", attempt.result->end && attempt.result->end < last_reap ?
 	     "yes" : "no");
 	meta("swapped_pages", "%ld", layout.swapped_pages);
